@@ -1,0 +1,76 @@
+"""python -m benchmarks.shapes: what a network's shape costs, a forward pass and a training step of 32 on this machine.
+
+The shapes differ in the width of the top level, in folding 2×2 pixels into channels, and in depth. All are timed
+in one run, in turns, the fastest of several counted, since machines are noisy; the last column is the ratio to the
+shape that ships.
+"""
+
+import time
+
+import torch
+
+from jdm_core.network import Architecture, JointDiffusionNetwork
+from training.recipe import load_recipe
+from training.train import joint_loss
+
+ROUNDS, BATCH = 5, 32
+SHAPES: dict[str, dict[str, object]] = {
+    "shipped": {},
+    "no folding, narrow top": {"fold": 1, "widths": (32, 64, 128, 192), "blocks": (1, 1, 1, 2), "attention": (3,)},
+    "no folding, 64 on top": {"fold": 1, "widths": (64, 64, 128, 256), "blocks": (1, 1, 1, 2), "attention": (3,)},
+    "wide top": {"widths": (96, 128, 256)},
+    "shallow": {"blocks": (1, 1, 1)},
+    "deep": {"blocks": (2, 2, 2)},
+    "folding 4×4": {"fold": 4, "widths": (128, 256), "blocks": (1, 2), "attention": (1,)},
+}
+
+
+class Candidate:
+    """A network of one shape with its optimizer, and the best times seen."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        torch.manual_seed(0)
+        self.network = JointDiffusionNetwork(architecture)
+        self.optimizer = torch.optim.AdamW(self.network.parameters(), 1e-4)
+        self.parameters = sum(p.numel() for p in self.network.parameters())
+        self.forward, self.step = float("inf"), float("inf")
+
+    def run(self, images: torch.Tensor, labels: torch.Tensor) -> None:
+        """One timed training step and one timed forward pass under every class."""
+        recipe = load_recipe("malaria-64")
+        started = time.perf_counter()
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            loss = joint_loss(self.network, images, labels, recipe, torch.Generator().manual_seed(0))["loss"]
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        self.step = min(self.step, time.perf_counter() - started)
+
+        logsnr = torch.zeros(8)
+        started = time.perf_counter()
+        with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
+            self.network.decode_classes(self.network.encode(images[:8], logsnr), logsnr, range(2))
+        self.forward = min(self.forward, (time.perf_counter() - started) / 8)
+
+
+def main() -> None:
+    """Times every shape and prints the table."""
+    base = load_recipe("malaria-64").architecture
+    candidates = {name: Candidate(Architecture(**(vars(base) | change))) for name, change in SHAPES.items()}
+    images, labels = torch.rand(BATCH, 3, 64, 64) * 2 - 1, torch.randint(0, 2, (BATCH,))
+    for _ in range(ROUNDS):
+        for candidate in candidates.values():
+            candidate.run(images, labels)
+    reference = candidates["shipped"].step
+    print(f"{'shape':24} {'parameters':>10} {'forward':>12} {'step of 32':>11} {'images/s':>9} {'ratio':>6}")
+    for name, c in candidates.items():
+        print(
+            f"{name:24} {c.parameters / 1e6:8.2f} M {1000 * c.forward:9.1f} ms {c.step:9.2f} s "
+            f"{BATCH / c.step:9.1f} {c.step / reference:6.2f}"
+        )
+    threads = torch.get_num_threads()
+    print(f"forward: encoder once, decoder under both classes, per image in a batch of 8; {threads} threads")
+
+
+if __name__ == "__main__":
+    main()

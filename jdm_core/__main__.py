@@ -1,0 +1,205 @@
+"""Predict and explain cell images. Research use only, not for diagnosis."""
+
+import argparse
+import csv
+import json
+import os
+import sys
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from jdm_core import CellImageError, CheckpointError, Explainer
+from jdm_core.cells import image_files, read_cell
+from jdm_core.report import NOTICE, Explanation, pixels_sha256, verdict_fields, write_report
+
+BATCH = 16
+INDEX_COLUMNS = (
+    "file", "label", "probability", "posterior", "elbo_difference", "elbo_difference_standard_error", "target",
+    "flipped", "changed_fraction", "report", "error", "notice",
+)  # fmt: skip
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command; 0 when every file was done, 1 when any could not be, 2 for wrong usage."""
+    options = _parser().parse_args(arguments)
+    try:
+        explainer = Explainer.load(options.checkpoint, options.device)
+        return options.function(explainer, options)
+    except (CheckpointError, ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m jdm_core", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("files", nargs="+", metavar="FILE_OR_FOLDER", help="images, or folders of them")
+    common.add_argument("--checkpoint", default="malaria-64", help="name in the manifest (default: malaria-64)")
+    common.add_argument("--device", default="auto", help="auto, cpu, cuda, mps (default: auto)")
+    common.add_argument("--draws", type=int, default=32, help="draws of the likelihood scores (default: 32)")
+    common.add_argument("--seed", type=int, default=0)
+
+    predict = commands.add_parser("predict", parents=[common], help="verdicts of head and likelihood")
+    predict.add_argument("--json", action="store_true", help="one JSON object a line")
+    predict.set_defaults(function=_predict)
+
+    explain = commands.add_parser("explain", parents=[common], help="verdicts, evidence map and edit, as files")
+    explain.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for PNGs, JSON and index.csv")
+    explain.add_argument("--target", help="label to edit towards (default: the other than predicted)")
+    explain.add_argument("--overwrite", action="store_true", help="do files again that are done already")
+    explain.set_defaults(function=_explain)
+    return parser
+
+
+def _predict(explainer: Explainer, options: argparse.Namespace) -> int:
+    files, failed = _files(options.files)
+    with _bar(len(files)) as bar:
+        for batch, errors in _batches(files, bar):
+            failed += len(errors)
+            if not batch:
+                continue
+            cells = [cell for _, cell in batch]
+            prediction = explainer.predict(cells)
+            elbo = explainer.elbo(cells, options.draws, options.seed)
+            for i, (path, _) in enumerate(batch):
+                fields = verdict_fields(str(path), prediction, elbo, i)
+                if options.json:
+                    line = json.dumps(fields, ensure_ascii=False)
+                else:
+                    label = fields["label"]
+                    line = (
+                        f"{path}: {label} {fields['probabilities'][label]:.1%}, "
+                        f"posterior {fields['posterior'][label]:.1%}, "
+                        f"ELBO difference {fields['elbo_difference']:+.1f} ± "
+                        f"{fields['elbo_difference_standard_error']:.1f} nats"
+                    )
+                bar.write(line, file=sys.stdout)
+            bar.update(len(batch))
+    return 1 if failed else 0
+
+
+def _explain(explainer: Explainer, options: argparse.Namespace) -> int:
+    if options.target is not None and options.target not in explainer.labels:
+        raise ValueError(f"--target {options.target}: known labels are {', '.join(explainer.labels)}")
+    files, failed = _files(options.files)
+    stems = _stems(options.files, files, options.out)
+    options.out.mkdir(parents=True, exist_ok=True)
+    rows: dict[Path, dict[str, Any]] = {}
+    with _bar(len(files)) as bar:
+        for read, errors in _batches(files, bar):
+            failed += len(errors)
+            for error, path in errors:
+                rows[path] = {"file": str(path), "error": error.reason}
+            batch = []
+            for path, cell in read:
+                done = None if options.overwrite else _done(explainer, cell, stems[path], options)
+                if done is None:
+                    batch.append((path, cell))
+                else:
+                    rows[path] = _row(done, stems[path], options.out)
+            bar.update(len(read) - len(batch))
+            if batch:
+                cells = [cell for _, cell in batch]
+                prediction = explainer.predict(cells)
+                elbo = explainer.elbo(cells, options.draws, options.seed)
+                edit = explainer.counterfactual(cells, options.target, options.seed)
+                for i, (path, cell) in enumerate(batch):
+                    explanation = Explanation(path.name, cell, i, prediction, elbo, edit)
+                    rows[path] = _row(
+                        write_report(explainer, explanation, stems[path], options.seed), stems[path], options.out
+                    )
+                    bar.update()
+    _write_index([rows[path] for path in files], options.out / "index.csv")
+    return 1 if failed else 0
+
+
+def _files(arguments: list[str]) -> tuple[list[Path], int]:
+    """The images of the arguments, each once; and how many arguments hold none, each named on stderr."""
+    files, empty = [], 0
+    for argument in arguments:
+        found = image_files([argument])
+        if not found:
+            print(f"{argument}: a folder without images", file=sys.stderr)
+            empty += 1
+        files += found
+    return list(dict.fromkeys(files)), empty
+
+
+def _bar(total: int) -> tqdm:
+    return tqdm(total=total, unit="cell", file=sys.stderr, disable=None)
+
+
+Batch = tuple[list[tuple[Path, np.ndarray]], list[tuple[CellImageError, Path]]]
+
+
+def _batches(files: list[Path], bar: tqdm) -> Iterator[Batch]:
+    """Readable cells in batches, with the errors of the others, each of which is one line on stderr."""
+    for start in range(0, len(files), BATCH):
+        cells, errors = [], []
+        for path in files[start : start + BATCH]:
+            try:
+                cells.append((path, read_cell(path)))
+            except CellImageError as error:
+                errors.append((error, path))
+                bar.write(str(error), file=sys.stderr)
+                bar.update()
+        yield cells, errors
+
+
+def _stems(arguments: list[str], files: list[Path], out: Path) -> dict[Path, Path]:
+    """Where each file's report goes: by its path below the folder that was given, never two in one place."""
+    folders = [Path(argument) for argument in arguments if os.path.isdir(argument)]
+    stems: dict[Path, Path] = {}
+    taken: set[Path] = set()
+    for path in files:
+        folder = next((folder for folder in folders if path.is_relative_to(folder)), path.parent)
+        below = out / path.relative_to(folder)
+        numbered = (below.with_name(f"{below.name}-{n}") for n in range(2, len(files) + 2))
+        stems[path] = next(name for name in chain([below.with_suffix(""), below], numbered) if name not in taken)
+        taken.add(stems[path])
+    return stems
+
+
+def _done(explainer: Explainer, cell: np.ndarray, stem: Path, options: argparse.Namespace) -> dict[str, Any] | None:
+    """The report of an earlier run, if it is of this image, model and settings."""
+    try:
+        report = json.loads(stem.with_name(f"{stem.name}.json").read_text(encoding="utf-8"))
+        same = (
+            report["input_sha256"] == pixels_sha256(cell)
+            and report["model"]["sha256"] == explainer.sha256
+            and (report["seed"], report["draws"]) == (options.seed, options.draws)
+            and options.target in (None, report["counterfactual"]["target"])
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return report if same else None
+
+
+def _row(report: dict[str, Any], stem: Path, out: Path) -> dict[str, Any]:
+    label, edit = report["label"], report["counterfactual"]
+    return {
+        "file": report["file"], "label": label, "probability": report["probabilities"][label],
+        "posterior": report["posterior"][label], "elbo_difference": report["elbo_difference"],
+        "elbo_difference_standard_error": report["elbo_difference_standard_error"], "target": edit["target"],
+        "flipped": edit["flipped"], "changed_fraction": edit["changed_fraction"],
+        "report": stem.with_name(f"{stem.name}.json").relative_to(out).as_posix(),
+    }  # fmt: skip
+
+
+def _write_index(rows: list[dict[str, Any]], path: Path) -> None:
+    partial = path.with_name(f".{path.name}.partial")
+    with partial.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, INDEX_COLUMNS, restval="")
+        writer.writeheader()
+        writer.writerows(row | {"notice": NOTICE} for row in rows)
+    os.replace(partial, path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,164 @@
+"""Per-class likelihood scores: the ELBO, its standard error, the posterior, and the evidence for each pixel."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from jdm_core.diffusion import LOGSNR_MAX, LOGSNR_MIN, add_noise, cosine_logsnr, predicted_noise
+from jdm_core.network import JointDiffusionNetwork
+
+PASS_BATCH = 32  # noisy images a network pass: larger ones gain nothing on two cores
+
+
+@dataclass(frozen=True)
+class Window:
+    """The noise levels, as cosine times in [low, high), and the error that the posterior reads.
+
+    weight "epsilon" takes ‖ε - ε̂‖², "v" ‖v - v̂‖² = ‖ε - ε̂‖²/α², "x" ‖x - x̂‖² = ‖ε - ε̂‖² σ²/α².
+    """
+
+    low: float
+    high: float
+    weight: str
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.low < self.high <= 1:
+            raise ValueError(f"window: times {self.low} to {self.high} are not an interval in [0, 1]")
+        if self.weight not in ("epsilon", "v", "x"):
+            raise ValueError(f"window: unknown weight {self.weight!r}")
+
+    def weights(self, logsnr: Tensor) -> Tensor:
+        """The factor of ‖ε - ε̂‖² at λ, in the shape of λ."""
+        if self.weight == "epsilon":
+            return torch.ones_like(logsnr)
+        if self.weight == "v":
+            return 1 / torch.sigmoid(logsnr)
+        return torch.exp(-logsnr)
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Noise levels (B, D), one a stratum of equal width, and noise (B, D, C, S, S): the same for every class."""
+
+    logsnr: Tensor
+    noise: Tensor
+
+
+def draw(seeds: Sequence[int], count: int, shape: Sequence[int], window: Window | None = None) -> Draws:
+    """`count` stratified draws for each image, decided by its seed alone, on the CPU.
+
+    Levels are uniform in cosine time over `window`, or without one uniform in λ over [λ_min, λ_max].
+    """
+    logsnr, noise = [], []
+    for seed in seeds:
+        generator = torch.Generator().manual_seed(seed)
+        strata = (torch.arange(count) + torch.rand(count, generator=generator)) / count
+        if window is None:
+            logsnr.append(LOGSNR_MIN + strata * (LOGSNR_MAX - LOGSNR_MIN))
+        else:
+            logsnr.append(cosine_logsnr(window.low + strata * (window.high - window.low)))
+        noise.append(torch.randn(count, *shape, generator=generator))
+    return Draws(torch.stack(logsnr), torch.stack(noise))
+
+
+def bf16_is_fast(device: torch.device) -> bool:
+    """Whether the device multiplies bf16 matrices in hardware; where it does not, bf16 is slower than fp32."""
+    if device.type == "cpu":
+        return torch.cpu._is_avx512_bf16_supported()  # no public function says so
+    return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+
+
+def noise_errors(
+    network: JointDiffusionNetwork, x: Tensor, draws: Draws, bf16: bool = False
+) -> Iterator[tuple[slice, Tensor]]:
+    """Squared noise errors summed over channels: (slice of the flattened B·D draws, (n, K, S, S)), as they come.
+
+    x (B, C, S, S) on the network's device. Each draw costs one encoder pass and K decoder passes. bf16 allows
+    them half precision where that is fast.
+    """
+    half = bf16 and bf16_is_fast(x.device)
+    count = draws.logsnr.shape[1]
+    labels = range(network.architecture.classes)
+    logsnr, noise = draws.logsnr.flatten(), draws.noise.flatten(0, 1)
+    for start in range(0, len(logsnr), PASS_BATCH):
+        part = slice(start, min(start + PASS_BATCH, len(logsnr)))
+        image = torch.arange(part.start, part.stop) // count
+        level, epsilon = logsnr[part].to(x.device), noise[part].to(x.device)
+        noisy = add_noise(x[image.to(x.device)], epsilon, level)
+        with torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=half):
+            v = network.decode_classes(network.encode(noisy, level), level, labels).float()
+        predicted = torch.stack([predicted_noise(noisy, v[:, k], level) for k in labels], dim=1)
+        yield part, (epsilon[:, None] - predicted).square().sum(dim=2)
+
+
+def error_per_draw(network: JointDiffusionNetwork, x: Tensor, draws: Draws, bf16: bool = False) -> Tensor:
+    """‖ε - ε̂_c‖² of every draw, (B, D, K); in fp32 unless bf16 is allowed, which nearly clean levels do not bear."""
+    sums = [errors.sum(dim=(2, 3)) for _, errors in noise_errors(network, x, draws, bf16)]
+    return torch.cat(sums).unflatten(0, draws.logsnr.shape)
+
+
+def elbo_of_errors(errors: Tensor) -> tuple[Tensor, Tensor]:
+    """ELBO in nats and its standard error, each (B, K), of noise errors (B, D, K) with λ stratified over its range.
+
+    -ELBO_c = ½ (λ_max - λ_min) E ‖ε - ε̂_c‖² + terms that do not depend on c (Kingma et al. 2021, equation 17).
+    """
+    nats = -0.5 * (LOGSNR_MAX - LOGSNR_MIN) * errors
+    return nats.mean(dim=1), stratified_standard_error(nats)
+
+
+def stratified_standard_error(values: Tensor) -> Tensor:
+    """Standard error of the mean over draws, dimension 1, of values (B, D, ...) with one draw a stratum.
+
+    From the differences of neighbouring strata (Wolter 2007, Introduction to Variance Estimation, estimator v2):
+    the plain deviation would count the trend over noise levels, which stratifying removes, as noise.
+    NaN with one draw.
+    """
+    count = values.shape[1]
+    if count < 2:
+        return torch.full_like(values[:, 0], torch.nan)
+    squares = values.diff(dim=1).square().sum(dim=1) / (2 * (count - 1))
+    return (squares / count).sqrt()
+
+
+@dataclass(frozen=True)
+class WindowScores:
+    """S_c = -E[w ‖ε - ε̂_c‖²] per class (B, K) and draw (B, D, K), and its map over the pixels (B, K, S, S)."""
+
+    per_draw: Tensor
+    maps: Tensor
+
+    @property
+    def scores(self) -> Tensor:
+        """S (B, K): the sum of the maps."""
+        return self.maps.sum(dim=(2, 3))
+
+    def evidence(self, positive: int, negative: int) -> Tensor:
+        """Evidence (B, S, S) for class `positive` against `negative`: it sums to S_positive - S_negative."""
+        return self.maps[:, positive] - self.maps[:, negative]
+
+
+def window_scores(network: JointDiffusionNetwork, x: Tensor, draws: Draws, window: Window) -> WindowScores:
+    """Scores that the posterior reads, with their maps, for draws made over the same window.
+
+    In bf16 where that is fast: it moves the scores by far less than one draw's noise does.
+    """
+    b, count = draws.logsnr.shape
+    k, s = network.architecture.classes, network.architecture.image_size
+    weights = window.weights(draws.logsnr).flatten().to(x.device)
+    maps = torch.zeros(b, k, s, s, device=x.device)
+    per_draw = torch.empty(b * count, k, device=x.device)
+    image = torch.arange(b, device=x.device).repeat_interleave(count)
+    for part, errors in noise_errors(network, x, draws, bf16=True):
+        weighted = -weights[part, None, None, None] * errors
+        maps.index_add_(0, image[part], weighted / count)
+        per_draw[part] = weighted.sum(dim=(2, 3))
+    return WindowScores(per_draw.unflatten(0, (b, count)), maps)
+
+
+def posterior(scores: Tensor, temperature: float, bias: float) -> Tensor:
+    """p(c|x) (B, K) of scores S (B, K): softmax(S/τ) with b added to the first class; σ((S_0 - S_1)/τ + b) for two."""
+    logits = scores.double() / temperature
+    logits[:, 0] += bias
+    return logits.softmax(dim=1).float()

@@ -1,0 +1,61 @@
+"""Differences and evidence as pictures: torch operations on the model's device, one copy to the host as uint8."""
+
+from functools import lru_cache
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+# Blue to white to orange-red stays readable with any colour blindness; the ends are equally dark.
+SIGNED_STOPS = ("#053061", "#2166ac", "#6baed6", "#f7f7f7", "#fdae61", "#d94801", "#7f2704")
+LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601
+
+
+@lru_cache
+def signed_colours(device: torch.device) -> Tensor:
+    """The diverging colour table (256, 3) in [0, 1]: blue for -1, white for 0, orange-red for +1."""
+    stops = np.array([[int(stop[i : i + 2], 16) / 255 for i in (1, 3, 5)] for stop in SIGNED_STOPS])
+    at = np.linspace(0, len(stops) - 1, 256)
+    table = np.stack([np.interp(at, np.arange(len(stops)), stops[:, channel]) for channel in range(3)], axis=1)
+    return torch.tensor(table, dtype=torch.float32, device=device)
+
+
+def luminance(images: Tensor) -> Tensor:
+    """Luminance (B, H, W) of images or differences (B, 3, H, W)."""
+    return (images * images.new_tensor(LUMINANCE)[:, None, None]).sum(1)
+
+
+def smooth(values: Tensor, sigma: float) -> Tensor:
+    """Gaussian smoothing of maps (B, H, W), `sigma` in pixels; the sum is kept but at the border."""
+    radius = max(1, round(3 * sigma))
+    x = torch.arange(-radius, radius + 1, device=values.device, dtype=values.dtype)
+    kernel = torch.exp(-0.5 * (x / sigma) ** 2)
+    kernel = kernel / kernel.sum()
+    smoothed = F.conv2d(values[:, None], kernel[None, None, :, None], padding=(radius, 0))
+    return F.conv2d(smoothed, kernel[None, None, None, :], padding=(0, radius))[:, 0]
+
+
+def robust_scale(values: Tensor, share: float = 0.995) -> Tensor:
+    """The value (B,) that a share of the map's absolute values stays within: full colour in the overlay."""
+    return values.abs().flatten(1).quantile(share, dim=1).clamp(min=1e-12)
+
+
+def signed_overlay(images: Tensor, values: Tensor, scale: Tensor, size: int, opacity: float = 0.9) -> Tensor:
+    """A signed map over the gray image: uint8 (B, size, size, 3), still on the device.
+
+    images (B, 3, S, S) in [-1, 1]; values (B, S, S), of which ±scale (B,) takes full colour. The colour covers
+    the image in proportion to the square root of the value, so that nothing shows where nothing is.
+    """
+    level = (values / scale[:, None, None]).clamp(-1, 1)
+    level = F.interpolate(level[:, None], size=(size, size), mode="bicubic").clamp(-1, 1)[:, 0]
+    gray = F.interpolate(luminance(images)[:, None], size=(size, size), mode="bicubic").clamp(-1, 1)
+    colours = signed_colours(images.device)[((level + 1) * 127.5).round().long()].permute(0, 3, 1, 2)
+    cover = opacity * level.abs().sqrt()[:, None]
+    blended = (1 - cover) * (gray + 1) / 2 + cover * colours
+    return (blended * 255).round().to(torch.uint8).permute(0, 2, 3, 1)
+
+
+def difference_map(difference: Tensor) -> Tensor:
+    """The signed change in luminance (B, H, W) of differences (B, 3, H, W): positive where the edit is brighter."""
+    return luminance(difference)

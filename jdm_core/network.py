@@ -1,0 +1,189 @@
+"""The joint diffusion network: a label-free encoder, a class-conditional decoder and a classifier head."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+GROUP_CHANNELS = 16  # channels per GroupNorm group
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What fixes the shape of a `JointDiffusionNetwork`; stored in the manifest.
+
+    image_size S, image_channels C; fold folds fold×fold pixels into channels, so that the top level runs at
+    S / fold; widths gives channels per level, halving the resolution each time; blocks the residual blocks
+    per level in the encoder (the decoder has the same); attention the levels with self-attention; embedding
+    the width of the noise-level and class embeddings; classes K. Channels are multiples of 16, and every
+    level's resolution must be whole.
+    """
+
+    image_size: int
+    image_channels: int
+    fold: int
+    widths: tuple[int, ...]
+    blocks: tuple[int, ...]
+    attention: tuple[int, ...]
+    embedding: int
+    classes: int
+
+    def __post_init__(self) -> None:
+        if len(self.widths) != len(self.blocks):
+            raise ValueError(f"architecture: {len(self.widths)} widths but {len(self.blocks)} block counts")
+        if any(width % GROUP_CHANNELS for width in self.widths):
+            raise ValueError(f"architecture: widths {self.widths} must be multiples of {GROUP_CHANNELS}")
+        if any(not 0 <= level < len(self.widths) for level in self.attention):
+            raise ValueError(f"architecture: attention levels {self.attention} do not exist")
+        step = self.fold * 2 ** (len(self.widths) - 1)
+        if self.image_size % step:
+            raise ValueError(f"architecture: image size {self.image_size} must be a multiple of {step}")
+
+
+def normalise(channels: int) -> nn.GroupNorm:
+    """GroupNorm over groups of 16 channels."""
+    return nn.GroupNorm(channels // GROUP_CHANNELS, channels)
+
+
+class Embedding(nn.Module):
+    """Embeds log-SNR (B,), and in the decoder a class index (B,), into (B, width)."""
+
+    def __init__(self, width: int, classes: int | None = None) -> None:
+        super().__init__()
+        frequencies = torch.exp(torch.linspace(math.log(0.05), math.log(5.0), width // 4))
+        self.register_buffer("frequencies", frequencies, persistent=False)
+        self.mlp = nn.Sequential(nn.Linear(width // 2, width), nn.SiLU(), nn.Linear(width, width))
+        self.classes = None if classes is None else nn.Embedding(classes, width)
+
+    def forward(self, logsnr: Tensor, labels: Tensor | None = None) -> Tensor:
+        angles = logsnr.float()[:, None] * self.frequencies
+        embedding = self.mlp(torch.cat([angles.cos(), angles.sin()], dim=1))
+        if self.classes is not None:
+            embedding = embedding + self.classes(labels)
+        return F.silu(embedding)
+
+
+class ResidualBlock(nn.Module):
+    """Two convolutions, the second normalisation scaled and shifted by the embedding."""
+
+    def __init__(self, channels_in: int, channels: int, embedding: int) -> None:
+        super().__init__()
+        self.norm1 = normalise(channels_in)
+        self.conv1 = nn.Conv2d(channels_in, channels, 3, padding=1)
+        self.modulation = nn.Linear(embedding, 2 * channels)
+        self.norm2 = normalise(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.skip = nn.Conv2d(channels_in, channels, 1) if channels_in != channels else nn.Identity()
+        nn.init.zeros_(self.conv2.weight)
+        nn.init.zeros_(self.conv2.bias)
+
+    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        h = self.conv1(F.silu(self.norm1(x)))
+        scale, shift = self.modulation(embedding)[:, :, None, None].chunk(2, dim=1)
+        h = self.norm2(h) * (1 + scale) + shift
+        return self.skip(x) + self.conv2(F.silu(h))
+
+
+class Attention(nn.Module):
+    """Self-attention over the pixels of a level, heads of 32 channels."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.heads = max(1, channels // 32)
+        self.norm = normalise(channels)
+        self.qkv = nn.Conv2d(channels, 3 * channels, 1)
+        self.out = nn.Conv2d(channels, channels, 1)
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        b, c, h, w = x.shape
+        q, k, v = self.qkv(self.norm(x)).reshape(b, 3, self.heads, c // self.heads, h * w).transpose(-1, -2).unbind(1)
+        attended = F.scaled_dot_product_attention(q, k, v).transpose(-1, -2).reshape(b, c, h, w)
+        return x + self.out(attended)
+
+
+class Level(nn.Module):
+    """One resolution: residual blocks, then attention where the level has it."""
+
+    def __init__(self, channels_in: int, channels: int, blocks: int, attention: bool, embedding: int) -> None:
+        super().__init__()
+        widths = [channels_in] + [channels] * (blocks - 1)
+        self.blocks = nn.ModuleList(ResidualBlock(width, channels, embedding) for width in widths)
+        self.attention = Attention(channels) if attention else nn.Identity()
+
+    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        for block in self.blocks:
+            x = block(x, embedding)
+        return self.attention(x)
+
+
+class JointDiffusionNetwork(nn.Module):
+    """One network that denoises under a class and classifies from its encoder's features.
+
+    Joint Diffusion Models (Deja et al. 2023, arXiv 2301.13622): the encoder is shared, the head reads its
+    mean-pooled levels. The class enters in the decoder alone, so neither Z nor the logits depend on it, and
+    one encoder pass serves the decoder under every class. "No class" is the class index K.
+    """
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        a = self.architecture = architecture
+        self.no_class = a.classes
+        folded = a.image_channels * a.fold**2
+        levels = range(len(a.widths))
+
+        self.encoder_embedding = Embedding(a.embedding)
+        self.stem = nn.Conv2d(folded, a.widths[0], 3, padding=1)
+        self.encoder = nn.ModuleList(
+            Level(a.widths[max(i - 1, 0)], a.widths[i], a.blocks[i], i in a.attention, a.embedding) for i in levels
+        )
+        self.decoder_embedding = Embedding(a.embedding, a.classes + 1)
+        self.decoder = nn.ModuleList(
+            Level(
+                a.widths[i] + (a.widths[i + 1] if i + 1 < len(a.widths) else 0),
+                a.widths[i], a.blocks[i], i in a.attention, a.embedding,
+            )
+            for i in levels
+        )  # fmt: skip
+        self.out = nn.Sequential(normalise(a.widths[0]), nn.SiLU(), nn.Conv2d(a.widths[0], folded, 3, padding=1))
+        pooled = sum(a.widths)
+        self.head = nn.Sequential(
+            nn.LayerNorm(pooled), nn.Linear(pooled, a.embedding), nn.SiLU(), nn.Linear(a.embedding, a.classes)
+        )
+        nn.init.zeros_(self.out[-1].weight)
+        nn.init.zeros_(self.out[-1].bias)
+
+    def encode(self, x: Tensor, logsnr: Tensor) -> list[Tensor]:
+        """Representations Z of x (B, C, S, S) at log-SNR (B,): one (B, widths[i], S_i, S_i) per level, finest first."""
+        embedding = self.encoder_embedding(logsnr)
+        h = self.stem(F.pixel_unshuffle(x, self.architecture.fold))
+        z = []
+        for level in self.encoder:
+            h = level(F.avg_pool2d(h, 2) if z else h, embedding)
+            z.append(h)
+        return z
+
+    def decode(self, z: Sequence[Tensor], logsnr: Tensor, labels: Tensor) -> Tensor:
+        """v̂ (B, C, S, S) from Z at log-SNR (B,) under class indices (B,), K meaning "no class"."""
+        embedding = self.decoder_embedding(logsnr, labels)
+        h: Tensor | None = None
+        for features, level in zip(reversed(z), reversed(self.decoder), strict=True):
+            if h is not None:
+                features = torch.cat([features, F.interpolate(h, scale_factor=2, mode="nearest")], dim=1)
+            h = level(features, embedding)
+        return F.pixel_shuffle(self.out(h), self.architecture.fold)
+
+    def decode_classes(self, z: Sequence[Tensor], logsnr: Tensor, labels: Sequence[int]) -> Tensor:
+        """v̂ (B, len(labels), C, S, S): the same Z, encoded once, decoded under each class of `labels` in one batch."""
+        b, k = len(logsnr), len(labels)
+        index = torch.tensor(labels, device=logsnr.device).repeat(b)
+        v = self.decode([level.repeat_interleave(k, 0) for level in z], logsnr.repeat_interleave(k), index)
+        return v.unflatten(0, (b, k))
+
+    def classify(self, z: Sequence[Tensor]) -> Tensor:
+        """Logits (B, K) from the mean over pixels of every level of Z, concatenated (Deja et al. 2023, section 3)."""
+        return self.head(torch.cat([level.float().mean(dim=(2, 3)) for level in z], dim=1))

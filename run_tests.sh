@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Makes the test environment where it is missing, then checks the style and runs the tests.
+# Usage: bash run_tests.sh [pytest arguments]
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+python=.venv-test/bin/python
+
+has_browser() { command -v chromium >/dev/null && command -v chromedriver >/dev/null; }
+
+if ! "$python" -m pip --version >/dev/null 2>&1; then
+    python3 -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' ||
+        { echo "run_tests.sh: python3 must be Python 3.11 or 3.12, not $(python3 --version 2>&1)" >&2; exit 1; }
+    python3 -m venv --clear .venv-test
+fi
+"$python" -m pip install -qq --no-input --disable-pip-version-check -r requirements-dev.txt
+
+if ! has_browser && [ "$(id -u)" = 0 ] && [ -e /etc/debian_version ] && command -v apt-get >/dev/null; then
+    export DEBIAN_FRONTEND=noninteractive
+    # An unreachable third-party source must not stop this: what is really missing, the install names.
+    apt-get -qq update || true
+    apt-get -qq install --yes --no-install-recommends chromium chromium-driver </dev/null >/dev/null || true
+fi
+has_browser || echo "run_tests.sh: no chromium and chromedriver on the PATH: the browser tests cannot run" >&2
+
+"$python" -m ruff check --quiet .
+"$python" -m pytest "$@"

@@ -1,0 +1,101 @@
+"""Fixtures that several test files share."""
+
+import os
+import shutil
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+REAL_CELLS = 32
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory):
+    """A headless Chromium under selenium; skips where it is missing, but fails where CI is set."""
+    missing = [program for program in ("chromium", "chromedriver") if shutil.which(program) is None]
+    if missing:
+        reason = f"the browser tests need {' and '.join(missing)} on the PATH"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = shutil.which("chromium")
+    for argument in (
+        "--headless=new",
+        "--no-sandbox",  # Chromium's own sandbox refuses root, which containers run as
+        "--disable-dev-shm-usage",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--window-size=1280,1000",
+        f"--user-data-dir={tmp_path_factory.mktemp('chromium')}",
+    ):
+        options.add_argument(argument)
+    driver = webdriver.Chrome(options, webdriver.ChromeService(shutil.which("chromedriver")))
+    driver.set_page_load_timeout(60)
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture(scope="session")
+def real_cells(tmp_path_factory) -> list[tuple[Path, str]] | None:
+    """Up to 32 (path, label) of real cells, half of each label, from all over the data; None without data.
+
+    PLASMOLENS_DATA names the zip, laid out as `cell_images/LABEL/NAME`; else one beside the checkout is used.
+    """
+    named = os.environ.get("PLASMOLENS_DATA")
+    source = Path(named) if named else ROOT.parent / "shared/data/malaria/cell_images.zip"
+    if not named and not source.exists():
+        return None
+    folder = tmp_path_factory.mktemp("real_cells")
+    return list(_extract(source, folder))
+
+
+def _extract(source: Path, folder: Path) -> Iterator[tuple[Path, str]]:
+    with zipfile.ZipFile(source) as archive:
+        for label in ("Parasitized", "Uninfected"):
+            names = [n for n in archive.namelist() if f"/{label}/" in n and n.endswith((".png", ".webp"))]
+            for name in names[:: -(-len(names) // (REAL_CELLS // 2))]:
+                path = folder / label / Path(name).name
+                path.parent.mkdir(exist_ok=True)
+                path.write_bytes(archive.read(name))
+                yield path, label
+
+
+@pytest.fixture(scope="session")
+def explainer():
+    """The shipped checkpoint on the CPU."""
+    from jdm_core import Explainer
+
+    return Explainer.load("malaria-64", device="cpu")
+
+
+@pytest.fixture(scope="session")
+def network(explainer):
+    """The shipped network."""
+    return explainer.network
+
+
+@pytest.fixture(scope="session")
+def cell_files(real_cells) -> list[Path]:
+    """Eight cells, both classes in turn: real ones where there are any, else those that the model made."""
+    if real_cells is None:
+        return sorted((ROOT / "web/examples").glob("*.png"))[:8]
+    by_label = [[path for path, label in real_cells if label == wanted] for wanted in ("Parasitized", "Uninfected")]
+    return [path for pair in zip(*by_label, strict=True) for path in pair][:8]
+
+
+@pytest.fixture(scope="session")
+def cells(cell_files):
+    """The pixels of `cell_files`."""
+    from jdm_core.cells import read_cell
+
+    return [read_cell(path) for path in cell_files]

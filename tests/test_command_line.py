@@ -1,0 +1,141 @@
+"""python -m jdm_core as its users run it: JSON lines, report folders, resuming, bad files among good ones."""
+
+import csv
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from jdm_core.__main__ import main
+from jdm_core.report import NOTICE
+
+FIELDS = {
+    "file", "label", "probabilities", "elbo", "elbo_difference", "elbo_difference_standard_error", "posterior",
+}  # fmt: skip
+PICTURES = ("original", "evidence", "counterfactual", "difference", "sheet")
+
+
+@pytest.fixture
+def bad_files(tmp_path):
+    empty, text = tmp_path / "leer.png", tmp_path / "größe.png"
+    empty.touch()
+    text.write_text("no image")
+    return [empty, text]
+
+
+def run(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "jdm_core", *map(str, arguments)], capture_output=True, text=True, check=False
+    )  # fmt: skip
+
+
+def test_predict_prints_one_object_a_line_and_names_bad_files(cell_files, bad_files):
+    done = run("predict", cell_files[0], *bad_files, cell_files[1], "missing.png", "--json", "--draws", "4")
+    assert done.returncode == 1
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [line["file"] for line in lines] == [str(path) for path in cell_files[:2]]
+    for line in lines:
+        assert line.keys() >= FIELDS
+        assert sum(line["probabilities"].values()) == pytest.approx(1, abs=1e-4)
+        assert line["elbo"]["Parasitized"] - line["elbo"]["Uninfected"] == pytest.approx(
+            line["elbo_difference"], abs=0.1
+        )
+    errors = done.stderr.splitlines()
+    assert len(errors) == 3
+    for error, name in zip(errors, ("leer.png", "größe.png", "missing.png"), strict=True):
+        assert name in error
+
+
+def test_predict_equals_the_library(explainer, cell_files, capsys):
+    assert main(["predict", str(cell_files[0]), "--json", "--draws", "4", "--seed", "2"]) == 0
+    line = json.loads(capsys.readouterr().out)
+    result = explainer.elbo(cell_files[0], draws=4, seed=2)
+    assert line["elbo"]["Parasitized"] == pytest.approx(float(result.elbo[0, 0]), rel=1e-5)
+    assert line["elbo_difference_standard_error"] == pytest.approx(
+        float(result.difference_standard_error[0]), rel=1e-3
+    )
+
+
+def test_predict_in_words(cell_files, capsys):
+    assert main(["predict", str(cell_files[0]), "--draws", "4"]) == 0
+    assert "nats" in capsys.readouterr().out
+
+
+def test_explain_writes_reports_and_resumes(explainer, cell_files, bad_files, tmp_path, capsys, monkeypatch):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    (folder / "deep").mkdir(parents=True)
+    for i, path in enumerate(cell_files[:2]):
+        Image.open(path).save(folder / ("deep" if i else "") / "cell.png")
+    Image.open(cell_files[2]).save(folder / "cell.bmp")
+    arguments = ["explain", str(folder), str(bad_files[1]), "--out", str(out), "--draws", "4"]
+    assert main(arguments) == 1
+    assert "größe.png" in capsys.readouterr().err
+
+    reports = sorted(out.rglob("*.json"))
+    # cell.bmp comes before cell.png, so the second of the two keeps its ending to stay apart.
+    assert [path.relative_to(out).as_posix() for path in reports] == ["cell.json", "cell.png.json", "deep/cell.json"]
+    for path in reports:
+        report = json.loads(path.read_text())
+        assert report.keys() >= FIELDS
+        assert report["notice"] == NOTICE
+        assert report["model"]["sha256"] == explainer.sha256
+        assert report["counterfactual"]["target"] != report["label"]
+        for name in PICTURES:
+            with Image.open(path.with_name(f"{path.stem}_{name}.png")) as picture:
+                assert picture.info["Comment"] == NOTICE
+                assert np.asarray(picture).std() > 5
+    with (out / "index.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 4
+    assert [bool(row["error"]) for row in rows] == [False, False, False, True]
+    assert all((out / row["report"]).is_file() for row in rows[:3])
+
+    times = {path: path.stat().st_mtime_ns for path in reports}
+    reports[0].unlink()
+    monkeypatch.setattr("jdm_core.__main__.BATCH", 2)
+    assert main(arguments) == 1
+    again = {path: path.stat().st_mtime_ns for path in reports}
+    assert [again[path] != times[path] for path in reports] == [True, False, False]
+    assert main([*arguments, "--overwrite"]) == 1
+    assert all(path.stat().st_mtime_ns != again[path] for path in reports)
+
+
+def test_same_input_and_seed_give_the_same_report_but_for_the_time(cell_files, tmp_path):
+    texts = []
+    for name in ("a", "b"):
+        assert main(["explain", str(cell_files[0]), "--out", str(tmp_path / name), "--draws", "4"]) == 0
+        report = json.loads((tmp_path / name / f"{cell_files[0].stem}.json").read_text())
+        assert report.pop("time")
+        texts.append(report)
+    assert texts[0] == texts[1]
+
+
+def test_other_settings_are_done_again(cell_files, tmp_path):
+    out, arguments = tmp_path / "out", ["explain", str(cell_files[0]), "--out", str(tmp_path / "out"), "--draws", "4"]
+    assert main(arguments) == 0
+    assert main([*arguments, "--seed", "5"]) == 0
+    assert json.loads((out / f"{cell_files[0].stem}.json").read_text())["seed"] == 5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["predict", "x.png", "--checkpoint", "malaria-7"], "no checkpoint 'malaria-7'"),
+        (["predict", "x.png", "--device", "warp"], "'warp' cannot be used"),
+        (["explain", "x.png", "--out", "out", "--target", "Malaria"], "Parasitized"),
+    ],
+)
+def test_wrong_options_are_one_clear_line(arguments, reason, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 1
+    message = capsys.readouterr().err
+    assert reason in message
+    assert message.count("\n") == 1
+
+
+def test_folder_without_images_says_so(tmp_path, capsys):
+    assert main(["predict", str(tmp_path)]) == 1
+    assert "folder without images" in capsys.readouterr().err

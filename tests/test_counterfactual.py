@@ -1,0 +1,109 @@
+"""The edit: nothing happens without a reason, and what happens is checked."""
+
+import numpy as np
+import pytest
+import torch
+
+from jdm_core.counterfactual import DEFAULT_EDIT, EditSettings, Strength, decode_edit, invert
+
+
+def inverted(explainer, cells, source):
+    x = explainer._tensor(cells)
+    return x, invert(explainer.network, x, source, DEFAULT_EDIT.logsnr(x.device))
+
+
+def last_of(frames):
+    *_, last = frames
+    return last
+
+
+@torch.inference_mode()
+def test_decoding_under_the_own_class_returns_the_cell(explainer, cells):
+    for label in (0, 1):
+        own = torch.full((2,), label)
+        x, inversion = inverted(explainer, cells[:2], own)
+        for strength in DEFAULT_EDIT.ladder:
+            back = last_of(decode_edit(explainer.network, inversion, own, strength))
+            assert (back - x).abs().max() * 127.5 <= 1
+
+
+@torch.inference_mode()
+def test_no_guidance_returns_the_cell_and_guidance_does_not(explainer, cells):
+    x, inversion = inverted(explainer, cells[:2], torch.tensor([0, 1]))
+    target = torch.tensor([1, 0])
+    back = last_of(decode_edit(explainer.network, inversion, target, Strength(DEFAULT_EDIT.steps, 0.0)))
+    assert (back - x).abs().max() * 127.5 <= 1
+    moved = last_of(decode_edit(explainer.network, inversion, target, Strength(DEFAULT_EDIT.steps, 4.0)))
+    assert (moved - x).abs().max() * 127.5 > 5
+
+
+def test_edits_flip_and_say_what_they_did(explainer, cells):
+    before = explainer.predict(cells)
+    edit = explainer.counterfactual(cells)
+    predicted = before.probabilities.argmax(1)
+    assert (edit.target == 1 - predicted).all()
+    assert edit.flipped.mean() >= 0.75
+    after = edit.probabilities.argmax(1)
+    assert (after[edit.flipped] == edit.target[edit.flipped]).all()
+    np.testing.assert_allclose(
+        edit.difference, (edit.images.astype(np.float64) - edit.original) / 255, atol=1e-6
+    )
+    assert ((edit.changed_fraction > 0) & (edit.changed_fraction < 0.6)).all()
+    assert edit.heatmap.dtype == np.uint8
+    assert edit.heatmap.shape == edit.images.shape
+    assert len(edit.settings["guidance"]) == len(cells)
+
+
+def test_background_is_never_touched(explainer, cells):
+    from jdm_core.cells import cell_mask
+
+    edit = explainer.counterfactual(cells[:4])
+    background = ~cell_mask(explainer._tensor(cells[:4])).numpy()
+    assert background.any()
+    assert np.abs(edit.difference[background]).max() <= 2 / 255
+
+
+def test_a_cell_that_is_the_target_already_stays(explainer, cells):
+    label = explainer.labels[int(explainer.predict(cells[0]).probabilities[0].argmax())]
+    edit = explainer.counterfactual(cells[0], target=label)
+    assert np.array_equal(edit.images, edit.original)
+    assert not edit.flipped[0]
+    assert edit.settings["attempts"] == [0]
+
+
+def test_same_seed_same_edit_and_batch_equals_single(explainer, cells):
+    together, again = explainer.counterfactual(cells[:2]), explainer.counterfactual(cells[:2])
+    assert np.array_equal(together.images, again.images)
+    alone = explainer.counterfactual(cells[1])
+    assert np.abs(alone.images[0].astype(int) - together.images[1]).max() <= 1
+    assert alone.settings["attempts"] == together.settings["attempts"][1:]
+
+
+def test_stream_ends_with_the_result_of_counterfactual(explainer, cells):
+    frames = list(explainer.stream(cells[0]))
+    assert [frame.result is None for frame in frames] == [True] * (len(frames) - 1) + [False]
+    assert len({(frame.attempt, frame.step) for frame in frames[:-1]}) == len(frames) - 1
+    assert np.array_equal(frames[-1].result.images, explainer.counterfactual(cells[0]).images)
+    assert np.array_equal(frames[-1].image, frames[-1].result.images[0])
+
+
+def test_full_resolution_edit_keeps_untouched_pixels(explainer, cells):
+    from skimage.transform import resize
+
+    large = (resize(cells[0], (150, 140), order=1) * 255).round().astype(np.uint8)
+    edit = explainer.counterfactual(large)
+    shown = edit.full_resolution[0]
+    assert shown.shape == large.shape
+    assert (shown != large).any()
+    if edit.flipped[0]:
+        assert explainer.predict(shown).probabilities[0].argmax() == edit.target[0]
+
+
+def test_unknown_target_is_refused(explainer, cells):
+    with pytest.raises(ValueError, match="Malaria"):
+        explainer.counterfactual(cells[0], target="Malaria")
+
+
+def test_strength_outside_the_inversion_is_refused():
+    with pytest.raises(ValueError, match="step of the inversion"):
+        EditSettings(steps=4, time=0.5, ladder=(Strength(5, 1.0),))

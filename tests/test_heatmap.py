@@ -1,0 +1,36 @@
+"""Maps as pictures: colours, smoothing and scale on values made by hand."""
+
+import torch
+
+from jdm_core import heatmap
+
+
+def test_colour_table_is_signed_and_symmetric_in_lightness():
+    table = heatmap.signed_colours(torch.device("cpu"))
+    weights = torch.tensor(heatmap.LUMINANCE)
+    light = table @ weights
+    assert light.argmax() in (127, 128)
+    assert table[0, 2] > table[0, 0]
+    assert table[-1, 0] > table[-1, 2]
+    assert abs(light[0] - light[-1]) < 0.1
+
+
+def test_smoothing_keeps_the_sum_and_spreads():
+    values = torch.zeros(1, 33, 33)
+    values[0, 16, 16] = 5
+    smoothed = heatmap.smooth(values, 1.5)
+    torch.testing.assert_close(smoothed.sum(), torch.tensor(5.0))
+    assert smoothed.max() < 1
+
+
+def test_overlay_shows_the_gray_cell_where_nothing_is():
+    images = torch.linspace(-1, 1, 64).expand(1, 3, 64, 64).contiguous()
+    picture = heatmap.signed_overlay(images, torch.zeros(1, 64, 64), torch.ones(1), 64)
+    expected = ((images[0].permute(1, 2, 0) + 1) * 127.5).round()
+    assert (picture[0].float() - expected).abs().max() <= 1
+
+
+def test_robust_scale_ignores_a_single_spike():
+    values = torch.ones(1, 100, 100)
+    values[0, 0, 0] = 1000
+    assert heatmap.robust_scale(values).item() == 1

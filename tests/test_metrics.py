@@ -1,0 +1,44 @@
+"""Figures on cases with a known answer."""
+
+import numpy as np
+import pytest
+
+from training.metrics import accuracy, auroc, clustered_interval, expected_calibration_error, summarise
+
+
+def test_auroc_with_ties_and_one_class():
+    positive = np.array([True, True, False, False])
+    assert auroc(np.array([0.9, 0.8, 0.7, 0.1]), positive) == 1
+    assert auroc(np.array([0.9, 0.1, 0.1, 0.0]), positive) == pytest.approx(0.875)
+    assert auroc(np.zeros(4), positive) == 0.5
+    assert np.isnan(auroc(np.zeros(2), np.array([True, True])))
+
+
+def test_calibration_error_is_the_gap():
+    p = np.tile([0.8, 0.2], (10, 1))
+    assert expected_calibration_error(p, np.array([0] * 8 + [1] * 2)) == pytest.approx(0, abs=1e-9)
+    assert expected_calibration_error(p, np.array([0] * 5 + [1] * 5)) == pytest.approx(0.3)
+
+
+def test_interval_is_wider_when_cells_of_a_slide_are_alike():
+    generator = np.random.default_rng(0)
+    slides = np.repeat(np.arange(20), 50)
+    labels = np.zeros(1000, dtype=int)
+    right_by_slide = np.repeat(generator.random(20) < 0.8, 50)
+    right_by_cell = generator.permutation(right_by_slide)
+
+    def width(right):
+        p = np.where(right[:, None], [0.9, 0.1], [0.1, 0.9])
+        low, high = clustered_interval(accuracy, p, labels, slides)
+        assert low <= right.mean() <= high
+        return high - low
+
+    assert width(right_by_slide) > 3 * width(right_by_cell)
+
+
+def test_summary_has_every_figure_with_its_interval():
+    p = np.array([[0.9, 0.1], [0.2, 0.8], [0.7, 0.3], [0.4, 0.6]])
+    figures = summarise(p, np.array([0, 1, 0, 1]), ["a", "a", "b", "b"])
+    assert figures["accuracy"] == 1
+    assert figures["accuracy_interval"] == [1, 1]
+    assert set(figures) == {f"{name}{end}" for name in ("accuracy", "auroc", "ece") for end in ("", "_interval")}

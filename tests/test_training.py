@@ -1,0 +1,203 @@
+"""Training as an engineer runs it: exact resume, also after a kill, and the way from a run to figures."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+
+from tests.toy import TINY, TINY_OPTIONS, write_toy_zip
+from training import train as training_loop
+from training.__main__ import main
+from training.recipe import load_recipe
+from training.state import STATE_FILE, read_state
+from training.train import learning_rate
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory):
+    return write_toy_zip(tmp_path_factory.mktemp("data") / "cells.zip")
+
+
+def train_command(toy, run, *more):
+    return ["train", "--recipe", "malaria-64", "--data", str(toy), "--run", str(run), "--device", "cpu",
+            *TINY_OPTIONS, *more]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def unbroken(toy, tmp_path_factory):
+    run = tmp_path_factory.mktemp("unbroken") / "run"
+    assert main(train_command(toy, run)) == 0
+    return run
+
+
+def assert_same_state(first, second):
+    assert first.step == second.step
+    assert first.tensors.keys() == second.tensors.keys()
+    for name, value in first.tensors.items():
+        assert torch.equal(value, second.tensors[name]), name
+
+
+def test_run_folder_tells_what_happened(unbroken):
+    lines = [json.loads(line) for line in (unbroken / "metrics.jsonl").read_text().splitlines()]
+    assert [line["images"] for line in lines if "validation_head_accuracy" in line] == [80, 160]
+    assert json.loads((unbroken / "recipe.json").read_text()) == load_recipe("malaria-64", TINY).as_dict()
+    split = json.loads((unbroken / "split.json").read_text())
+    assert split["digest"] == read_state(unbroken).split_digest
+    assert not set(split["train"]) & set(split["test"])
+
+
+def test_average_follows_the_weights(unbroken):
+    state = read_state(unbroken)
+    weights, average = state.tensors["weights.stem.weight"], state.tensors["average.stem.weight"]
+    assert not torch.equal(weights, average)
+    assert (weights - average).abs().max() < weights.abs().max()
+
+
+def test_stopped_and_resumed_run_ends_bit_equal(toy, unbroken, tmp_path):
+    run = tmp_path / "run"
+    assert main(train_command(toy, run, "--max-minutes", "0")) == 0  # one step
+    assert read_state(run).step == 1
+    assert main(train_command(toy, run, "--resume")) == 0
+    assert_same_state(read_state(run), read_state(unbroken))
+
+
+def test_killed_run_resumes_bit_equal(toy, unbroken, tmp_path, monkeypatch):
+    run = tmp_path / "run"
+    program = (
+        "import training.train; training.train.SAVE_SECONDS = 0.3; from training.__main__ import main; "
+        f"main({train_command(toy, run)!r})"
+    )
+    process = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not (run / STATE_FILE).exists() and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert (run / STATE_FILE).exists()
+    (run / f"{STATE_FILE}.partial").write_bytes(b"half a state")
+    with (run / "metrics.jsonl").open("a") as metrics:
+        metrics.write('{"step": 10')
+    assert main(train_command(toy, run, "--resume")) == 0
+    assert_same_state(read_state(run), read_state(unbroken))
+    steps = [json.loads(line)["step"] for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert steps == sorted(set(steps))
+
+
+def test_longer_run_may_resume_and_another_recipe_may_not(toy, unbroken, tmp_path, capsys):
+    run = tmp_path / "run"
+    assert main(train_command(toy, run, "--max-minutes", "0")) == 0
+    assert main(train_command(toy, run, "--resume", "--set", "learning_rate=0.1")) == 1
+    assert "these differ: learning_rate" in capsys.readouterr().err
+    assert main(train_command(toy, run, "--resume", "--set", "images=168")) == 0
+    assert read_state(run).step == 21
+
+
+def test_existing_run_is_not_overwritten(toy, unbroken, capsys):
+    before = (unbroken / STATE_FILE).read_bytes()
+    assert main(train_command(toy, unbroken)) == 1
+    assert "--resume" in capsys.readouterr().err
+    assert (unbroken / STATE_FILE).read_bytes() == before
+
+
+def test_resume_without_or_with_broken_state_says_so(toy, tmp_path, capsys):
+    assert main(train_command(toy, tmp_path / "none", "--resume")) == 1
+    assert "nothing to resume" in capsys.readouterr().err
+    (tmp_path / STATE_FILE).write_bytes(b"\0" * 100)
+    assert main(train_command(toy, tmp_path, "--resume")) == 1
+    assert "not a training state" in capsys.readouterr().err
+
+
+def test_non_finite_loss_names_step_and_cells(toy, tmp_path, monkeypatch, capsys):
+    original = training_loop.joint_loss
+
+    def explode(*arguments):
+        return {name: value * torch.nan for name, value in original(*arguments).items()}
+
+    monkeypatch.setattr(training_loop, "joint_loss", explode)
+    assert main(train_command(toy, tmp_path / "run")) == 1
+    message = capsys.readouterr().err
+    assert "step 0: the loss is nan" in message
+    assert "ThinF_IMG" in message
+
+
+def test_interrupt_saves_and_stops(toy, tmp_path):
+    run = tmp_path / "run"
+    command = [sys.executable, "-m", "training", *train_command(toy, run, "--set", "images=800000")]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not (run / "metrics.jsonl").exists() and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.05)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGTERM)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert "stopped" in out
+    assert read_state(run).step > 0
+
+
+def test_schedule_warms_up_holds_and_ends_at_zero():
+    recipe = load_recipe("malaria-64")
+    rates = [learning_rate(recipe, step) for step in range(recipe.steps)]
+    assert rates[0] < 0.05 * recipe.learning_rate
+    assert rates[recipe.steps // 2] == recipe.learning_rate
+    assert 0 < rates[-1] < 0.01 * recipe.learning_rate
+
+
+def test_from_run_to_figures(toy, unbroken, tmp_path, capsys):
+    manifest, out = tmp_path / "manifest.json", tmp_path / "figures.json"
+    export = ["export", "--run", str(unbroken), "--data", str(toy), "--manifest", str(manifest), "--cells", "8",
+              "--name", "toy", "--device", "cpu"]  # fmt: skip
+    assert main(export) == 0
+    entry = json.loads(manifest.read_text())["checkpoints"]["toy"]
+    assert entry["provenance"]["images"] == 160
+    assert entry["version"] == 1
+    assert os.listdir(tmp_path / "weights") == ["toy.safetensors"]
+    evaluate = ["evaluate", "--checkpoint", "toy", "--manifest", str(manifest), "--data", str(toy), "--draws", "2",
+                "--device", "cpu"]  # fmt: skip
+    assert main([*evaluate, "--part", "test", "--out", str(out), "--record"]) == 0
+    figures = json.loads(out.read_text())
+    assert figures["slides"] == 2
+    assert figures["n"] == 16
+    for verdict in ("head", "posterior"):
+        for name in ("accuracy", "auroc", "ece"):
+            low, high = figures[verdict][f"{name}_interval"]
+            assert 0 <= low <= high <= 1
+            assert 0 <= figures[verdict][name] <= 1
+    assert json.loads(manifest.read_text())["checkpoints"]["toy"]["metrics"]["n"] == 16
+
+    slides = tmp_path / "slides.txt"
+    slides.write_text("C1P1\nC2P2\nC3P3\n")
+    assert main([*evaluate, "--slides", str(slides), "--out", str(out)]) == 0
+    assert json.loads(out.read_text())["slides"] == 3
+    slides.write_text("C99\n")
+    assert main([*evaluate, "--slides", str(slides), "--out", str(out)]) == 1
+    assert "none of the wanted slides" in capsys.readouterr().err
+
+
+def test_pack_is_small_and_trains_on_the_same_split(toy, tmp_path):
+    packed = tmp_path / "small.zip"
+    assert main(["pack", "--data", str(toy), "--out", str(packed)]) == 0
+    run = tmp_path / "run"
+    assert main(train_command(packed, run, "--max-minutes", "0")) == 0
+    other = tmp_path / "other"
+    assert main(train_command(toy, other, "--max-minutes", "0")) == 0
+    assert read_state(run).split_digest == read_state(other).split_digest
+
+
+def test_judge_trains_and_loads_back(toy, tmp_path):
+    from training.data import load_cells
+    from training.judge import judge_probabilities, load_judge
+    from training.validate import as_images
+
+    out = tmp_path / "judge.safetensors"
+    assert main(["judge", "--data", str(toy), "--images", "128", "--out", str(out), "--device", "cpu"]) == 0
+    judge, labels = load_judge(out)
+    cells = load_cells(toy, labels, 64)
+    p = judge_probabilities(judge, as_images(cells, torch.device("cpu")), torch.device("cpu"))
+    assert p.shape == (80, 2)
+    assert abs(p.sum(1) - 1).max() < 1e-5

@@ -1,0 +1,32 @@
+"""Augmentation on the device: flips, quarter turns and a stain jitter that keeps [-1, 1] and the black background."""
+
+import torch
+from torch import Tensor
+
+
+def turn_and_flip(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Each image (B, C, S, S) under one of the eight symmetries of the square: a cell has no up."""
+    which = torch.randint(8, (len(images),), generator=generator, device=images.device)
+    out = torch.empty_like(images)
+    for symmetry in range(8):
+        chosen = which == symmetry
+        turned = torch.rot90(images[chosen], symmetry % 4, dims=(2, 3))
+        out[chosen] = turned.flip(3) if symmetry >= 4 else turned
+    return out
+
+
+def jitter_stain(images: Tensor, strength: float, generator: torch.Generator) -> Tensor:
+    """Scales each image's optical density, all channels together and each a little alone.
+
+    images (B, 3, S, S) in [-1, 1], and so is the result. By Beer and Lambert's law the light through a stain is
+    I = exp(-c d), so a stain of γ times the concentration is I^γ: black and white stay what they are.
+    """
+    noise = torch.randn(len(images), 1 + images.shape[1], generator=generator, device=images.device) * strength
+    gamma = torch.exp(noise[:, :1] + 0.5 * noise[:, 1:])[:, :, None, None]
+    return ((images + 1) / 2).clamp(0, 1).pow(gamma) * 2 - 1
+
+
+def augment(images: Tensor, stain_jitter: float, generator: torch.Generator) -> Tensor:
+    """uint8 (B, 3, S, S) to augmented float (B, 3, S, S) in [-1, 1]."""
+    turned = turn_and_flip(images.float() / 127.5 - 1, generator)
+    return jitter_stain(turned, stain_jitter, generator)

@@ -1,0 +1,113 @@
+"""Calibration on validation slides: the head's temperature, the posterior's window, τ and b."""
+
+from itertools import combinations
+
+import numpy as np
+import torch
+from scipy.optimize import minimize
+from torch import Tensor
+from tqdm import tqdm
+
+from jdm_core.checkpoints import Calibration
+from jdm_core.diffusion import LOGSNR_MAX
+from jdm_core.elbo import Draws, Window, draw, error_per_draw
+from jdm_core.network import JointDiffusionNetwork
+from training.data import Cells
+from training.metrics import auroc
+from training.validate import as_images
+
+DRAWS = 16
+EDGES = np.arange(0.1, 0.91, 0.05).round(2)  # where a window may begin and end, in cosine time
+NARROWEST = 0.15
+
+
+def log_loss(logits: np.ndarray, positive: np.ndarray) -> float:
+    """Mean binary cross-entropy of logits (N,)."""
+    return float(np.logaddexp(0, np.where(positive, -logits, logits)).mean())
+
+
+def fit_temperature(logits: Tensor, labels: Tensor) -> float:
+    """The temperature by which logits (N, K) must be divided for the least cross-entropy (Guo et al. 2017)."""
+    logits = logits.double()
+
+    def loss(log_temperature: np.ndarray) -> float:
+        return float(torch.nn.functional.cross_entropy(logits / np.exp(log_temperature[0]), labels))
+
+    return float(np.exp(minimize(loss, [0.0], method="Nelder-Mead").x[0]))
+
+
+def fit_platt(margins: np.ndarray, positive: np.ndarray) -> tuple[float, float]:
+    """τ and b of σ(margin/τ + b) with the least cross-entropy (Platt 1999), margins (N,)."""
+    scale = float(np.abs(margins).mean()) or 1.0
+
+    def loss(parameters: np.ndarray) -> float:
+        return log_loss(margins / scale * np.exp(parameters[0]) + parameters[1], positive)
+
+    log_slope, bias = minimize(loss, [0.0, 0.0], method="Nelder-Mead").x
+    return float(scale / np.exp(log_slope)), float(bias)
+
+
+def choose_window(times: Tensor, errors: Tensor, labels: Tensor) -> tuple[Window, list[dict[str, float | str]]]:
+    """The window whose calibrated scores have the least cross-entropy, and the figures of all candidates.
+
+    times (N, D) of the draws, errors ‖ε - ε̂_c‖² (N, D, K). Draws are stratified over all times, so that a
+    window of a third of the range is judged with a third of the draws.
+    """
+    positive = (labels == 0).numpy()
+    logsnr = -2 * torch.log(torch.tan(torch.pi / 2 * times))
+    table = []
+    for low, high in combinations(EDGES.tolist(), 2):
+        if high - low < NARROWEST - 1e-9:
+            continue
+        for weight in ("epsilon", "v", "x"):
+            window = Window(low, high, weight)
+            inside = (times >= low) & (times < high)
+            weighted = window.weights(logsnr) * inside * (errors[:, :, 1] - errors[:, :, 0])
+            margins = (weighted.sum(1) / inside.sum(1).clamp(min=1)).numpy()
+            tau, bias = fit_platt(margins, positive)
+            table.append({
+                "low": low, "high": high, "weight": weight, "auroc": round(auroc(margins, positive), 5),
+                "log_loss": round(log_loss(margins / tau + bias, positive), 5),
+            })  # fmt: skip
+    best = min(table, key=lambda row: row["log_loss"])
+    return Window(best["low"], best["high"], best["weight"]), table
+
+
+@torch.inference_mode()
+def calibrate(
+    network: JointDiffusionNetwork, validation: Cells, cells: int, device: torch.device
+) -> tuple[Calibration, list[dict[str, float | str]]]:
+    """Fits every part on the validation cells, the head on all and the scores on a sample of `cells` of them.
+
+    Returns the calibration and the table of candidate windows.
+    """
+    logits = []
+    for start in range(0, len(validation), 64):
+        x = as_images(validation.take(range(start, min(start + 64, len(validation)))), device)
+        logits.append(network.classify(network.encode(x, torch.full((len(x),), LOGSNR_MAX, device=device))).cpu())
+    temperature = fit_temperature(torch.cat(logits), validation.labels)
+
+    order = torch.randperm(len(validation), generator=torch.Generator().manual_seed(1))[:cells].tolist()
+    sample = validation.take(order)
+    times, errors = _errors(network, sample, Window(float(EDGES[0]), float(EDGES[-1]), "epsilon"), 2 * DRAWS, device)
+    window, table = choose_window(times, errors, sample.labels)
+
+    # τ and b depend on the noise of the scores, so they are fitted with the draws that will be used.
+    times, errors = _errors(network, sample, window, DRAWS, device)
+    weights = window.weights(-2 * torch.log(torch.tan(torch.pi / 2 * times)))
+    margins = (weights * (errors[:, :, 1] - errors[:, :, 0])).mean(1).numpy()
+    tau, bias = fit_platt(margins, (sample.labels == 0).numpy())
+    return Calibration(temperature, tau, bias, window), table
+
+
+def _errors(
+    network: JointDiffusionNetwork, cells: Cells, window: Window, count: int, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """Cosine times (N, D) and errors (N, D, K) of `count` draws over a window."""
+    times, errors = [], []
+    for start in tqdm(range(0, len(cells), 16), desc="validation scores", unit="batch"):
+        x = as_images(cells.take(range(start, min(start + 16, len(cells)))), device)
+        draws: Draws = draw(range(start, start + len(x)), count, x.shape[1:], window)
+        times.append(2 / torch.pi * torch.atan(torch.exp(-draws.logsnr / 2)))
+        errors.append(error_per_draw(network, x, draws, bf16=True).cpu())
+    return torch.cat(times), torch.cat(errors)

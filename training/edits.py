@@ -1,0 +1,126 @@
+"""python -m training edits: do the edits flip, to the eyes of a network that had no part in them?"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from tqdm import tqdm
+
+from jdm_core import CellImageError, Counterfactual, Explainer
+from training.data import choose_members, read_members, slide_of, unreadable
+from training.judge import judge_probabilities, load_judge
+from training.metrics import clustered_interval
+
+CHUNK = 16
+SHEET_CELLS = 24
+SHEET_PICTURE = 128
+SPECK_DARK, SPECK_BEFORE = 0.2, 0.35  # a speck: brightest channel below the one, where it was above the other
+
+
+def evaluate_edits(
+    explainer: Explainer, data: Path, judge_file: Path, keep: Callable[[str], bool] | None, per_class: int, seed: int,
+    sheet: Path | None,
+) -> dict[str, object]:  # fmt: skip
+    """Edits `per_class` cells of each class, drawn by `seed`, to the other class; figures each way as JSON values.
+
+    Counted are cells that head and judge both read as labelled before the edit: of the others nothing could flip.
+    `sheet` takes a picture of the first 24 drawn, good or bad: cell, evidence, edit and difference.
+    """
+    judge, labels = load_judge(judge_file)
+    if labels != explainer.labels:
+        raise ValueError(f"{judge_file}: judges {labels}, not {explainer.labels}")
+    found = choose_members(data, explainer.labels, keep)
+    generator = np.random.default_rng(seed)
+    of_class = [[item for item in found if item[1] == label] for label in range(len(labels))]
+    drawn = [[items[i] for i in generator.permutation(len(items))[:per_class]] for items in of_class]
+    chosen = [item for pair in zip(*drawn, strict=False) for item in pair]
+    cells = list(read_members(data, [member for member, _ in chosen]))
+    if bad := [cell for cell in cells if isinstance(cell, CellImageError)]:
+        raise unreadable(data, bad)
+
+    truth = np.array([label for _, label in chosen])
+    head = explainer.predict(cells).probabilities.argmax(1)
+    edits = [
+        explainer.counterfactual(cells[i : i + CHUNK], seed=seed)
+        for i in tqdm(range(0, len(cells), CHUNK), desc="editing", unit="batch")
+    ]
+    before = _judged(judge, np.concatenate([edit.original for edit in edits]))
+    after = _judged(judge, np.concatenate([edit.images for edit in edits]))
+    counted = (head == truth) & (before == truth)
+    flips = {
+        "judge": after != before,
+        "head": np.concatenate([edit.probabilities.argmax(1) == edit.target for edit in edits]),
+        "posterior": np.concatenate([edit.posterior.argmax(1) == edit.target for edit in edits]),
+        "search": np.concatenate([edit.flipped for edit in edits]),
+    }
+    changed = np.concatenate([edit.changed_fraction for edit in edits])
+    passes = np.concatenate([_passes(edit) for edit in edits])
+    specks = np.concatenate([_specks(edit) for edit in edits])
+    slides = np.array([slide_of(member) for member, _ in chosen])
+    if sheet is not None:
+        _draw_sheet(explainer, cells[:SHEET_CELLS], edits, seed, sheet)
+
+    figures: dict[str, object] = {"checkpoint": explainer.name, "sha256": explainer.sha256, "seed": seed}
+    for label, name in enumerate(labels):
+        rows = counted & (truth == label)
+        figures[f"from_{name}"] = {
+            "n": int(rows.sum()),
+            "slides": len(set(slides[rows])),
+            "not_counted": int(((truth == label) & ~counted).sum()),
+            **{f"{who}_flips": _rate(flip[rows], slides[rows]) for who, flip in flips.items()},
+            "changed_fraction_median": round(float(np.median(changed[rows])), 4),
+            "network_passes_mean": round(float(passes[rows].mean()), 1),
+            "cells_with_dark_specks": int((specks[rows] > 0).sum()),
+            "judge_disagrees": [chosen[i][0] for i in np.flatnonzero(rows & ~flips["judge"])],
+        }
+    return figures
+
+
+def _judged(judge: torch.nn.Module, images: np.ndarray) -> np.ndarray:
+    """The judge's class (N,) of images (N, S, S, 3) uint8."""
+    x = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1
+    return judge_probabilities(judge, x, torch.device("cpu")).argmax(1)
+
+
+def _rate(flips: np.ndarray, slides: np.ndarray) -> dict[str, object]:
+    low, high = clustered_interval(lambda values, _: float(values.mean()), flips, flips, slides.tolist())
+    return {"rate": round(float(flips.mean()), 4), "interval": [round(low, 4), round(high, 4)]}
+
+
+def _passes(edit: Counterfactual) -> np.ndarray:
+    """Encoder passes of each edit: the inversion and every step of the search; checks not counted."""
+    inversion = edit.settings["steps"] + 1
+    return np.array([inversion + decoded if decoded else 0 for decoded in edit.settings["decoded_steps"]])
+
+
+def _specks(edit: Counterfactual) -> np.ndarray:
+    """Pixels that turned almost black inside the cell (B,)."""
+    after, before = edit.images.max(3) / 255, edit.original.max(3) / 255
+    return ((after < SPECK_DARK) & (before > SPECK_BEFORE)).sum((1, 2))
+
+
+def _draw_sheet(
+    explainer: Explainer, cells: list[np.ndarray], edits: list[Counterfactual], seed: int, path: Path
+) -> None:
+    """Two bands of twelve columns: cell, evidence, edit and difference, one above the other."""
+    scores = explainer.elbo(cells, draws=16, seed=seed)
+    columns = []
+    for i in range(len(cells)):
+        edit, k = edits[i // CHUNK], i % CHUNK
+        original, changed = edit.original[k], edit.images[k]
+        pictures = [
+            _enlarged(original), explainer.draw_evidence(original, scores.evidence[i], SHEET_PICTURE),
+            _enlarged(changed), explainer.draw_difference(original, edit.difference[k], SHEET_PICTURE),
+        ]  # fmt: skip
+        columns.append(np.concatenate(pictures))
+    half = (len(columns) + 1) // 2
+    columns += [np.zeros_like(columns[0])] * (2 * half - len(columns))
+    bands = [np.concatenate(columns[:half], axis=1), np.concatenate(columns[half:], axis=1)]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.concatenate(bands)).save(path)
+
+
+def _enlarged(picture: np.ndarray) -> np.ndarray:
+    return np.asarray(Image.fromarray(picture).resize((SHEET_PICTURE, SHEET_PICTURE), Image.Resampling.BICUBIC))

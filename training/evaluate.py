@@ -1,0 +1,74 @@
+"""python -m training evaluate: the figures of a checkpoint on labelled cells, with intervals clustered by slide."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from jdm_core import CellImageError, Explainer
+from training.data import choose_members, read_members, slide_of, unreadable
+from training.metrics import accuracy, summarise
+
+CHUNK = 32
+
+
+def evaluate(
+    explainer: Explainer, data: Path, keep: Callable[[str], bool] | None, draws: int, seed: int = 0
+) -> dict[str, object]:
+    """Figures of head and posterior on the cells of `data` whose slide `keep` wants; plain JSON values.
+
+    Every cell passes as a user's would: read, squashed, predicted, scored with `draws` draws.
+    """
+    found = choose_members(data, explainer.labels, keep)
+    names = [member for member, _ in found]
+    labels = np.array([label for _, label in found])
+    slides = [slide_of(name) for name in names]
+    head, posterior, chunk, bad = [], [], [], []
+
+    def finish_chunk() -> None:
+        if chunk:
+            head.append(explainer.predict(chunk).probabilities)
+            posterior.append(explainer.posterior(chunk, draws, seed))
+            chunk.clear()
+
+    for cell in tqdm(read_members(data, names), total=len(names), desc="evaluating", unit="cell"):
+        if isinstance(cell, CellImageError):
+            bad.append(cell)
+            continue
+        chunk.append(cell)
+        if len(chunk) == CHUNK:
+            finish_chunk()
+    if bad:
+        raise unreadable(data, bad)
+    finish_chunk()
+    verdicts = {"head": np.concatenate(head), "posterior": np.concatenate(posterior)}
+    agree = verdicts["head"].argmax(1) == verdicts["posterior"].argmax(1)
+    return {
+        "checkpoint": explainer.name,
+        "sha256": explainer.sha256,
+        "n": len(labels),
+        "slides": len(set(slides)),
+        "draws": draws,
+        "seed": seed,
+        **{name: summarise(probabilities, labels, slides) for name, probabilities in verdicts.items()},
+        "agreement": {
+            "share": round(float(agree.mean()), 5),
+            "accuracy_where_agreed": round(accuracy(verdicts["head"][agree], labels[agree]), 5),
+        },
+        "per_slide": _per_slide(verdicts, labels, np.asarray(slides)),
+    }
+
+
+def _per_slide(verdicts: dict[str, np.ndarray], labels: np.ndarray, slides: np.ndarray) -> dict[str, object]:
+    """The spread of accuracy over slides: lowest, quartiles, and the slides below 0.9."""
+    spread: dict[str, object] = {}
+    for name, probabilities in verdicts.items():
+        values = {str(s): accuracy(probabilities[slides == s], labels[slides == s]) for s in np.unique(slides)}
+        low, quartile, median = np.percentile(list(values.values()), [0, 25, 50])
+        spread[name] = {
+            "lowest": round(float(low), 4), "lower_quartile": round(float(quartile), 4),
+            "median": round(float(median), 4),
+            "below_0.9": {slide: round(value, 4) for slide, value in values.items() if value < 0.9},
+        }  # fmt: skip
+    return spread

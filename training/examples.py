@@ -1,0 +1,35 @@
+"""python -m training examples: cells that the model itself generates, for a page that may show no patient's."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from jdm_core import Explainer
+from jdm_core.cells import to_uint8
+from jdm_core.report import save_png
+from jdm_core.sampling import sample
+
+SHOWN = 128  # pixels a side of an example, which a person can see; the model squashes it back
+
+
+def generate(explainer: Explainer, per_class: int, seed: int, out: Path) -> list[Path]:
+    """Writes `per_class` generated cells of each label as PNG and returns their paths.
+
+    Twice as many are drawn and those kept that head and likelihood read most surely as what was asked for: an
+    example should show what a class looks like. Names give label and number.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    written = []
+    for label, name in enumerate(explainer.labels):
+        seeds = range(seed + 1000 * label, seed + 1000 * label + 2 * per_class)
+        images = sample(explainer.network, torch.full((len(seeds),), label, device=explainer.device), seeds)
+        pixels = list(to_uint8(images).cpu().numpy())
+        sure = explainer.predict(pixels).probabilities[:, label] * explainer.posterior(pixels)[:, label]
+        for number, i in enumerate(sorted(sure.argsort()[::-1][:per_class].tolist()), start=1):
+            picture = Image.fromarray(pixels[i]).resize((SHOWN, SHOWN), Image.Resampling.BICUBIC)
+            path = out / f"{name.lower()}-{number}.png"
+            save_png(np.asarray(picture), path)
+            written.append(path)
+    return written

@@ -1,0 +1,105 @@
+"""python -m training export: a run's averaged weights as fp16 safetensors, and its entry in the manifest."""
+
+import hashlib
+import json
+import subprocess
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save
+
+from jdm_core.checkpoints import FORMAT, Calibration, CheckpointError, read_manifest
+from jdm_core.diffusion import LOGSNR_MAX, LOGSNR_MIN
+from jdm_core.network import JointDiffusionNetwork
+from training.state import RunState, averaged_weights, replace_file
+
+MAX_BYTES = 16 * 2**20
+# What a verdict or an edit must reach; chosen on validation slides.
+THRESHOLDS = {"unsure_below": 0.8, "flip_head": 0.9, "flip_posterior": 0.5}
+SOURCE = "NIH/NLM malaria cell images, thin smears (Rajaraman et al. 2018, PeerJ 6:e4568)"
+LICENCE = "weights MIT; training data public domain"
+
+
+def rounded_weights(state: RunState) -> dict[str, torch.Tensor]:
+    """The averaged weights in fp16, as they are shipped; CheckpointError where one leaves the range of fp16."""
+    weights = {name: value.half().contiguous() for name, value in averaged_weights(state).items()}
+    for name, value in weights.items():
+        if not value.isfinite().all():
+            raise CheckpointError(f"{name}: not finite in fp16")
+    return weights
+
+
+def rounded_network(state: RunState, device: torch.device) -> JointDiffusionNetwork:
+    """The network as a user will load it: fp16 weights computed in fp32. Calibration must see this one."""
+    network = JointDiffusionNetwork(state.recipe.architecture)
+    network.load_state_dict({name: value.float() for name, value in rounded_weights(state).items()})
+    return network.to(device).eval().requires_grad_(False)
+
+
+def export(
+    state: RunState, calibration: Calibration, name: str, manifest: Path, device: str, metrics: Mapping[str, Any]
+) -> Path:
+    """Writes weights/NAME.safetensors beside the manifest and then the manifest's entry; returns the weights' path."""
+    data = save(rounded_weights(state), metadata={"name": name, "format": "pt"})
+    if len(data) > MAX_BYTES:
+        raise CheckpointError(f"{name}: {len(data)} bytes of weights, more than {MAX_BYTES}")
+    entries: dict[str, Any] = {}
+    if manifest.is_file():
+        read_manifest(manifest)  # refuse to add to a broken one
+        entries = json.loads(manifest.read_text(encoding="utf-8"))["checkpoints"]
+    recipe = state.recipe
+    entries[name] = {
+        "version": entries.get(name, {}).get("version", 0) + 1,
+        "files": [
+            {"path": f"weights/{name}.safetensors", "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        ],
+        "dtype": "float16",
+        "architecture": asdict(recipe.architecture),
+        "diffusion": {"prediction": "v", "logsnr_min": LOGSNR_MIN, "logsnr_max": LOGSNR_MAX},
+        "preprocessing": {
+            "size": recipe.architecture.image_size, "resize": "bilinear, antialiased, squashed to a square",
+            "range": [-1.0, 1.0],
+        },
+        "labels": recipe.labels,
+        "calibration": asdict(calibration),
+        "thresholds": THRESHOLDS,
+        "metrics": dict(metrics),
+        "provenance": {
+            "source": SOURCE, "licence": LICENCE, "split_digest": state.split_digest, "recipe": recipe.as_dict(),
+            "commit": current_commit(), "device": device, "seconds": round(state.seconds, 1),
+            "images": state.step * recipe.batch_size, "seed": recipe.seed,
+        },
+    }  # fmt: skip
+    path = manifest.parent / "weights" / f"{name}.safetensors"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(path, lambda partial: partial.write_bytes(data))
+    write_manifest(manifest, entries)
+    return path
+
+
+def write_manifest(manifest: Path, entries: Mapping[str, Any]) -> None:
+    """Writes the manifest atomically."""
+    text = json.dumps({"format": FORMAT, "checkpoints": entries}, indent=2) + "\n"
+    replace_file(manifest, lambda partial: partial.write_text(text, encoding="utf-8"))
+
+
+def record_metrics(manifest: Path, name: str, test_set: str, figures: Mapping[str, Any]) -> None:
+    """Puts measured figures, with the set that they were measured on, into the manifest's entry."""
+    read_manifest(manifest)
+    entries = json.loads(manifest.read_text(encoding="utf-8"))["checkpoints"]
+    entries[name]["metrics"] = {"test_set": test_set, **figures}
+    write_manifest(manifest, entries)
+
+
+def current_commit() -> str:
+    """The commit of the code, "unknown" outside a checkout."""
+    try:
+        done = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True, check=True
+        )  # fmt: skip
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return done.stdout.strip()

@@ -1,0 +1,67 @@
+"""Accuracy, AUROC and expected calibration error, with intervals that respect that cells of a slide are alike."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+Metric = Callable[[np.ndarray, np.ndarray], float]
+BINS = 15
+RESAMPLES = 2000
+
+
+def auroc(scores: np.ndarray, positive: np.ndarray) -> float:
+    """Area under the ROC curve of scores (N,) for `positive` (N,) bool; ties count half; NaN with one class."""
+    _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
+    ranks = (counts.cumsum() - (counts - 1) / 2)[inverse]
+    n1 = int(positive.sum())
+    n0 = len(positive) - n1
+    if n1 == 0 or n0 == 0:
+        return float("nan")
+    return float((ranks[positive].sum() - n1 * (n1 + 1) / 2) / (n1 * n0))
+
+
+def accuracy(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """Share of cells whose most probable class is their label; probabilities (N, K), labels (N,)."""
+    return float((probabilities.argmax(1) == labels).mean())
+
+
+def first_class_auroc(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """AUROC of the first class's probability."""
+    return auroc(probabilities[:, 0], labels == 0)
+
+
+def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """Mean gap of confidence and accuracy over 15 bins of equal width of the confidence (Guo et al. 2017)."""
+    confidence, correct = probabilities.max(1), probabilities.argmax(1) == labels
+    bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    gaps = np.bincount(bins, weights=correct - confidence, minlength=BINS)
+    return float(np.abs(gaps).sum() / len(labels))
+
+
+METRICS: dict[str, Metric] = {
+    "accuracy": accuracy, "auroc": first_class_auroc, "ece": expected_calibration_error,
+}  # fmt: skip
+
+
+def clustered_interval(
+    metric: Metric, probabilities: np.ndarray, labels: np.ndarray, slides: Sequence[str], seed: int = 0
+) -> list[float]:
+    """95 % percentile interval of a metric from 2,000 bootstrap samples of whole slides (Field & Welsh 2007)."""
+    _, index = np.unique(np.asarray(slides), return_inverse=True)
+    groups = [np.flatnonzero(index == slide) for slide in range(index.max() + 1)]
+    generator = np.random.default_rng(seed)
+    values = []
+    for _ in range(RESAMPLES):
+        chosen = np.concatenate([groups[i] for i in generator.integers(len(groups), size=len(groups))])
+        values.append(metric(probabilities[chosen], labels[chosen]))
+    low, high = np.nanpercentile(values, [2.5, 97.5])
+    return [float(low), float(high)]
+
+
+def summarise(probabilities: np.ndarray, labels: np.ndarray, slides: Sequence[str]) -> dict[str, object]:
+    """Every metric as its value, and its interval under NAME_interval; plain JSON values."""
+    figures: dict[str, object] = {}
+    for name, metric in METRICS.items():
+        figures[name] = round(metric(probabilities, labels), 5)
+        figures[f"{name}_interval"] = [round(v, 5) for v in clustered_interval(metric, probabilities, labels, slides)]
+    return figures

@@ -1,0 +1,92 @@
+"""The state of a run on disk: one safetensors file, replaced atomically, from which training continues exactly."""
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from training.recipe import Recipe, recipe_from_dict
+
+STATE_FILE = "state.safetensors"
+
+
+class StateError(ValueError):
+    """A run folder whose state cannot be used; the message names the file and the reason."""
+
+
+@dataclass(frozen=True)
+class RunState:
+    """What a run has reached: tensors by role and name, and the facts that go with them."""
+
+    tensors: dict[str, Tensor]
+    recipe: Recipe
+    step: int
+    seconds: float
+    split_digest: str
+
+
+def replace_file(path: Path, write: Callable[[Path], None]) -> None:
+    """Writes beside `path` and renames over it once it is whole and on disk, so that no half file is ever read."""
+    partial = path.with_name(path.name + ".partial")
+    write(partial)
+    with partial.open("rb+") as file:
+        os.fsync(file.fileno())
+    os.replace(partial, path)
+
+
+def save_state(
+    run: Path, recipe: Recipe, step: int, seconds: float, split_digest: str,
+    network: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer,
+) -> None:  # fmt: skip
+    """Writes weights, their average, the optimizer's moments and the step; every random draw follows from the step."""
+    tensors = {f"weights.{name}": value for name, value in network.state_dict().items()}
+    tensors |= {f"average.{name}": value for name, value in average.state_dict().items()}
+    for name, parameter in network.named_parameters():
+        tensors |= {f"optimizer.{key}.{name}": value for key, value in optimizer.state[parameter].items()}
+    facts = {"recipe": recipe.as_dict(), "step": step, "seconds": seconds, "split_digest": split_digest}
+    contiguous = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    metadata = {"run": json.dumps(facts)}
+    replace_file(run / STATE_FILE, lambda path: save_file(contiguous, path, metadata=metadata))
+
+
+def read_state(run: Path) -> RunState:
+    """The state of a run folder; StateError where there is none or it is not one."""
+    path = run / STATE_FILE
+    if not path.is_file():
+        raise StateError(f"{path}: no such file; nothing to resume")
+    try:
+        with safe_open(path, framework="pt") as file:
+            facts: dict[str, Any] = json.loads((file.metadata() or {})["run"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+        recipe = recipe_from_dict(facts["recipe"], str(path))
+        return RunState(tensors, recipe, facts["step"], facts["seconds"], facts["split_digest"])
+    except (SafetensorError, KeyError, json.JSONDecodeError, OSError) as error:
+        raise StateError(f"{path}: not a training state ({error})") from error
+
+
+def restore(state: RunState, network: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    """Puts a state back into the parts of a run built from the same recipe."""
+    network.load_state_dict(_of_role(state, "weights."))
+    average.load_state_dict(_of_role(state, "average."))
+    for name, parameter in network.named_parameters():
+        moments = {key: state.tensors[f"optimizer.{key}.{name}"] for key in ("step", "exp_avg", "exp_avg_sq")}
+        # AdamW counts its steps on the host; the moments live beside the parameter.
+        optimizer.state[parameter] = {
+            key: value if key == "step" else value.to(parameter.device) for key, value in moments.items()
+        }
+
+
+def averaged_weights(state: RunState) -> dict[str, Tensor]:
+    """The averaged (EMA) weights of a state, by parameter name."""
+    return _of_role(state, "average.")
+
+
+def _of_role(state: RunState, role: str) -> dict[str, Tensor]:
+    return {name.removeprefix(role): value for name, value in state.tensors.items() if name.startswith(role)}
