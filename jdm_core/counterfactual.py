@@ -82,7 +82,7 @@ def invert(network: JointDiffusionNetwork, x: Tensor, source: Tensor, logsnr: Te
             residuals.append(states[i - 1] - ddim_step(image, noise, logsnr[i - 1].expand(b)))
         if i + 1 < len(logsnr):
             states.append(ddim_step(image, noise, logsnr[i + 1].expand(b)))
-    return Inversion(logsnr, torch.stack(states), torch.stack(residuals), source, cell_mask(x)[:, None].to(x.dtype))
+    return Inversion(logsnr, torch.stack(states), torch.stack(residuals), source, cell_mask(x)[:, None])
 
 
 def decode_edit(
@@ -90,9 +90,9 @@ def decode_edit(
 ) -> Iterator[Tensor]:
     """Frames x̂ (B, C, S, S) of the guided way down to classes `target` (B,); the last one is the edited image.
 
-    x̂ = x̂_source + w (x̂_target - x̂_source), within the cell: black background is no place for evidence. With
-    w = 0, or the target that was the source, the last frame is the inverted image. One encoder pass and two
-    decoder passes a step.
+    x̂ = x̂_source + w (x̂_target - x̂_source); outside the cell the way down is that of the inversion, so that the
+    black background stays. With w = 0, or the target that was the source, the last frame is the inverted image.
+    One encoder pass and two decoder passes a step.
     """
     y, b = inversion.states[strength.start], len(target)
     both = torch.stack([inversion.source, target], dim=1)
@@ -101,10 +101,10 @@ def decode_edit(
         z = network.encode(y, here)
         v = network.decode([level.repeat_interleave(2, 0) for level in z], here.repeat_interleave(2), both.flatten())
         images = predicted_image(y.repeat_interleave(2, 0), v, here.repeat_interleave(2)).unflatten(0, (b, 2))
-        guided = images[:, 0] + strength.guidance * inversion.mask * (images[:, 1] - images[:, 0])
-        image = _hold(guided)
+        image = _hold(images[:, 0] + strength.guidance * (images[:, 1] - images[:, 0]))
         y = ddim_step(image, _noise_of(y, image, here), inversion.logsnr[i - 1].expand(b)) + inversion.residuals[i - 1]
-        yield image if i > 1 else y.clamp(-1, 1)
+        y = torch.where(inversion.mask, y, inversion.states[i - 1])
+        yield (torch.where(inversion.mask, image, inversion.states[0]) if i > 1 else y).clamp(-1, 1)
 
 
 def _hold(image: Tensor) -> Tensor:

@@ -111,14 +111,12 @@ def elbo_of_errors(errors: Tensor) -> tuple[Tensor, Tensor]:
 def stratified_standard_error(values: Tensor) -> Tensor:
     """Standard error of the mean over draws, dimension 1, of values (B, D, ...) with one draw a stratum.
 
-    From the differences of neighbouring strata (Wolter 2007, Introduction to Variance Estimation, estimator v2):
+    From second differences of neighbouring strata (Wolter 2007, Introduction to Variance Estimation, chapter 8):
     the plain deviation would count the trend over noise levels, which stratifying removes, as noise.
-    NaN with one draw.
+    Needs three draws.
     """
     count = values.shape[1]
-    if count < 2:
-        return torch.full_like(values[:, 0], torch.nan)
-    squares = values.diff(dim=1).square().sum(dim=1) / (2 * (count - 1))
+    squares = values.diff(n=2, dim=1).square().sum(dim=1) / (6 * (count - 2))
     return (squares / count).sqrt()
 
 

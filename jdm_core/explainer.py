@@ -138,13 +138,13 @@ class Explainer:
 
     @torch.inference_mode()
     def elbo(self, images: ImageLike | Sequence[ImageLike], draws: int = 32, seed: int = 0) -> ElboResult:
-        """ELBO, posterior and evidence from `draws` stratified draws each; Raises CellImageError, ValueError.
+        """ELBO, posterior and evidence from `draws` stratified draws each. Raises CellImageError, ValueError.
 
         Two sets of draws: over all of λ for the bound, over the window for posterior and evidence; 2·draws
         encoder passes and 2·K·draws decoder passes an image. An image's noise follows from its pixels and seed.
         """
-        if draws < 2:
-            raise ValueError(f"draws: {draws}, where a standard error needs at least 2")
+        if draws < 3:
+            raise ValueError(f"draws: {draws}, where a standard error needs at least 3")
         cells = _read_all(images)
         parts = [self._elbo(cells[i : i + CHUNK], draws, seed) for i in range(0, len(cells), CHUNK)]
         merged = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}

@@ -122,6 +122,6 @@ def test_posterior_alone_is_the_posterior_of_the_scores(explainer, cells):
     )
 
 
-def test_one_draw_is_refused(explainer, cells):
-    with pytest.raises(ValueError, match="at least 2"):
-        explainer.elbo(cells[0], draws=1)
+def test_too_few_draws_are_refused(explainer, cells):
+    with pytest.raises(ValueError, match="at least 3"):
+        explainer.elbo(cells[0], draws=2)

@@ -170,6 +170,19 @@ def test_from_run_to_figures(toy, unbroken, tmp_path, capsys):
             assert 0 <= figures[verdict][name] <= 1
     assert json.loads(manifest.read_text())["checkpoints"]["toy"]["metrics"]["n"] == 16
 
+    edits = ["edits", "--checkpoint", "toy", "--manifest", str(manifest), "--data", str(toy), "--cells", "20",
+             "--out", str(out), "--device", "cpu", "--sheet", str(tmp_path / "sheet.png"), "--record"]  # fmt: skip
+    assert main(edits) in (0, 1)  # a network this small may leave no cell to count, and then says so
+    message = capsys.readouterr().err
+    if "no cell" not in message:
+        figures = json.loads(out.read_text())
+        assert figures["from_Parasitized"]["n"] + figures["from_Parasitized"]["not_counted"] == 20
+        assert json.loads(manifest.read_text())["checkpoints"]["toy"]["metrics"]["edits"]["seed"] == 0
+
+    examples = ["examples", "--checkpoint", "toy", "--manifest", str(manifest), "--cells", "1", "--device", "cpu"]
+    assert main([*examples, "--out", str(tmp_path / "examples")]) == 0
+    assert sorted(os.listdir(tmp_path / "examples")) == ["parasitized-1.png", "uninfected-1.png"]
+
     slides = tmp_path / "slides.txt"
     slides.write_text("C1P1\nC2P2\nC3P3\n")
     assert main([*evaluate, "--slides", str(slides), "--out", str(out)]) == 0
@@ -189,15 +202,15 @@ def test_pack_is_small_and_trains_on_the_same_split(toy, tmp_path):
     assert read_state(run).split_digest == read_state(other).split_digest
 
 
-def test_judge_trains_and_loads_back(toy, tmp_path):
+def test_judge_trains_and_loads_back(tmp_path):
     from training.data import load_cells
     from training.judge import judge_probabilities, load_judge
     from training.validate import as_images
 
-    out = tmp_path / "judge.safetensors"
+    toy, out = write_toy_zip(tmp_path / "cells.zip", slides=16), tmp_path / "judge.safetensors"
     assert main(["judge", "--data", str(toy), "--images", "128", "--out", str(out), "--device", "cpu"]) == 0
     judge, labels = load_judge(out)
     cells = load_cells(toy, labels, 64)
     p = judge_probabilities(judge, as_images(cells, torch.device("cpu")), torch.device("cpu"))
-    assert p.shape == (80, 2)
+    assert p.shape == (128, 2)
     assert abs(p.sum(1) - 1).max() < 1e-5

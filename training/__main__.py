@@ -8,11 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from jdm_core import CheckpointError, Explainer
-from jdm_core.checkpoints import MANIFEST, choose_device
+from jdm_core.checkpoints import MANIFEST, choose_device, read_manifest
 from training.data import DataError, list_members, load_cells, slide_of, split_slides
 from training.recipe import RecipeError, load_recipe, recipe_from_dict
 from training.state import STATE_FILE, StateError, read_state, replace_file
 
+JUDGE = MANIFEST.parent / "weights" / "judge-64.safetensors"
 # A run may be made longer or shorter and watched more or less closely; anything else would be another run.
 CHANGEABLE = {"images", "validate_every", "validation_cells"}
 
@@ -70,14 +71,14 @@ def _parser() -> argparse.ArgumentParser:
     which.add_argument("--slides", type=Path, metavar="FILE", help="only these slides, one id a line")
     which.add_argument("--part", choices=("train", "validation", "test"), help="only this part of the training split")
     slides.add_argument("--out", type=Path, required=True, metavar="FILE.json")
+    slides.add_argument("--record", action="store_true", help="put the figures into the manifest too")
 
     evaluate = commands.add_parser("evaluate", parents=[checkpoint, slides], help="measure its verdicts")
     evaluate.add_argument("--draws", type=int, default=16, help="draws of the posterior (default: 16)")
-    evaluate.add_argument("--record", action="store_true", help="put the figures into the manifest too")
     evaluate.set_defaults(function=_evaluate)
 
     edits = commands.add_parser("edits", parents=[checkpoint, slides], help="measure its edits by the judge")
-    edits.add_argument("--judge", type=Path, default=Path("runs/judge.safetensors"), help="weights of the judge")
+    edits.add_argument("--judge", type=Path, default=JUDGE, help="weights of the judge (default: the bundled ones)")
     edits.add_argument("--cells", type=int, default=200, help="cells of each class (default: 200)")
     edits.add_argument("--sheet", type=Path, metavar="FILE.png", help="draw the first 24 cells with maps and edits")
     edits.set_defaults(function=_edits)
@@ -86,6 +87,10 @@ def _parser() -> argparse.ArgumentParser:
     examples.add_argument("--cells", type=int, default=4, help="of each class (default: 4)")
     examples.add_argument("--out", type=Path, default=Path("web/examples"))
     examples.set_defaults(function=_examples)
+
+    card = commands.add_parser("card", help="write the manifest's figures into README.md and MODEL_CARD.md")
+    card.add_argument("--checkpoint", default="malaria-64", help="name in the manifest")
+    card.set_defaults(function=_card)
 
     judge = commands.add_parser("judge", help="train the independent classifier that judges edits")
     judge.add_argument("--recipe", default="malaria-64", help="whose size, labels and split (default: malaria-64)")
@@ -176,7 +181,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     figures = evaluate(explainer, options.data, keep, options.draws, options.seed)
     _write_figures(options.out, test_set, figures)
     if options.record:
-        record_metrics(options.manifest, options.checkpoint, test_set, figures)
+        record_metrics(options.manifest, options.checkpoint, {"test_set": test_set, **figures})
     for name in ("head", "posterior"):
         f = figures[name]
         shown = ", ".join(f"{key} {f[key]:.4f} [{f[f'{key}_interval'][0]:.4f}, {f[f'{key}_interval'][1]:.4f}]"
@@ -208,6 +213,7 @@ def _wanted_slides(explainer: Explainer, options: argparse.Namespace) -> tuple[C
 
 def _edits(options: argparse.Namespace) -> int:
     from training.edits import evaluate_edits
+    from training.export import record_metrics
 
     explainer = Explainer.load(options.checkpoint, options.device, options.manifest)
     keep, test_set = _wanted_slides(explainer, options)
@@ -215,6 +221,8 @@ def _edits(options: argparse.Namespace) -> int:
         explainer, options.data, options.judge, keep, options.cells, options.seed, options.sheet
     )  # fmt: skip
     _write_figures(options.out, test_set, figures)
+    if options.record:
+        record_metrics(options.manifest, options.checkpoint, {"edits": {"test_set": test_set, **figures}})
     for name in explainer.labels:
         f = figures[f"from_{name}"]
         shown = ", ".join(f"{who} {f[f'{who}_flips']['rate']:.3f} {f[f'{who}_flips']['interval']}"
@@ -230,6 +238,15 @@ def _examples(options: argparse.Namespace) -> int:
 
     explainer = Explainer.load(options.checkpoint, options.device, options.manifest)
     for path in generate(explainer, options.cells, options.seed, options.out):
+        print(path)
+    return 0
+
+
+def _card(options: argparse.Namespace) -> int:
+    from training.card import write_card
+
+    checkpoint = read_manifest()[options.checkpoint]
+    for path in write_card(options.checkpoint, checkpoint, MANIFEST.parent.parent):
         print(path)
     return 0
 

@@ -65,6 +65,8 @@ def evaluate_edits(
     figures: dict[str, object] = {"checkpoint": explainer.name, "sha256": explainer.sha256, "seed": seed}
     for label, name in enumerate(labels):
         rows = counted & (truth == label)
+        if not rows.any():
+            raise ValueError(f"no cell labelled {name} that head and judge both read so: nothing to count")
         figures[f"from_{name}"] = {
             "n": int(rows.sum()),
             "slides": len(set(slides[rows])),

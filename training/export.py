@@ -86,11 +86,11 @@ def write_manifest(manifest: Path, entries: Mapping[str, Any]) -> None:
     replace_file(manifest, lambda partial: partial.write_text(text, encoding="utf-8"))
 
 
-def record_metrics(manifest: Path, name: str, test_set: str, figures: Mapping[str, Any]) -> None:
-    """Puts measured figures, with the set that they were measured on, into the manifest's entry."""
+def record_metrics(manifest: Path, name: str, figures: Mapping[str, Any]) -> None:
+    """Adds measured figures, which say the set that they were measured on, to the metrics of the manifest's entry."""
     read_manifest(manifest)
     entries = json.loads(manifest.read_text(encoding="utf-8"))["checkpoints"]
-    entries[name]["metrics"] = {"test_set": test_set, **figures}
+    entries[name]["metrics"] |= figures
     write_manifest(manifest, entries)
 
 

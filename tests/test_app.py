@@ -1,0 +1,321 @@
+"""The app without a browser: what its callbacks show, the words, the settings, and the endpoints for programs."""
+
+import re
+import zipfile
+from pathlib import Path
+
+import gradio as gr
+import httpx
+import numpy as np
+import pytest
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+from PIL import Image
+
+import app
+from jdm_core import Explainer
+from jdm_core.counterfactual import EditSettings, Strength
+from web import text
+from web.callbacks import Callbacks, View
+from web.charts import elbo_chart, like
+from web.checks import check_panel
+from web.footer import figures
+from web.page import LAUNCH, build_page
+
+LABELS = ("Parasitized", "Uninfected")
+QUICK = EditSettings(steps=3, time=0.6, ladder=(Strength(2, 1.0), Strength(3, 2.0)))
+pytestmark = pytest.mark.filterwarnings("ignore:::gradio.queueing")
+REASON = "not a PNG, JPEG, TIFF, WebP, BMP or GIF image"
+
+
+@pytest.fixture(scope="module")
+def explainer():
+    loaded = Explainer.load(device="cpu")
+    loaded.edit = QUICK
+    return loaded
+
+
+@pytest.fixture
+def callbacks(explainer):
+    return Callbacks(explainer)
+
+
+@pytest.fixture(scope="module")
+def cell(tmp_path_factory) -> Path:
+    """A drawn cell, wider than high, with a stained spot."""
+    y, x = np.mgrid[:90, :120]
+    pixels = np.zeros((90, 120, 3), np.uint8)
+    pixels[((x - 60) / 56) ** 2 + ((y - 45) / 42) ** 2 < 1] = (226, 180, 178)
+    pixels[(x - 75) ** 2 + (y - 40) ** 2 < 60] = (110, 60, 130)
+    path = tmp_path_factory.mktemp("cells") / "drawn cell.png"
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def bad(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("cells") / "notes.png"
+    path.write_text("no image at all")
+    return path
+
+
+@pytest.fixture(scope="module")
+def client(explainer):
+    blocks = build_page(explainer)
+    _, url, _ = blocks.launch(prevent_thread_lock=True, quiet=True, server_name="127.0.0.1", **LAUNCH)
+    yield Client(url, verbose=False)
+    blocks.close(verbose=False)
+
+
+def upload(path: Path, name: str | None = None) -> dict[str, str]:
+    return {"path": str(path), "orig_name": name or path.name}
+
+
+def explained(callbacks, cell):
+    *_, last = callbacks.explain(upload(cell), 8, 0)
+    return last
+
+
+def test_explain_shows_the_head_at_once_and_then_everything(callbacks, cell):
+    first, last = callbacks.explain(upload(cell), 16, 3)
+    assert text.WORKING in first.verdict and "drawn cell.png" in first.verdict
+    assert first.reading is None and not first.remove["interactive"] and not first.add["interactive"]
+    assert first.results["visible"] and not first.intro["visible"]
+    assert last.reading.seed == 3 and last.reading.explanation.elbo.draws == 16
+    assert text.WORKING not in last.verdict and "16 paired draws" in last.elbo
+    assert first.cell["value"].size == last.evidence["value"].size == (512, 384)  # in the cell's proportions
+    assert "drawn cell.png" in first.cell["alt_text"] and "drawn cell.png" in last.evidence["alt_text"]
+
+
+def test_again_explains_the_same_cell_with_other_settings(callbacks, cell):
+    reading = explained(callbacks, cell).reading
+    *_, view = callbacks.again(reading, 16, 1)
+    assert view.reading.explanation.file == "drawn cell.png"
+    assert (view.reading.explanation.elbo.draws, view.reading.seed) == (16, 1)
+    (view,) = callbacks.again(None, 16, 1)
+    assert text.LOST in view.status
+
+
+def test_what_a_browser_cannot_show_is_shown_as_png(callbacks, cell, tmp_path):
+    path = tmp_path / "cell.TIF"
+    Image.open(cell).save(path)
+    first, last = callbacks.explain(upload(path), 8, 0)
+    assert first.upload.size == (512, 384) and first.reading is None and last.upload == gr.skip()
+    assert next(callbacks.explain(upload(cell), 8, 0)).upload == gr.skip()
+
+
+def test_only_the_edit_away_from_the_verdict_is_on_offer(callbacks, cell):
+    view = explained(callbacks, cell)
+    says = LABELS[view.reading.explanation.prediction.probabilities[0].argmax()]
+    assert view.remove["interactive"] == (says == "Parasitized") == (view.remove["variant"] == "primary")
+    assert view.add["interactive"] == (says == "Uninfected") == (view.add["variant"] == "primary")
+    assert f"already says {says}" in view.reason and text.EDITS[says] in view.reason
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("notes.png", "notes.png"),
+        ("/home/someone/notes.png", "notes.png"),
+        ("C:\\Users\\someone\\notes.png", "notes.png"),
+        ("<img src=x onerror=alert(1)>.png", "&lt;img src=x onerror=alert(1)&gt;.png"),
+    ],
+)
+def test_a_bad_upload_is_named_with_its_reason_and_clears_the_page(callbacks, bad, name, shown):
+    with pytest.warns(UserWarning, match=re.escape(REASON)):
+        (view,) = callbacks.explain(upload(bad, name), 32, 0)
+    assert f'role="alert">{shown}: {REASON}<' in view.status
+    assert str(bad.parent) not in view.status
+    assert view.upload is None and view.reading is None and view.verdict == ""
+    assert not view.results["visible"] and view.intro["visible"]
+
+
+def test_an_upload_that_is_gone_is_an_error_without_the_path_of_the_server(callbacks, tmp_path):
+    with pytest.warns(UserWarning):
+        (view,) = callbacks.explain(upload(tmp_path / "gone.png", "mine.png"), 32, 0)
+    assert "mine.png: cannot be read" in view.status and str(tmp_path) not in view.status
+
+
+def test_no_upload_shows_the_empty_page(callbacks):
+    assert list(callbacks.explain(None, 32, 0)) == [callbacks.clear()]
+
+
+@pytest.mark.parametrize(("draws", "seed"), [(None, None), (10**9, -5)])
+def test_settings_that_the_page_does_not_offer_are_not_followed(callbacks, cell, draws, seed):
+    *_, view = callbacks.explain(upload(cell), draws, seed)
+    assert view.reading.explanation.elbo.draws == 32 and view.reading.seed == 0
+
+
+def test_edit_shows_frames_and_then_the_checked_result(callbacks, cell, monkeypatch):
+    monkeypatch.setattr("web.callbacks.FRAMES_PER_SECOND", 1000)
+    view = explained(callbacks, cell)
+    first, *frames, last = (callbacks.remove if view.remove["interactive"] else callbacks.add)(view.reading)
+    assert first.stop["visible"] and not first.remove["interactive"] and not first.add["interactive"]
+    assert re.search(r"attempt 1 of 2, guidance 1, step \d of 2", frames[0].progress)
+    pictures = [frame.frame["value"].tobytes() for frame in frames]
+    assert 2 <= len(set(pictures)) == len(pictures) <= 5
+    edit = last.reading.explanation.edit
+    assert np.array_equal(last.slider[0], like(view.reading.explanation.cell, view.reading.explanation.cell))
+    assert np.array_equal(last.slider[1], last.after["value"]) and last.slider[1].size == (512, 384)
+    assert ("This edit works" in last.check) == bool(edit.flipped[0])
+    assert ("This edit failed" in last.check) != bool(edit.flipped[0])
+    assert not last.stop["visible"] and not last.frame["visible"] and last.edited["visible"]
+
+
+def test_closing_an_edit_closes_the_computation(callbacks, cell, monkeypatch):
+    view = explained(callbacks, cell)
+    closed = []
+    stream = callbacks.explainer.stream
+
+    def watched(*arguments):
+        try:
+            yield from stream(*arguments)
+        except GeneratorExit:
+            closed.append(True)
+            raise
+
+    monkeypatch.setattr(callbacks.explainer, "stream", watched)
+    edit = callbacks.remove(view.reading) if view.remove["interactive"] else callbacks.add(view.reading)
+    assert next(edit).progress and next(edit).progress
+    edit.close()
+    assert closed == [True]
+    after = callbacks.stop(view.reading)
+    assert text.STOPPED in after.progress and not after.stop["visible"]
+    assert (after.remove, after.add) == (view.remove, view.add)
+
+
+def test_an_edit_without_a_cell_says_so(callbacks):
+    (view,) = callbacks.remove(None)
+    assert text.LOST in view.status
+
+
+def test_report_holds_pictures_and_json(callbacks, cell):
+    view = callbacks.report(explained(callbacks, cell).reading)
+    with zipfile.ZipFile(view.report["value"]) as archive:
+        names = {Path(name).name for name in archive.namelist() if not name.endswith("/")}
+    assert {"drawn_cell.json", "drawn_cell_original.png", "drawn_cell_evidence.png"} <= names
+
+
+def test_every_field_of_a_view_is_on_the_page(explainer):
+    ids = {block.elem_id for block in build_page(explainer).blocks.values()}
+    assert {*View._fields} - {"reading"} <= ids
+
+
+@pytest.mark.parametrize(
+    ("head", "posterior", "title"),
+    [
+        ([0.97, 0.03], [0.9, 0.1], "Parasitized, 97\u00a0%"),
+        ([0.97, 0.03], None, "Parasitized, 97\u00a0%"),
+        ([0.38, 0.62], [0.1, 0.9], "Not sure (62\u00a0% Uninfected)"),
+        ([0.97, 0.03], [0.4, 0.6], "The two verdicts disagree"),
+        ([0.0, 1.0], [0.001, 0.999], "Uninfected, >99\u00a0%"),
+    ],
+)
+def test_verdict_in_words(head, posterior, title):
+    verdict = text.verdict(LABELS, head, posterior, 0.8)
+    assert verdict.title == title
+    assert (verdict.tone == "unsure") == ("," not in title)
+
+
+def test_difference_within_its_error_is_no_evidence():
+    assert (
+        text.elbo_sentence(LABELS, 3.0, 2.0, 8)
+        == "No clear difference between the classes (3.0 ± 2.0 nats, 8 paired draws)."
+    )
+    assert text.elbo_sentence(LABELS, -1234.5, 2.0, 8).startswith(
+        "The cell is likelier as Uninfected (by 1\u202f234.5 ±"
+    )
+
+
+def test_chart_draws_the_likelier_class_on_the_right():
+    assert 'aria-label="Parasitized +5.0, Uninfected −5.0' in elbo_chart(LABELS, 10.0, 2.0)
+    assert 'aria-label="Parasitized −5.0, Uninfected +5.0' in elbo_chart(LABELS, -10.0, 2.0)
+    assert "http:" not in re.sub(r'xmlns(:\w+)?="[^"]*"|<!DOCTYPE[^>]*>', "", elbo_chart(LABELS, 0.0, 0.0))
+
+
+def test_a_failed_edit_names_what_fell_short():
+    words = text.outcome(False, "Uninfected", 0.6, 0.7, 0.9, 0.5)
+    assert words.startswith("This edit failed: the classifier gives Uninfected 60\u00a0%, short of 90\u00a0%. ")
+
+
+def test_check_tells_before_from_after(explainer, callbacks, cell):
+    reading = explained(callbacks, cell).reading.explanation
+    edit = explainer.counterfactual(reading.cell)
+    panel = check_panel(type(reading)(**{**vars(reading), "edit": edit}), explainer.checkpoint.thresholds, 2)
+    target = int(edit.target[0])
+    for numbers in (reading.prediction.probabilities, edit.probabilities, reading.elbo.posterior, edit.posterior):
+        assert f"<td>{text.percent(float(numbers[0, target]))}</td>" in panel.replace("&lt;", "<").replace("&gt;", ">")
+
+
+def test_footer_gives_the_figures_with_their_test_set():
+    head = {"accuracy": 0.968, "auroc": 0.9934}
+    words = figures({"test_set": "unseen slides", "n": 400, "slides": 40, "head": head})
+    assert words == "Tested on unseen slides (400 cells of 40 slides): Classifier 97\u00a0% right, AUROC 0.993."
+    assert "No test figures" in figures({})
+
+
+def test_an_unknown_checkpoint_is_one_line(capsys):
+    assert app.main(["--checkpoint", "nothing"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and "nothing" in error and error.count("\n") == 1
+
+
+def test_settings_come_from_the_environment(monkeypatch):
+    for name, value in {
+        "GRADIO_SERVER_NAME": "0.0.0.0", "GRADIO_SERVER_PORT": "7999", "PLASMOLENS_CHECKPOINT": "other",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+    options = app._parser().parse_args([])
+    assert (options.host, options.port, options.checkpoint) == ("0.0.0.0", 7999, "other")
+    assert app._parser().parse_args(["--port", "8001"]).port == 8001
+
+
+def test_only_the_named_endpoints_are_public(client):
+    assert set(client.view_api(return_format="dict")["named_endpoints"]) == {"/predict", "/explain", "/edit"}
+
+
+def test_predict_endpoint(client, cell, explainer):
+    result = client.predict(handle_file(cell), api_name="/predict")
+    prediction = explainer.predict(cell)
+    assert result["file"] == "drawn cell.png"
+    assert result["label"] == LABELS[prediction.probabilities[0].argmax()]
+    assert list(result["probabilities"].values()) == pytest.approx(prediction.probabilities[0].tolist(), abs=1e-4)
+    assert {"elbo", "elbo_difference", "elbo_difference_standard_error", "posterior"} <= result.keys()
+
+
+def test_explain_endpoint_gives_the_evidence_map(client, cell):
+    result, evidence = client.predict(handle_file(cell), api_name="/explain")
+    assert result["posterior"].keys() == set(LABELS)
+    with Image.open(evidence) as picture:
+        assert (picture.format, picture.size) == ("PNG", (512, 384))
+
+
+def test_edit_endpoint(client, cell):
+    other = {"Parasitized": "Uninfected", "Uninfected": "Parasitized"}
+    target = other[client.predict(handle_file(cell), api_name="/predict")["label"]]
+    result, picture, change = client.predict(handle_file(cell), target, api_name="/edit")
+    assert result["target"] == target and isinstance(result["flipped"], bool) and result["settings"]["attempts"] > 0
+    assert Image.open(picture).size == Image.open(change).size == (512, 384)
+
+
+def test_endpoints_name_bad_files_and_targets(client, bad, cell):
+    with pytest.raises(AppError, match=f"notes.png: {REASON}"):
+        client.predict(handle_file(bad), api_name="/predict")
+    with pytest.raises(AppError, match="target: 'Nonsense'"):
+        client.predict(handle_file(cell), "Nonsense", api_name="/edit")
+    with pytest.raises(AppError, match="file: none given"):
+        client.predict(None, api_name="/predict")
+
+
+def test_a_file_of_the_server_cannot_be_read(client, cell):
+    """Unlike a file that the client's library uploads, one that a request merely names must be refused."""
+    for data in ({"path": str(cell), "meta": {"_type": "gradio.FileData"}}, {"path": str(cell)}):
+        with httpx.Client(base_url=f"{client.src.rstrip(chr(47))}/gradio_api/call/") as web:
+            event = web.post("predict", json={"data": [data]}).json()["event_id"]
+            answer = web.get(f"predict/{event}").text
+        assert "event: error" in answer and "probabilities" not in answer
+
+
+def test_the_theme_brings_no_fonts_of_others():
+    theme = LAUNCH["theme"]
+    assert isinstance(theme, gr.themes.Base) and theme._stylesheets == [] and theme._font_css == []

@@ -1,0 +1,173 @@
+"""The page in a real browser, against the app in a process of its own."""
+
+import re
+from pathlib import Path
+
+import pytest
+from gradio_client import Client, handle_file
+
+from web.callbacks import EXAMPLES
+from web.screenshot import served
+
+By = pytest.importorskip("selenium.webdriver.common.by").By
+Keys = pytest.importorskip("selenium.webdriver.common.keys").Keys
+WebDriverWait = pytest.importorskip("selenium.webdriver.support.ui").WebDriverWait
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+SECONDS = 120  # for any one thing to happen
+REASON = "not a PNG, JPEG, TIFF, WebP, BMP or GIF image"
+
+
+@pytest.fixture(scope="module")
+def address():
+    with served() as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def cell(real_cells) -> Path:
+    """A cell to upload: a real parasitized one where there is data, or an example."""
+    cells = [path for path, _ in real_cells or []] or sorted(EXAMPLES.glob("*.png"))
+    return cells[0]
+
+
+@pytest.fixture(scope="module")
+def bad(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("bad") / "notes.png"
+    path.write_text("no image at all")
+    return path
+
+
+@pytest.fixture
+def page(browser, address):
+    """The fresh page; afterwards, that nothing came from elsewhere and that the console has no errors."""
+    browser.get_log("browser")
+    counted = browser.execute_cdp_cmd(
+        "Page.addScriptToEvaluateOnNewDocument", {"source": "performance.setResourceTimingBufferSize(10000)"}
+    )
+    browser.get(address)
+    wait(browser, "#upload input[type=file]")
+    yield browser
+    requests = browser.execute_script("return performance.getEntriesByType('resource').map(entry => entry.name)")
+    browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", counted)
+    assert len(requests) > 5
+    assert [url for url in requests if not url.startswith((address, "data:", "blob:"))] == []
+    assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
+
+
+def wait(browser, selector, found=bool):
+    """The first element of a selector, once there is one and `found` accepts it."""
+
+    def ready(driver):
+        elements = [e for e in driver.find_elements(By.CSS_SELECTOR, selector) if found(e)]
+        return elements[0] if elements else None
+
+    return WebDriverWait(browser, SECONDS, ignored_exceptions=stale()).until(ready, f"nothing at {selector}")
+
+
+def stale():
+    from selenium.common.exceptions import StaleElementReferenceException
+
+    return [StaleElementReferenceException]
+
+
+def loaded(image) -> bool:
+    return image.parent.execute_script("return arguments[0].complete && arguments[0].naturalWidth > 1", image)
+
+
+def upload(browser, path):
+    wait(browser, "#upload input[type=file]").send_keys(str(path))
+
+
+def explained(browser, name):
+    """Waits until the cell of that name is explained."""
+    wait(browser, "#verdict .file", lambda e: e.text == name)
+    wait(browser, "#verdict [role=status]", lambda e: "agree" in e.text or "Classifier:" in e.text)
+    return wait(browser, "#evidence img", loaded)
+
+
+def offered(browser):
+    """The edit on offer; the other must be off, with its reason."""
+    button = wait(browser, "#remove:enabled, #add:enabled")
+    other = browser.find_element(By.ID, {"remove": "add", "add": "remove"}[button.get_attribute("id")])
+    assert not other.is_enabled()
+    assert f"“{other.text}” is off: the classifier already says" in browser.find_element(By.ID, "reason").text
+    return button
+
+
+def test_from_upload_to_checked_edit(page, cell):
+    assert "Research use only, not for diagnosis" in page.find_element(By.ID, "top").text
+    upload(page, cell)
+    evidence = explained(page, cell.name)
+    assert max(evidence.get_property("naturalWidth"), evidence.get_property("naturalHeight")) == 512
+    assert cell.name in evidence.get_attribute("alt")
+    assert "speaks for Uninfected" in page.find_element(By.CSS_SELECTOR, "#why .legend").text
+    assert re.search(r"Difference [+−][\d\u202f]+\.\d ± [\d\u202f]+\.\d", page.find_element(By.ID, "elbo").text)
+    assert wait(page, "#elbo svg").get_attribute("aria-label")
+    offered(page).click()
+    wait(page, "#frame img", loaded)
+    wait(page, "#progress", lambda e: re.search(r"attempt \d+ of \d+, guidance [\d.]+, step \d+ of \d+", e.text))
+    outcome = wait(page, "#check .outcome")
+    assert outcome.text.startswith(
+        "This edit works" if "works" in outcome.get_attribute("class") else "This edit failed"
+    )
+    assert "of the cell changed visibly" in page.find_element(By.ID, "check").text
+    for selector in ("#slider img:nth-of-type(1)", "#slider img:nth-of-type(2)", "#after img", "#change img"):
+        wait(page, selector, loaded)
+    assert "now darker" in page.find_element(By.CSS_SELECTOR, "#edited .legend").text
+    assert not page.find_elements(By.CSS_SELECTOR, "#stop") and not page.find_elements(By.CSS_SELECTOR, "#frame img")
+
+
+def test_a_bad_upload_gives_its_reason_and_the_next_one_works(page, cell, bad):
+    upload(page, bad)
+    assert wait(page, "#status [role=alert]").text == f"notes.png: {REASON}"
+    assert not page.find_elements(By.ID, "verdict")
+    upload(page, cell)
+    explained(page, cell.name)
+    assert not page.find_elements(By.CSS_SELECTOR, "#status [role=alert]")
+    wait(page, "#upload button[aria-label*=Clear], #upload button[aria-label*=Remove]").click()
+    wait(page, "#intro", lambda e: e.is_displayed())
+    upload(page, bad)
+    assert REASON in wait(page, "#status [role=alert]").text
+
+
+def test_an_example_works_from_the_keyboard(page):
+    button = wait(page, "#examples button")
+    assert button.text
+    button.send_keys(Keys.ENTER)
+    explained(page, f"{button.get_attribute('id')}.png")
+    wait(page, "#upload img", loaded)
+
+
+def test_stop_ends_the_edit_and_frees_the_machine(page, address, cell):
+    upload(page, cell)
+    explained(page, cell.name)
+    offered(page).click()
+    wait(page, "#stop").click()
+    wait(page, "#progress", lambda e: "Stopped" in e.text)
+    # The machine does one thing at a time: had the edit gone on, this would wait for it, and its result be here.
+    Client(address, verbose=False).predict(handle_file(cell), api_name="/predict")
+    assert "Stopped" in page.find_element(By.ID, "progress").text
+    assert not page.find_elements(By.CSS_SELECTOR, "#stop, #check .outcome")
+    offered(page).click()
+    wait(page, "#check .outcome")
+
+
+def test_report_can_be_downloaded(page, cell):
+    upload(page, cell)
+    explained(page, cell.name)
+    wait(page, "#prepare").click()
+    wait(page, "#report", lambda e: e.is_displayed() and e.is_enabled())
+
+
+def test_a_telephone_shows_everything_without_scrolling_sideways(page, cell):
+    size = {"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        upload(page, cell)
+        explained(page, cell.name)
+        assert page.execute_script("return document.documentElement.scrollWidth") <= 390
+        page.execute_script("window.scrollTo(0, document.body.scrollHeight)")
+        top = page.find_element(By.CSS_SELECTOR, "#top .notice")
+        assert 0 <= page.execute_script("return arguments[0].getBoundingClientRect().top", top) < 100
+    finally:
+        page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})

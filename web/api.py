@@ -1,0 +1,63 @@
+"""Named endpoints for programs; their components are never shown."""
+
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+import numpy as np
+
+from jdm_core import CellImageError, Explainer
+from jdm_core.report import edit_fields, verdict_fields
+from web.callbacks import read_upload
+from web.charts import SHOWN, like
+
+
+def add_endpoints(explainer: Explainer, limits: dict[str, Any]) -> None:
+    """Adds /predict, /explain and /edit to the surrounding page."""
+
+    def predict(file: dict[str, Any]) -> dict[str, Any]:
+        """Verdicts of classifier and likelihood on one cell image, as JSON."""
+        return _verdicts(file)[1]
+
+    def explain(file: dict[str, Any]) -> tuple[dict[str, Any], Any]:
+        """Verdicts as JSON and the evidence map: orange speaks for the first label, blue for the second."""
+        cell, fields, evidence = _verdicts(file)
+        return fields, like(explainer.draw_evidence(explainer.model_view(cell), evidence, SHOWN), cell)
+
+    def edit(file: dict[str, Any], target: str | None) -> tuple[dict[str, Any], Any, Any]:
+        """The smallest edit to the target label with its check as JSON, the edited cell, and the map of change."""
+        name, cell = _read(file)
+        try:
+            result = explainer.counterfactual(cell, target or None)
+        except ValueError as error:
+            raise gr.Error(str(error), print_exception=False) from error
+        change = explainer.draw_difference(result.original[0], result.difference[0], SHOWN)
+        fields = {"file": name, **edit_fields(result, 0)}
+        return fields, like(result.full_resolution[0], cell), like(change, cell)
+
+    def _verdicts(file: dict[str, Any]) -> tuple[np.ndarray, dict[str, Any], np.ndarray]:
+        name, cell = _read(file)
+        prediction, elbo = explainer.predict(cell), explainer.elbo(cell)
+        return cell, verdict_fields(name, prediction, elbo, 0), elbo.evidence[0]
+
+    with gr.Row(visible=False):
+        file = gr.File(label="file")
+        target = gr.Dropdown([*explainer.labels], label="target", value=None)
+        fields = gr.JSON(label="result")
+        pictures = [gr.Image(label=name, format="png") for name in ("picture", "map")]
+    _endpoint(predict, [file], [fields], limits)
+    _endpoint(explain, [file], [fields, pictures[1]], limits)
+    _endpoint(edit, [file, target], [fields, *pictures], limits)
+
+
+def _read(file: dict[str, Any] | None) -> tuple[str, np.ndarray]:
+    if not file:
+        raise gr.Error("file: none given", print_exception=False)
+    try:
+        return read_upload(file)
+    except CellImageError as error:
+        raise gr.Error(str(error), print_exception=False) from error
+
+
+def _endpoint(fn: Callable, inputs: list, outputs: list, limits: dict[str, Any]) -> None:
+    gr.on([], fn, inputs, outputs, api_name=fn.__name__, preprocess=False, **limits)

@@ -1,0 +1,125 @@
+"""python -m web.screenshot OUT.png: drives the page in a headless Chromium as a person would, and takes its picture."""
+
+import argparse
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from web.page import EXAMPLES, HERE
+
+WAIT = 180  # seconds for any one thing to happen
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Uploads a cell, runs the edit and writes the picture."""
+    parser = argparse.ArgumentParser(prog="python -m web.screenshot", description=__doc__)
+    parser.add_argument("out", type=Path, metavar="OUT.png")
+    parser.add_argument("--cell", type=Path, default=next(iter(sorted(EXAMPLES.glob("*.png"))), None))
+    parser.add_argument("--width", type=int, default=1280, help="of the window, in pixels (default: 1280)")
+    parser.add_argument("--dark", action="store_true", help="as in a dark system theme")
+    parser.add_argument("--no-edit", action="store_true", help="stop at the verdict")
+    options = parser.parse_args(arguments)
+    if options.cell is None:
+        parser.error("--cell: needed where web/examples is empty")
+    with served() as address, chromium(options.width, options.dark) as browser:
+        browser.get(address)
+        explain(browser, options.cell)
+        if not options.no_edit:
+            edit(browser)
+        save(browser, options.out, options.width)
+    return 0
+
+
+@contextmanager
+def served() -> Iterator[str]:
+    """The address of the app, run in a process of its own."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {**os.environ, "GRADIO_SERVER_NAME": "127.0.0.1", "GRADIO_SERVER_PORT": str(port)}
+    app = subprocess.Popen([sys.executable, "app.py"], cwd=HERE.parent, env=environment, stdout=subprocess.DEVNULL)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        while True:
+            try:
+                urllib.request.urlopen(address, timeout=5).close()
+                break
+            except OSError:
+                if app.poll() is not None:
+                    raise RuntimeError(f"app.py ended with status {app.returncode}") from None
+                time.sleep(0.2)
+        yield address
+    finally:
+        app.terminate()
+        app.wait()
+
+
+@contextmanager
+def chromium(width: int, dark: bool) -> Iterator[Any]:
+    """A headless Chromium under selenium, with a window of that width whatever the browser's least is."""
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = shutil.which("chromium") or ""
+    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars"):
+        options.add_argument(argument)
+    browser = webdriver.Chrome(options, webdriver.ChromeService(shutil.which("chromedriver")))
+    try:
+        _metrics(browser, width, 900)
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
+        yield browser
+    finally:
+        browser.quit()
+
+
+def explain(browser: Any, cell: Path) -> None:
+    """Uploads a cell and waits for its evidence map."""
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    wait = WebDriverWait(browser, WAIT)
+    wait.until(lambda b: b.find_elements(By.CSS_SELECTOR, "#upload input[type=file]"))[0].send_keys(str(cell.resolve()))
+    wait.until(
+        lambda b: b.find_elements(By.CSS_SELECTOR, "#evidence img") and b.find_elements(By.CSS_SELECTOR, "#elbo svg")
+    )
+
+
+def edit(browser: Any) -> None:
+    """Clicks the edit on offer and waits for its check."""
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    wait = WebDriverWait(browser, WAIT)
+    wait.until(lambda b: b.find_elements(By.CSS_SELECTOR, "#edit .buttons button:enabled"))[0].click()
+    wait.until(lambda b: b.find_elements(By.CSS_SELECTOR, "#check .outcome"))
+    wait.until(lambda b: len(b.find_elements(By.CSS_SELECTOR, "#slider img, #change img")) >= 3)
+
+
+def save(browser: Any, out: Path, width: int) -> None:
+    """Writes the whole page, once its pictures are there."""
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    complete = "return [...document.images].every(image => image.complete && image.naturalWidth)"
+    WebDriverWait(browser, WAIT).until(lambda b: b.execute_script(complete))
+    height = browser.execute_script("return document.documentElement.scrollHeight")
+    _metrics(browser, width, height)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_bytes(browser.get_screenshot_as_png())
+
+
+def _metrics(browser: Any, width: int, height: int) -> None:
+    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
