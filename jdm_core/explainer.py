@@ -23,6 +23,7 @@ ImageLike = str | Path | Image.Image | np.ndarray
 CHUNK = 32  # images that pass through the network together
 CHECK_DRAWS = 16  # draws behind the posterior of an edit
 CHANGED = 10 / 255  # a pixel counts as changed beyond this, in any channel
+EVIDENCE_FLOOR = 0.05  # log-odds a pixel: a map that nowhere exceeds this does not take full colour
 EVIDENCE_BLUR = 1.0  # pixels; for the picture alone, the numbers stay as they are
 
 
@@ -194,7 +195,8 @@ class Explainer:
     def draw_evidence(self, original: np.ndarray, evidence: np.ndarray, size: int = 512) -> np.ndarray:
         """Evidence (S, S) over its cell (S, S, 3) uint8: a picture (size, size, 3), orange for the first label."""
         values = heatmap.smooth(torch.from_numpy(evidence)[None].float().to(self.device), EVIDENCE_BLUR)
-        return self._overlay(original, values, heatmap.robust_scale(values), size)
+        floor = EVIDENCE_FLOOR * self.checkpoint.calibration.posterior_temperature
+        return self._overlay(original, values, heatmap.robust_scale(values).clamp(min=floor), size)
 
     @torch.inference_mode()
     def draw_difference(self, original: np.ndarray, difference: np.ndarray, size: int = 512) -> np.ndarray:

@@ -41,8 +41,8 @@ GLOSSARY = {
     "Evidence": (
         "The map splits the likelihood verdict over the pixels: orange pixels are rebuilt better when the model "
         "assumes a parasite, blue ones when it assumes none, and without colour there is no evidence. The colours "
-        "scale with the strongest evidence in this cell, so compare places within a cell, not cells. It shows what "
-        "this model relies on, which need not be the parasite."
+        "scale with the strongest evidence in this cell and stay faint where all of it is weak: compare places within "
+        "a cell, not cells. It shows what this model relies on, which need not be the parasite."
     ),
     "Edit": (
         "The edit starts from this very cell and changes as little as the model needs to reverse both verdicts, "
