@@ -2,7 +2,8 @@
 
 from jdm_core.cells import CellImageError
 from jdm_core.checkpoints import CheckpointError
-from jdm_core.explainer import Counterfactual, ElboResult, Explainer, Frame, Prediction
+from jdm_core.explainer import Explainer
+from jdm_core.results import Counterfactual, ElboResult, Frame, Prediction
 from jdm_core.version import VERSION
 
 __version__ = VERSION

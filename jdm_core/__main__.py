@@ -14,8 +14,8 @@ import numpy as np
 from tqdm import tqdm
 
 from jdm_core import CellImageError, CheckpointError, Explainer
-from jdm_core.cells import image_files, read_cell
-from jdm_core.report import NOTICE, Explanation, pixels_sha256, verdict_fields, write_report
+from jdm_core.cells import content_sha256, image_files, read_cell
+from jdm_core.report import NOTICE, Explanation, verdict_fields, write_report
 
 BATCH = 16
 INDEX_COLUMNS = (
@@ -171,7 +171,7 @@ def _done(explainer: Explainer, cell: np.ndarray, stem: Path, options: argparse.
     try:
         report = json.loads(stem.with_name(f"{stem.name}.json").read_text(encoding="utf-8"))
         same = (
-            report["input_sha256"] == pixels_sha256(cell)
+            report["input_sha256"] == content_sha256(cell)
             and report["model"]["sha256"] == explainer.sha256
             and (report["seed"], report["draws"]) == (options.seed, options.draws)
             and options.target in (None, report["counterfactual"]["target"])

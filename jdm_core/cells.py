@@ -130,10 +130,14 @@ def at_own_resolution(original: np.ndarray, difference: np.ndarray) -> np.ndarra
     return edited.round().clamp(0, 255).to(torch.uint8).numpy()
 
 
+def content_sha256(cell: np.ndarray) -> str:
+    """Digest of the shape and pixels of `cell` uint8 (H, W, 3), without any metadata of its file."""
+    return hashlib.sha256(repr(cell.shape).encode() + cell.tobytes()).hexdigest()
+
+
 def content_seed(cell: np.ndarray) -> int:
     """A seed in [0, 2^63) that depends on the shape and pixels of `cell` uint8 (H, W, 3) and nothing else."""
-    digest = hashlib.sha256(repr(cell.shape).encode() + cell.tobytes()).digest()
-    return int.from_bytes(digest[:8], "big") >> 1
+    return int(content_sha256(cell)[:16], 16) >> 1
 
 
 def image_files(paths: Iterable[Path | str]) -> list[Path]:

@@ -18,6 +18,7 @@ from jdm_core.checkpoints import MANIFEST, Checkpoint, choose_device, load_check
 from jdm_core.counterfactual import DEFAULT_EDIT, EditSettings, decode_edit, invert
 from jdm_core.diffusion import LOGSNR_MAX
 from jdm_core.network import JointDiffusionNetwork
+from jdm_core.results import Counterfactual, ElboResult, Frame, Prediction
 
 ImageLike = str | Path | Image.Image | np.ndarray
 CHUNK = 32  # images that pass through the network together
@@ -25,76 +26,6 @@ CHECK_DRAWS = 16  # draws behind the posterior of an edit
 CHANGED = 10 / 255  # a pixel counts as changed beyond this, in any channel
 EVIDENCE_FLOOR = 0.05  # log-odds a pixel: a map that nowhere exceeds this does not take full colour
 EVIDENCE_BLUR = 1.0  # pixels; for the picture alone, the numbers stay as they are
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """Calibrated probabilities (B, K) of the head, for the K labels."""
-
-    labels: tuple[str, ...]
-    probabilities: np.ndarray
-
-
-@dataclass(frozen=True)
-class ElboResult:
-    """Likelihood scores; for B images, K classes and model size S.
-
-    elbo and standard_error (B, K) in nats, an estimate of the bound up to a term that no class changes;
-    difference (B,) of the first label minus the second and its standard error (B,), from paired draws;
-    posterior (B, K), calibrated; evidence (B, S, S), positive where a pixel speaks for the first label, which
-    sums to score_difference (B,), what the posterior reads; draws, of each kind.
-    """
-
-    labels: tuple[str, ...]
-    elbo: np.ndarray
-    standard_error: np.ndarray
-    difference: np.ndarray
-    difference_standard_error: np.ndarray
-    posterior: np.ndarray
-    evidence: np.ndarray
-    score_difference: np.ndarray
-    draws: int
-
-
-@dataclass(frozen=True)
-class Counterfactual:
-    """Edits of B images towards `target` (B,), class indices.
-
-    original and images (B, S, S, 3) uint8; difference (B, S, S, 3) their difference in [-1, 1]; heatmap
-    (B, S, S, 3) uint8; full_resolution, the edit in each upload's own pixels; probabilities and posterior
-    (B, K) of the edit; flipped (B,), whether head and posterior both changed to the target; changed_fraction
-    (B,), the share of the cell's pixels that moved by more than 10/255; settings, what was done, per image
-    where it differs.
-    """
-
-    labels: tuple[str, ...]
-    original: np.ndarray
-    images: np.ndarray
-    target: np.ndarray
-    difference: np.ndarray
-    heatmap: np.ndarray
-    full_resolution: list[np.ndarray]
-    probabilities: np.ndarray
-    posterior: np.ndarray
-    flipped: np.ndarray
-    changed_fraction: np.ndarray
-    settings: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Frame:
-    """One frame of an edit as it comes: the image so far (S, S, 3) uint8, and where the search stands.
-
-    attempt counts from 1 to attempts, step from 1 to steps; `result` comes with the last frame alone.
-    """
-
-    image: np.ndarray
-    attempt: int
-    attempts: int
-    step: int
-    steps: int
-    guidance: float
-    result: Counterfactual | None = None
 
 
 @dataclass

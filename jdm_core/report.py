@@ -5,7 +5,6 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,9 @@ import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from jdm_core.explainer import Counterfactual, ElboResult, Explainer, Prediction
+from jdm_core.cells import content_sha256
+from jdm_core.explainer import Explainer
+from jdm_core.results import Counterfactual, ElboResult, Prediction
 from jdm_core.version import VERSION
 
 NOTICE = "Research use only, not for diagnosis"
@@ -36,19 +37,15 @@ class Explanation:
 def verdict_fields(file: str, prediction: Prediction, elbo: ElboResult, index: int) -> dict[str, Any]:
     """The JSON of one cell's verdicts; per-class values by label, ELBO in nats."""
     labels = prediction.labels
-
-    def by_label(values: np.ndarray) -> dict[str, float]:
-        return {label: round(float(value), 6) for label, value in zip(labels, values[index], strict=True)}
-
     return {
         "file": file,
         "label": labels[int(prediction.probabilities[index].argmax())],
-        "probabilities": by_label(prediction.probabilities),
-        "elbo": by_label(elbo.elbo),
-        "elbo_standard_error": by_label(elbo.standard_error),
+        "probabilities": _by_label(labels, prediction.probabilities[index]),
+        "elbo": _by_label(labels, elbo.elbo[index]),
+        "elbo_standard_error": _by_label(labels, elbo.standard_error[index]),
         "elbo_difference": round(float(elbo.difference[index]), 6),
         "elbo_difference_standard_error": round(float(elbo.difference_standard_error[index]), 6),
-        "posterior": by_label(elbo.posterior),
+        "posterior": _by_label(labels, elbo.posterior[index]),
         "score_difference": round(float(elbo.score_difference[index]), 6),
         "draws": elbo.draws,
     }
@@ -63,12 +60,16 @@ def edit_fields(edit: Counterfactual, index: int) -> dict[str, Any]:
     return {
         "target": labels[int(edit.target[index])],
         "flipped": bool(edit.flipped[index]),
-        "probabilities": dict(zip(labels, edit.probabilities[index].round(6).tolist(), strict=True)),
-        "posterior": dict(zip(labels, edit.posterior[index].round(6).tolist(), strict=True)),
+        "probabilities": _by_label(labels, edit.probabilities[index]),
+        "posterior": _by_label(labels, edit.posterior[index]),
         "changed_fraction": round(float(edit.changed_fraction[index]), 6),
         "mean_absolute_change": round(float(np.abs(edit.difference[index]).mean()), 6),
         "settings": settings,
     }
+
+
+def _by_label(labels: tuple[str, ...], values: np.ndarray) -> dict[str, float]:
+    return {label: round(float(value), 6) for label, value in zip(labels, values, strict=True)}
 
 
 def report_json(explainer: Explainer, explanation: Explanation, seed: int) -> dict[str, Any]:
@@ -81,15 +82,10 @@ def report_json(explainer: Explainer, explanation: Explanation, seed: int) -> di
         "seed": seed,
         "model": {"name": explainer.name, "version": explainer.checkpoint.version, "sha256": explainer.sha256},
         "software": f"PlasmoLens {VERSION}",
-        "input_sha256": pixels_sha256(e.cell),
+        "input_sha256": content_sha256(e.cell),
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "notice": NOTICE,
     }
-
-
-def pixels_sha256(cell: np.ndarray) -> str:
-    """Digest of what the model is given: shape and pixels of a cell, without any metadata of its file."""
-    return sha256(repr(cell.shape).encode() + cell.tobytes()).hexdigest()
 
 
 def pictures(explainer: Explainer, explanation: Explanation) -> dict[str, np.ndarray]:

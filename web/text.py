@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from jdm_core.explainer import Frame
+from jdm_core import Frame
 
 TAGLINE = "What a joint diffusion model sees in a red blood cell"
 INTRO = "Upload one red blood cell from a Giemsa-stained thin smear, cut out of its field, or pick an example. You get:"
