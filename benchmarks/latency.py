@@ -35,7 +35,7 @@ def main() -> None:
     decoded = [settings["decoded_steps"][0] for settings in edits]
     longest = cells[int(np.argmax(decoded))]
     inversion, attempts = explainer.edit.steps + 1, max(settings["attempts"][0] for settings in edits)
-    checks = 1 + 2 * attempts + (1 + attempts) * CHECK_DRAWS
+    checks = 1 + 2 * attempts + attempts * CHECK_DRAWS
     rows = {
         "prediction": (timed(lambda: explainer.predict(cells[0])), "1 encoder"),
         "scores": (
@@ -45,7 +45,7 @@ def main() -> None:
         "edit": (
             timed(lambda: explainer.counterfactual(longest)),
             f"{inversion + max(decoded)} encoder, {inversion + 2 * max(decoded)} decoder for the edit; "
-            f"{checks} encoder, {(1 + attempts) * CHECK_DRAWS * classes} decoder to check its {attempts} attempts",
+            f"{checks} encoder, {attempts * CHECK_DRAWS * classes} decoder to check its {attempts} attempts",
         ),
     }
     for name, (seconds, passes) in rows.items():

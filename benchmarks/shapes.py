@@ -49,7 +49,7 @@ class Candidate:
         logsnr = torch.zeros(8)
         started = time.perf_counter()
         with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
-            self.network.decode_classes(self.network.encode(images[:8], logsnr), logsnr, range(2))
+            self.network.decode_classes(self.network.encode(images[:8], logsnr), logsnr, torch.arange(2))
         self.forward = min(self.forward, (time.perf_counter() - started) / 8)
 
 

@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from jdm_core import CellImageError, CheckpointError, Explainer
 from jdm_core.cells import content_sha256, image_files, read_cell
+from jdm_core.files import replace_file
 from jdm_core.report import NOTICE, Explanation, verdict_fields, write_report
 
 BATCH = 16
@@ -193,12 +194,13 @@ def _row(report: dict[str, Any], stem: Path, out: Path) -> dict[str, Any]:
 
 
 def _write_index(rows: list[dict[str, Any]], path: Path) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, INDEX_COLUMNS, restval="")
-        writer.writeheader()
-        writer.writerows(row | {"notice": NOTICE} for row in rows)
-    os.replace(partial, path)
+    def write(partial: Path) -> None:
+        with partial.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, INDEX_COLUMNS, restval="")
+            writer.writeheader()
+            writer.writerows(row | {"notice": NOTICE} for row in rows)
+
+    replace_file(path, write)
 
 
 if __name__ == "__main__":

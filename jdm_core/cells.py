@@ -105,6 +105,11 @@ def to_uint8(x: Tensor) -> Tensor:
     return ((x.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous()
 
 
+def from_uint8(pixels: Tensor) -> Tensor:
+    """Pixels uint8 (B, H, W, 3) as float32 (B, 3, H, W) in [-1, 1], on their device: the inverse of `to_uint8`."""
+    return pixels.permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
 def cell_mask(x: Tensor) -> Tensor:
     """What is cell and not black background in `x` (B, 3, S, S) in [-1, 1]: (B, S, S) bool on its device.
 

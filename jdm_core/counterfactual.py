@@ -98,10 +98,9 @@ def decode_edit(
     both = torch.stack([inversion.source, target], dim=1)
     for i in range(strength.start, 0, -1):
         here = inversion.logsnr[i].expand(b)
-        z = network.encode(y, here)
-        v = network.decode([level.repeat_interleave(2, 0) for level in z], here.repeat_interleave(2), both.flatten())
-        images = predicted_image(y.repeat_interleave(2, 0), v, here.repeat_interleave(2)).unflatten(0, (b, 2))
-        image = _hold(images[:, 0] + strength.guidance * (images[:, 1] - images[:, 0]))
+        v = network.decode_classes(network.encode(y, here), here, both)
+        own, other = (predicted_image(y, v_c, here) for v_c in v.unbind(1))
+        image = _hold(own + strength.guidance * (other - own))
         y = ddim_step(image, _noise_of(y, image, here), inversion.logsnr[i - 1].expand(b)) + inversion.residuals[i - 1]
         y = torch.where(inversion.mask, y, inversion.states[i - 1])
         yield (torch.where(inversion.mask, image, inversion.states[0]) if i > 1 else y).clamp(-1, 1)

@@ -80,7 +80,7 @@ def noise_errors(
     """
     half = bf16 and bf16_is_fast(x.device)
     count = draws.logsnr.shape[1]
-    labels = range(network.architecture.classes)
+    labels = torch.arange(network.architecture.classes, device=x.device)
     logsnr, noise = draws.logsnr.flatten(), draws.noise.flatten(0, 1)
     for start in range(0, len(logsnr), PASS_BATCH):
         part = slice(start, min(start + PASS_BATCH, len(logsnr)))
@@ -89,7 +89,7 @@ def noise_errors(
         noisy = add_noise(x[image.to(x.device)], epsilon, level)
         with torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=half):
             v = network.decode_classes(network.encode(noisy, level), level, labels).float()
-        predicted = torch.stack([predicted_noise(noisy, v[:, k], level) for k in labels], dim=1)
+        predicted = torch.stack([predicted_noise(noisy, v_c, level) for v_c in v.unbind(1)], dim=1)
         yield part, (epsilon[:, None] - predicted).square().sum(dim=2)
 
 
@@ -122,9 +122,8 @@ def stratified_standard_error(values: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class WindowScores:
-    """S_c = -E[w ‖ε - ε̂_c‖²] per class (B, K) and draw (B, D, K), and its map over the pixels (B, K, S, S)."""
+    """S_c = -E[w ‖ε - ε̂_c‖²] of every class as a map over the pixels (B, K, S, S)."""
 
-    per_draw: Tensor
     maps: Tensor
 
     @property
@@ -146,13 +145,10 @@ def window_scores(network: JointDiffusionNetwork, x: Tensor, draws: Draws, windo
     k, s = network.architecture.classes, network.architecture.image_size
     weights = window.weights(draws.logsnr).flatten().to(x.device)
     maps = torch.zeros(b, k, s, s, device=x.device)
-    per_draw = torch.empty(b * count, k, device=x.device)
     image = torch.arange(b, device=x.device).repeat_interleave(count)
     for part, errors in noise_errors(network, x, draws, bf16=True):
-        weighted = -weights[part, None, None, None] * errors
-        maps.index_add_(0, image[part], weighted / count)
-        per_draw[part] = weighted.sum(dim=(2, 3))
-    return WindowScores(per_draw.unflatten(0, (b, count)), maps)
+        maps.index_add_(0, image[part], -weights[part, None, None, None] * errors / count)
+    return WindowScores(maps)
 
 
 def posterior(scores: Tensor, temperature: float, bias: float) -> Tensor:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from jdm_core import elbo as scores
 from jdm_core import heatmap
-from jdm_core.cells import at_own_resolution, cell_mask, content_seed, read_cell, to_tensor, to_uint8
+from jdm_core.cells import at_own_resolution, cell_mask, content_seed, from_uint8, read_cell, to_tensor, to_uint8
 from jdm_core.checkpoints import MANIFEST, Checkpoint, choose_device, load_checkpoint
 from jdm_core.counterfactual import DEFAULT_EDIT, EditSettings, decode_edit, invert
 from jdm_core.diffusion import LOGSNR_MAX
@@ -140,19 +140,15 @@ class Explainer:
         return to_uint8(self._tensor([read_cell(image)]))[0].numpy()
 
     def _overlay(self, original: np.ndarray, values: Tensor, scale: Tensor, size: int) -> np.ndarray:
-        x = self._signed(original[None])
+        x = from_uint8(torch.from_numpy(original[None]).to(self.device))
         return heatmap.signed_overlay(x, values, scale, size)[0].cpu().numpy()
 
     def _difference_map(self, difference: np.ndarray) -> Tensor:
         return heatmap.difference_map(torch.from_numpy(difference).float().permute(0, 3, 1, 2).to(self.device))
 
-    def _signed(self, pixels: np.ndarray) -> Tensor:
-        """uint8 (B, S, S, 3) as (B, 3, S, S) in [-1, 1] on the device."""
-        return torch.from_numpy(pixels).permute(0, 3, 1, 2).to(self.device).float() / 127.5 - 1
-
     def _tensor(self, cells: Sequence[np.ndarray]) -> Tensor:
         """The model's input of cells, rounded to the 8 bits in which it is shown and in which training saw it."""
-        return to_uint8(to_tensor(cells, self.size)).permute(0, 3, 1, 2).float() / 127.5 - 1
+        return from_uint8(to_uint8(to_tensor(cells, self.size)))
 
     def _probabilities(self, x: Tensor) -> Tensor:
         logits = self.network.classify(self.network.encode(x, torch.full((len(x),), LOGSNR_MAX, device=x.device)))
@@ -203,21 +199,22 @@ class Explainer:
         x, seeds, settings = self._tensor(cells).to(self.device), _seeds(cells, seed), self.edit
         before = self._probabilities(x)
         target = self._targets(before.argmax(1), target_name)
+        source = before.argmax(1)
         search = _Search(
-            to_uint8(x), before, self._posterior(self._window_scores(x, seeds, CHECK_DRAWS).scores),
-            torch.zeros(len(x), dtype=torch.bool, device=x.device), [-1] * len(x), [0] * len(x),
+            to_uint8(x), before, torch.empty_like(before), torch.zeros_like(source, dtype=torch.bool),
+            [-1] * len(x), [0] * len(x),
         )  # fmt: skip
-        open_ = (before.argmax(1) != target).nonzero().flatten()
-        inversion = None
+        stays = (source == target).nonzero().flatten()
+        if len(stays):
+            unedited = self._window_scores(x[stays], [seeds[i] for i in stays.tolist()], CHECK_DRAWS)
+            search.posterior[stays] = self._posterior(unedited.scores)
+        to_edit = open_ = (source != target).nonzero().flatten()
+        if len(to_edit):
+            inversion = invert(self.network, x[to_edit], source[to_edit], settings.logsnr(x.device))
         for attempt, strength in enumerate(settings.ladder):
             if len(open_) == 0:
                 break
-            if inversion is None:
-                source = before.argmax(1)
-                inversion = invert(self.network, x[open_], source[open_], settings.logsnr(x.device))
-                inverted = open_
-            rows = torch.isin(inverted, open_)
-            edited = None
+            rows = torch.isin(to_edit, open_)
             for step, edited in enumerate(
                 decode_edit(self.network, inversion.take(rows), target[open_], strength), start=1
             ):
@@ -235,7 +232,7 @@ class Explainer:
     ) -> None:  # fmt: skip
         """Judges edits (n, S, S, 3) uint8 of some rows by head, at both resolutions, and posterior; keeps them."""
         index = rows.tolist()
-        signed = edited.permute(0, 3, 1, 2).float() / 127.5 - 1
+        signed = from_uint8(edited)
         difference = ((signed - x[rows]).permute(0, 2, 3, 1)).cpu().numpy()
         shown = [at_own_resolution(cells[i], difference[k]) for k, i in enumerate(index)]
         n = len(index)
@@ -263,7 +260,7 @@ class Explainer:
         changed = ((difference.abs().amax(3) > CHANGED) & mask).sum((1, 2)) / mask.sum((1, 2)).clamp(min=1)
         values = heatmap.difference_map(difference.permute(0, 3, 1, 2))
         picture = heatmap.signed_overlay(x, values, heatmap.robust_scale(values).clamp(min=CHANGED), self.size)
-        steps = difference.cpu().numpy()
+        moved = difference.cpu().numpy()
         ladder = self.edit.ladder
         done = [ladder[k] if k >= 0 else None for k in search.strength]
         times = [s.start / self.edit.steps * self.edit.time if s else 0.0 for s in done]
@@ -274,8 +271,8 @@ class Explainer:
         }  # fmt: skip
         return Counterfactual(
             labels=self.labels, original=original.cpu().numpy(), images=edited.cpu().numpy(),
-            target=target.cpu().numpy(), difference=steps, heatmap=picture.cpu().numpy(),
-            full_resolution=[at_own_resolution(cell, 2 * steps[i]) for i, cell in enumerate(cells)],
+            target=target.cpu().numpy(), difference=moved, heatmap=picture.cpu().numpy(),
+            full_resolution=[at_own_resolution(cell, 2 * moved[i]) for i, cell in enumerate(cells)],
             probabilities=search.probabilities.cpu().numpy(), posterior=search.posterior.cpu().numpy(),
             flipped=search.flipped.cpu().numpy(), changed_fraction=changed.cpu().numpy(), settings=settings,
         )  # fmt: skip

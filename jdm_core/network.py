@@ -177,10 +177,13 @@ class JointDiffusionNetwork(nn.Module):
             h = level(features, embedding)
         return F.pixel_shuffle(self.out(h), self.architecture.fold)
 
-    def decode_classes(self, z: Sequence[Tensor], logsnr: Tensor, labels: Sequence[int]) -> Tensor:
-        """v̂ (B, len(labels), C, S, S): the same Z, encoded once, decoded under each class of `labels` in one batch."""
-        b, k = len(logsnr), len(labels)
-        index = torch.tensor(labels, device=logsnr.device).repeat(b)
+    def decode_classes(self, z: Sequence[Tensor], logsnr: Tensor, labels: Tensor) -> Tensor:
+        """v̂ (B, k, C, S, S): the same Z, encoded once, decoded under k classes in one batch.
+
+        labels are (k,), the same for every image, or (B, k).
+        """
+        b, k = len(logsnr), labels.shape[-1]
+        index = labels.expand(b, k).flatten()
         v = self.decode([level.repeat_interleave(k, 0) for level in z], logsnr.repeat_interleave(k), index)
         return v.unflatten(0, (b, k))
 

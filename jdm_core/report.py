@@ -1,8 +1,6 @@
 """What a person takes away of one cell: pictures, a sheet and a JSON, each with its provenance and the notice."""
 
 import json
-import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +12,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from jdm_core.cells import content_sha256
 from jdm_core.explainer import Explainer
+from jdm_core.files import replace_file
 from jdm_core.results import Counterfactual, ElboResult, Prediction
 from jdm_core.version import VERSION
 
@@ -107,9 +106,9 @@ def write_report(explainer: Explainer, explanation: Explanation, stem: Path, see
     drawn = pictures(explainer, explanation)
     for name, picture in drawn.items():
         save_png(picture, stem.with_name(f"{stem.name}_{name}.png"))
-    _write_whole(stem.with_name(f"{stem.name}_sheet.png"), lambda path: _draw_sheet(path, drawn, report))
+    replace_file(stem.with_name(f"{stem.name}_sheet.png"), lambda path: _draw_sheet(path, drawn, report))
     text = json.dumps(report, indent=1, ensure_ascii=False) + "\n"
-    _write_whole(stem.with_name(f"{stem.name}.json"), lambda path: path.write_text(text, encoding="utf-8"))
+    replace_file(stem.with_name(f"{stem.name}.json"), lambda path: path.write_text(text, encoding="utf-8"))
     return report
 
 
@@ -117,18 +116,11 @@ def save_png(picture: np.ndarray, path: Path) -> None:
     """A picture (H, W, 3) uint8 as PNG, with the notice among its text fields and no other metadata."""
     notice = PngInfo()
     notice.add_text("Comment", NOTICE)
-    _write_whole(path, lambda partial: Image.fromarray(picture).save(partial, "PNG", pnginfo=notice))
+    replace_file(path, lambda partial: Image.fromarray(picture).save(partial, "PNG", pnginfo=notice))
 
 
 def _model_view(e: Explanation, explainer: Explainer) -> np.ndarray:
     return e.edit.original[e.index] if e.edit is not None else explainer.model_view(e.cell)
-
-
-def _write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Writes beside `path` and renames: an interrupted job leaves no half file under a final name."""
-    partial = path.with_name(f".{path.name}.partial")
-    write(partial)
-    os.replace(partial, path)
 
 
 def _draw_sheet(path: Path, drawn: dict[str, np.ndarray], report: dict[str, Any]) -> None:

@@ -22,13 +22,12 @@ def sample(
     shape = (a.image_channels, a.image_size, a.image_size)
     noise = [torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
     x, b = torch.stack(noise).to(device), len(labels)
-    both = torch.stack([torch.full_like(labels, network.no_class), labels], dim=1).flatten()
+    both = torch.stack([torch.full_like(labels, network.no_class), labels], dim=1)
     levels = cosine_logsnr(torch.linspace(1, 0, steps + 1, device=device))
     for here, there in zip(levels[:-1].expand(b, -1).T, levels[1:].expand(b, -1).T, strict=True):
-        z = network.encode(x, here)
-        v = network.decode([level.repeat_interleave(2, 0) for level in z], here.repeat_interleave(2), both)
-        images = predicted_image(x.repeat_interleave(2, 0), v, here.repeat_interleave(2)).unflatten(0, (b, 2))
-        image = (images[:, 0] + guidance * (images[:, 1] - images[:, 0])).clamp(-1, 1)
+        v = network.decode_classes(network.encode(x, here), here, both)
+        unconditional, conditional = (predicted_image(x, v_c, here) for v_c in v.unbind(1))
+        image = (unconditional + guidance * (conditional - unconditional)).clamp(-1, 1)
         alpha, sigma = alpha_sigma(here)
         x = ddim_step(image, (x - alpha * image) / sigma, there)
     return x.clamp(-1, 1)

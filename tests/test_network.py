@@ -23,7 +23,7 @@ def test_features_and_logits_do_not_depend_on_the_class(network):
 
 def test_decoder_hears_the_class_and_no_class(network):
     x, logsnr = torch.rand(1, 3, 64, 64) * 2 - 1, torch.tensor([0.0])
-    v = network.decode_classes(network.encode(x, logsnr), logsnr, [0, 1, network.no_class])[0]
+    v = network.decode_classes(network.encode(x, logsnr), logsnr, torch.tensor([0, 1, network.no_class]))[0]
     for first, second in ((0, 1), (0, 2), (1, 2)):
         assert (v[first] - v[second]).abs().max() > 1e-3
 
@@ -31,7 +31,7 @@ def test_decoder_hears_the_class_and_no_class(network):
 def test_all_classes_in_one_batch_equal_one_by_one(network):
     x, logsnr = torch.rand(3, 3, 64, 64) * 2 - 1, torch.tensor([-3.0, 0.0, 3.0])
     z = network.encode(x, logsnr)
-    together = network.decode_classes(z, logsnr, [0, 1])
+    together = network.decode_classes(z, logsnr, torch.arange(2))
     for label in (0, 1):
         alone = network.decode(z, logsnr, torch.full((3,), label))
         torch.testing.assert_close(together[:, label], alone, atol=1e-4, rtol=1e-4)

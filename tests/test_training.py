@@ -79,7 +79,7 @@ def test_killed_run_resumes_bit_equal(toy, unbroken, tmp_path, monkeypatch):
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert (run / STATE_FILE).exists()
-    (run / f"{STATE_FILE}.partial").write_bytes(b"half a state")
+    (run / f".{STATE_FILE}.partial").write_bytes(b"half a state")
     with (run / "metrics.jsonl").open("a") as metrics:
         metrics.write('{"step": 10')
     assert main(train_command(toy, run, "--resume")) == 0

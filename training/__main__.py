@@ -9,9 +9,10 @@ from pathlib import Path
 
 from jdm_core import CheckpointError, Explainer
 from jdm_core.checkpoints import MANIFEST, choose_device, read_manifest
+from jdm_core.files import replace_file
 from training.data import DataError, list_members, load_cells, slide_of, split_slides
 from training.recipe import RecipeError, load_recipe, recipe_from_dict
-from training.state import STATE_FILE, StateError, read_state, replace_file
+from training.state import STATE_FILE, StateError, read_state
 
 JUDGE = MANIFEST.parent / "weights" / "judge-64.safetensors"
 # A run may be made longer or shorter and watched more or less closely; anything else would be another run.

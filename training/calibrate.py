@@ -9,7 +9,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from jdm_core.checkpoints import Calibration
-from jdm_core.diffusion import LOGSNR_MAX
+from jdm_core.diffusion import LOGSNR_MAX, cosine_logsnr
 from jdm_core.elbo import Draws, Window, draw, error_per_draw
 from jdm_core.network import JointDiffusionNetwork
 from training.data import Cells
@@ -54,7 +54,7 @@ def choose_window(times: Tensor, errors: Tensor, labels: Tensor) -> tuple[Window
     window of a third of the range is judged with a third of the draws.
     """
     positive = (labels == 0).numpy()
-    logsnr = -2 * torch.log(torch.tan(torch.pi / 2 * times))
+    logsnr = cosine_logsnr(times)
     table = []
     for low, high in combinations(EDGES.tolist(), 2):
         if high - low < NARROWEST - 1e-9:
@@ -94,7 +94,7 @@ def calibrate(
 
     # τ and b depend on the noise of the scores, so they are fitted with the draws that will be used.
     times, errors = _errors(network, sample, window, DRAWS, device)
-    weights = window.weights(-2 * torch.log(torch.tan(torch.pi / 2 * times)))
+    weights = window.weights(cosine_logsnr(times))
     margins = (weights * (errors[:, :, 1] - errors[:, :, 0])).mean(1).numpy()
     tau, bias = fit_platt(margins, (sample.labels == 0).numpy())
     return Calibration(temperature, tau, bias, window), table

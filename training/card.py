@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from jdm_core.checkpoints import Checkpoint
-from training.state import replace_file
+from jdm_core.files import replace_file
 
 BEGIN, END = "<!-- figures: written by `python -m training card` -->", "<!-- end of figures -->"
 DOCUMENTS = ("README.md", "MODEL_CARD.md")

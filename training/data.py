@@ -16,9 +16,7 @@ from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 from tqdm import tqdm
 
-from jdm_core.cells import CellImageError, read_cell, to_tensor, to_uint8
-
-IMAGE_SUFFIXES = {".png", ".webp", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"}
+from jdm_core.cells import IMAGE_EXTENSIONS, CellImageError, read_cell, to_tensor, to_uint8
 
 
 class DataError(ValueError):
@@ -68,7 +66,7 @@ def list_members(source: Path, labels: Sequence[str]) -> list[tuple[str, int]]:
     found = []
     for member in sorted(members):
         path = PurePosixPath(member)
-        if path.suffix.lower() in IMAGE_SUFFIXES and path.parent.name in labels and not path.name.startswith("."):
+        if path.suffix.lower() in IMAGE_EXTENSIONS and path.parent.name in labels and not path.name.startswith("."):
             found.append((member, labels.index(path.parent.name)))
     for index, label in enumerate(labels):
         if not any(label_index == index for _, label_index in found):

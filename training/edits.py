@@ -9,6 +9,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from jdm_core import CellImageError, Counterfactual, Explainer
+from jdm_core.cells import from_uint8
 from training.data import choose_members, read_members, slide_of, unreadable
 from training.judge import judge_probabilities, load_judge
 from training.metrics import clustered_interval
@@ -82,7 +83,7 @@ def evaluate_edits(
 
 def _judged(judge: torch.nn.Module, images: np.ndarray) -> np.ndarray:
     """The judge's class (N,) of images (N, S, S, 3) uint8."""
-    x = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1
+    x = from_uint8(torch.from_numpy(images))
     return judge_probabilities(judge, x, torch.device("cpu")).argmax(1)
 
 

@@ -13,8 +13,9 @@ from safetensors.torch import save
 
 from jdm_core.checkpoints import FORMAT, Calibration, CheckpointError, read_manifest
 from jdm_core.diffusion import LOGSNR_MAX, LOGSNR_MIN
+from jdm_core.files import replace_file
 from jdm_core.network import JointDiffusionNetwork
-from training.state import RunState, averaged_weights, replace_file
+from training.state import RunState, averaged_weights
 
 MAX_BYTES = 16 * 2**20
 # What a verdict or an edit must reach; chosen on validation slides.

@@ -15,10 +15,11 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from jdm_core.files import replace_file
 from training.augment import augment
 from training.data import Cells, batches
 from training.metrics import accuracy, auroc
-from training.state import StateError, replace_file
+from training.state import StateError
 from training.validate import as_images
 from training.vision import BasicBlock, ResNet
 

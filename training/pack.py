@@ -7,8 +7,8 @@ from pathlib import Path, PurePosixPath
 from PIL import Image
 from tqdm import tqdm
 
+from jdm_core.files import replace_file
 from training.data import load_cells
-from training.state import replace_file
 
 WEBP_QUALITY = 95
 

@@ -1,8 +1,6 @@
 """The state of a run on disk: one safetensors file, replaced atomically, from which training continues exactly."""
 
 import json
-import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from jdm_core.files import replace_file
 from training.recipe import Recipe, recipe_from_dict
 
 STATE_FILE = "state.safetensors"
@@ -30,15 +29,6 @@ class RunState:
     step: int
     seconds: float
     split_digest: str
-
-
-def replace_file(path: Path, write: Callable[[Path], None]) -> None:
-    """Writes beside `path` and renames over it once it is whole and on disk, so that no half file is ever read."""
-    partial = path.with_name(path.name + ".partial")
-    write(partial)
-    with partial.open("rb+") as file:
-        os.fsync(file.fileno())
-    os.replace(partial, path)
 
 
 def save_state(

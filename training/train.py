@@ -13,11 +13,12 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from jdm_core.diffusion import LOGSNR_MAX, add_noise, cosine_logsnr, min_snr_weight, squared_error, velocity
+from jdm_core.files import replace_file
 from jdm_core.network import JointDiffusionNetwork
 from training.augment import augment
 from training.data import Cells, Split, batches, load_cells, split_slides
 from training.recipe import Recipe
-from training.state import RunState, StateError, replace_file, restore, save_state
+from training.state import RunState, StateError, restore, save_state
 from training.validate import validate
 
 SAVE_SECONDS = 120

@@ -1,0 +1,14 @@
+"""Files that are whole or not there."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+
+def replace_file(path: Path, write: Callable[[Path], object]) -> None:
+    """Writes beside `path` and renames over it once it is whole and on disk, so that no half file is ever read."""
+    partial = path.with_name(f".{path.name}.partial")
+    write(partial)
+    with partial.open("rb+") as file:
+        os.fsync(file.fileno())
+    os.replace(partial, path)
