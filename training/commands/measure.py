@@ -1,0 +1,65 @@
+"""The commands that measure a checkpoint: evaluate, edits."""
+
+import argparse
+from pathlib import Path
+
+from jdm_core import Explainer
+from jdm_core.checkpoints import MANIFEST
+from training.commands.options import Commands, checkpoint_options, slides_options, wanted_slides, write_figures
+
+JUDGE = MANIFEST.parent / "weights" / "judge-64.safetensors"
+
+
+def register(commands: Commands) -> None:
+    """Adds the commands."""
+    parents = [checkpoint_options(), slides_options()]
+    evaluate = commands.add_parser("evaluate", parents=parents, help="measure its verdicts")
+    evaluate.add_argument("--draws", type=int, default=16, help="draws of the posterior (default: 16)")
+    evaluate.set_defaults(function=_evaluate)
+
+    edits = commands.add_parser("edits", parents=parents, help="measure its edits by the judge")
+    edits.add_argument("--judge", type=Path, default=JUDGE, help="weights of the judge (default: the bundled ones)")
+    edits.add_argument("--cells", type=int, default=200, help="cells of each class (default: 200)")
+    edits.add_argument("--sheet", type=Path, metavar="FILE.png", help="draw the first 24 cells with maps and edits")
+    edits.set_defaults(function=_edits)
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from training.evaluate import evaluate
+    from training.export import record_metrics
+
+    explainer = Explainer.load(options.checkpoint, options.device, options.manifest)
+    keep, test_set = wanted_slides(explainer, options)
+    figures = evaluate(explainer, options.data, keep, options.draws, options.seed)
+    write_figures(options.out, {"test_set": test_set, **figures})
+    if options.record:
+        record_metrics(options.manifest, options.checkpoint, {"test_set": test_set, **figures})
+    for name in ("head", "posterior"):
+        f = figures[name]
+        shown = ", ".join(f"{key} {f[key]:.4f} [{f[f'{key}_interval'][0]:.4f}, {f[f'{key}_interval'][1]:.4f}]"
+                          for key in ("accuracy", "auroc", "ece"))  # fmt: skip
+        print(f"{name}: {shown}")
+    print(f"n {figures['n']} cells of {figures['slides']} slides ({test_set}); {options.out}")
+    return 0
+
+
+def _edits(options: argparse.Namespace) -> int:
+    from training.edits import evaluate_edits
+    from training.export import record_metrics
+
+    explainer = Explainer.load(options.checkpoint, options.device, options.manifest)
+    keep, test_set = wanted_slides(explainer, options)
+    figures = evaluate_edits(
+        explainer, options.data, options.judge, keep, options.cells, options.seed, options.sheet
+    )  # fmt: skip
+    write_figures(options.out, {"test_set": test_set, **figures})
+    if options.record:
+        record_metrics(options.manifest, options.checkpoint, {"edits": {"test_set": test_set, **figures}})
+    for name in explainer.labels:
+        f = figures[f"from_{name}"]
+        shown = ", ".join(f"{who} {f[f'{who}_flips']['rate']:.3f} {f[f'{who}_flips']['interval']}"
+                          for who in ("judge", "head", "posterior"))  # fmt: skip
+        print(f"from {name}: n {f['n']} of {f['slides']} slides; flips: {shown}; "
+              f"median changed {f['changed_fraction_median']:.3f}; {f['network_passes_mean']} passes; "
+              f"{f['cells_with_dark_specks']} cells with dark specks")  # fmt: skip
+    return 0

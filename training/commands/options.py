@@ -1,0 +1,66 @@
+"""What several commands share: their arguments, the slides that these mean, and how figures are written."""
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from jdm_core import Explainer
+from jdm_core.checkpoints import MANIFEST
+from jdm_core.files import replace_file
+from training.data import DataError, list_members, slide_of, split_slides
+from training.recipe import recipe_from_dict
+
+Commands = Any  # argparse's registry of commands, whose class has no public name
+DATA = {"type": Path, "required": True, "metavar": "ZIP_OR_FOLDER", "help": "cells in the NIH layout"}
+DEVICE = {"default": "auto", "help": "auto, cpu, cuda, or a torch device (default: auto)"}
+
+
+def checkpoint_options() -> argparse.ArgumentParser:
+    """The arguments that say which checkpoint is loaded, and how."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--checkpoint", default="malaria-64", help="name in the manifest (default: malaria-64)")
+    parser.add_argument("--manifest", type=Path, default=MANIFEST)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", **DEVICE)
+    return parser
+
+
+def slides_options() -> argparse.ArgumentParser:
+    """The arguments that say on which slides of which data it is measured, and where the figures go."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--data", **DATA)
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--slides", type=Path, metavar="FILE", help="only these slides, one id a line")
+    which.add_argument("--part", choices=("train", "validation", "test"), help="only this part of the training split")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE.json")
+    parser.add_argument("--record", action="store_true", help="put the figures into the manifest too")
+    return parser
+
+
+def wanted_slides(explainer: Explainer, options: argparse.Namespace) -> tuple[Callable[[str], bool] | None, str]:
+    """Which slides --slides or --part mean, None for all, and how to call them."""
+    name = options.data.name
+    if options.slides:
+        wanted = set(options.slides.read_text(encoding="utf-8").split())
+        return wanted.__contains__, f"slides of {options.slides.name} in {name}"
+    if not options.part:
+        return None, f"all slides of {name}"
+    provenance = explainer.checkpoint.provenance
+    recipe = recipe_from_dict(provenance.recipe, f"{options.checkpoint}: recipe")
+    found = list_members(options.data, explainer.labels)
+    split = split_slides(
+        [slide_of(member) for member, _ in found], [label for _, label in found],
+        recipe.validation_slides, recipe.test_slides, recipe.seed,
+    )  # fmt: skip
+    if split.digest != provenance.split_digest:
+        raise DataError(f"{options.data}: splits into other slides than the checkpoint's data did; use --slides")
+    return set(getattr(split, options.part)).__contains__, f"{options.part} slides of {name}"
+
+
+def write_figures(path: Path, figures: dict[str, object]) -> None:
+    """Writes figures as JSON, atomically, in a folder that is made where it is missing."""
+    text = json.dumps(figures, indent=1) + "\n"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(path, lambda partial: partial.write_text(text, encoding="utf-8"))

@@ -1,0 +1,70 @@
+"""The commands that make a run into what is shipped: export, examples, card."""
+
+import argparse
+import json
+from pathlib import Path
+
+from jdm_core import Explainer
+from jdm_core.checkpoints import MANIFEST, choose_device, read_manifest
+from training.commands.options import DATA, DEVICE, Commands, checkpoint_options
+from training.data import load_cells, split_slides
+from training.state import StateError, read_state
+
+
+def register(commands: Commands) -> None:
+    """Adds the commands."""
+    export = commands.add_parser("export", help="calibrate a run and write its weights and manifest entry")
+    export.add_argument("--run", type=Path, required=True, help="run folder")
+    export.add_argument("--data", **DATA)
+    export.add_argument("--name", help="checkpoint name (default: the recipe's)")
+    export.add_argument("--manifest", type=Path, default=MANIFEST, help="manifest to extend")
+    export.add_argument("--cells", type=int, default=800, help="validation cells for the scores (default: 800)")
+    export.add_argument("--device", **DEVICE)
+    export.set_defaults(function=_export)
+
+    examples = commands.add_parser(
+        "examples", parents=[checkpoint_options()], help="generate the example cells of the page"
+    )
+    examples.add_argument("--cells", type=int, default=4, help="of each class (default: 4)")
+    examples.add_argument("--out", type=Path, default=Path("web/examples"))
+    examples.set_defaults(function=_examples)
+
+    card = commands.add_parser("card", help="write the manifest's figures into README.md and MODEL_CARD.md")
+    card.add_argument("--checkpoint", default="malaria-64", help="name in the manifest")
+    card.set_defaults(function=_card)
+
+
+def _export(options: argparse.Namespace) -> int:
+    from training.calibrate import calibrate
+    from training.export import export, rounded_network
+
+    state, device = read_state(options.run), choose_device(options.device)
+    recipe = state.recipe
+    cells = load_cells(options.data, recipe.labels, recipe.architecture.image_size)
+    split = split_slides(cells.slides, cells.labels.tolist(), recipe.validation_slides, recipe.test_slides, recipe.seed)
+    if split.digest != state.split_digest:
+        raise StateError(f"{options.data}: splits into other slides than the run's data did")
+    validation = cells.of_slides(split.validation)
+    calibration, windows = calibrate(rounded_network(state, device), validation, options.cells, device)
+    (options.run / "windows.json").write_text(json.dumps(windows, indent=1), encoding="utf-8")
+    path = export(state, calibration, options.name or recipe.name, options.manifest, device.type, metrics={})
+    print(f"{path}: {path.stat().st_size} bytes; {calibration}")
+    return 0
+
+
+def _examples(options: argparse.Namespace) -> int:
+    from training.examples import generate
+
+    explainer = Explainer.load(options.checkpoint, options.device, options.manifest)
+    for path in generate(explainer, options.cells, options.seed, options.out):
+        print(path)
+    return 0
+
+
+def _card(options: argparse.Namespace) -> int:
+    from training.card import write_card
+
+    checkpoint = read_manifest()[options.checkpoint]
+    for path in write_card(options.checkpoint, checkpoint, MANIFEST.parent.parent):
+        print(path)
+    return 0
