@@ -33,7 +33,7 @@ def _parser() -> argparse.ArgumentParser:
     port = os.environ.get("GRADIO_SERVER_PORT")
     parser.add_argument(
         "--checkpoint", default=os.environ.get("PLASMOLENS_CHECKPOINT", "malaria-64"),
-        help="name in the manifest (or PLASMOLENS_CHECKPOINT; default: malaria-64)",
+        help="name in the manifest, or folder of an adapted one (or PLASMOLENS_CHECKPOINT; default: malaria-64)",
     )  # fmt: skip
     parser.add_argument(
         "--device", default=os.environ.get("PLASMOLENS_DEVICE", "auto"),

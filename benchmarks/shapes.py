@@ -10,8 +10,8 @@ import time
 import torch
 
 from jdm_core.network import Architecture, JointDiffusionNetwork
+from training.loss import JointLoss, draw_batch
 from training.recipe import load_recipe
-from training.train import joint_loss
 
 ROUNDS, BATCH = 5, 32
 SHAPES: dict[str, dict[str, object]] = {
@@ -40,7 +40,8 @@ class Candidate:
         recipe = load_recipe("malaria-64")
         started = time.perf_counter()
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            loss = joint_loss(self.network, images, labels, recipe, torch.Generator().manual_seed(0))["loss"]
+            batch = draw_batch(images, labels, self.network.no_class, 0.1, torch.Generator().manual_seed(0))
+            loss = JointLoss(self.network, recipe)(batch)["loss"]
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()

@@ -5,7 +5,7 @@ import csv
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -17,20 +17,26 @@ from jdm_core import CellImageError, CheckpointError, Explainer
 from jdm_core.cells import content_sha256, image_files, read_cell
 from jdm_core.files import replace_file
 from jdm_core.report import NOTICE, Explanation, verdict_fields, write_report
+from jdm_core.shards import Shards, shards
 
-BATCH = 16
+# What passes the network together moves the last digits of its numbers. So it is decided by the list of files alone:
+# neighbours, few enough for several processes to share a small folder.
+BATCH = 4
 INDEX_COLUMNS = (
     "file", "label", "probability", "posterior", "elbo_difference", "elbo_difference_standard_error", "target",
     "flipped", "changed_fraction", "report", "error", "notice",
 )  # fmt: skip
+
+Cells = list[tuple[Path, np.ndarray]]
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command; 0 when every file was done, 1 when any could not be, 2 for wrong usage."""
     options = _parser().parse_args(arguments)
     try:
-        explainer = Explainer.load(options.checkpoint, options.device)
-        return options.function(explainer, options)
+        with shards() as group:
+            explainer = Explainer.load(options.checkpoint, group.device(options.device))
+            return options.function(explainer, options, group)
     except (CheckpointError, ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -41,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("files", nargs="+", metavar="FILE_OR_FOLDER", help="images, or folders of them")
-    common.add_argument("--checkpoint", default="malaria-64", help="name in the manifest (default: malaria-64)")
+    common.add_argument("--checkpoint", default="malaria-64", help="manifest entry, or folder (default: malaria-64)")
     common.add_argument("--device", default="auto", help="auto, cpu, cuda, mps (default: auto)")
     common.add_argument("--draws", type=int, default=32, help="draws of the likelihood scores (default: 32)")
     common.add_argument("--seed", type=int, default=0)
@@ -58,10 +64,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _predict(explainer: Explainer, options: argparse.Namespace) -> int:
+def _predict(explainer: Explainer, options: argparse.Namespace, group: Shards) -> int:
+    if group.count > 1:
+        raise ValueError("predict prints in the order of its files, in one process; torchrun is for explain")
     files, failed = _files(options.files)
     with _bar(len(files)) as bar:
-        for batch, errors in _batches(files, bar):
+        for batch, errors in _read(_batches(files), bar):
             failed += len(errors)
             if not batch:
                 continue
@@ -85,39 +93,45 @@ def _predict(explainer: Explainer, options: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def _explain(explainer: Explainer, options: argparse.Namespace) -> int:
+def _explain(explainer: Explainer, options: argparse.Namespace, group: Shards) -> int:
     if options.target is not None and options.target not in explainer.labels:
         raise ValueError(f"--target {options.target}: known labels are {', '.join(explainer.labels)}")
-    files, failed = _files(options.files)
+    files, empty = group.from_first(lambda: _files(options.files))  # reports may soon appear beside the images
     stems = _stems(options.files, files, options.out)
     options.out.mkdir(parents=True, exist_ok=True)
     rows: dict[Path, dict[str, Any]] = {}
-    with _bar(len(files)) as bar:
-        for read, errors in _batches(files, bar):
-            failed += len(errors)
+    share = group.share(_batches(files))
+    with _bar(sum(map(len, share)), group.first) as bar:
+        for batch, errors in _read(share, bar):
             for error, path in errors:
                 rows[path] = {"file": str(path), "error": error.reason}
-            batch = []
-            for path, cell in read:
-                done = None if options.overwrite else _done(explainer, cell, stems[path], options)
-                if done is None:
-                    batch.append((path, cell))
-                else:
-                    rows[path] = _row(done, stems[path], options.out)
-            bar.update(len(read) - len(batch))
-            if batch:
-                cells = [cell for _, cell in batch]
-                prediction = explainer.predict(cells)
-                elbo = explainer.elbo(cells, options.draws, options.seed)
-                edit = explainer.counterfactual(cells, options.target, options.seed)
-                for i, (path, cell) in enumerate(batch):
-                    explanation = Explanation(path.name, cell, i, prediction, elbo, edit)
-                    rows[path] = _row(
-                        write_report(explainer, explanation, stems[path], options.seed), stems[path], options.out
-                    )
-                    bar.update()
+            for path, report in _explain_batch(explainer, batch, stems, options, bar):
+                rows[path] = _row(report, stems[path], options.out)
+    gathered = group.gather(rows)
+    if not group.first:
+        return 0  # the first process's status is that of all: torchrun ends it when another fails before
+    rows = {path: row for part in gathered for path, row in part.items()}
     _write_index([rows[path] for path in files], options.out / "index.csv")
-    return 1 if failed else 0
+    return 1 if empty or any("error" in row for row in rows.values()) else 0
+
+
+def _explain_batch(
+    explainer: Explainer, batch: Cells, stems: dict[Path, Path], options: argparse.Namespace, bar: tqdm
+) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """The reports of a batch: those of an earlier run as they are, the others written as they are yielded."""
+    done = [None if options.overwrite else _done(explainer, cell, stems[path], options) for path, cell in batch]
+    if None in done:
+        cells = [cell for _, cell in batch]  # all of them, so that the numbers are those of a run without a stop
+        prediction = explainer.predict(cells)
+        elbo = explainer.elbo(cells, options.draws, options.seed)
+        edit = explainer.counterfactual(cells, options.target, options.seed)
+    for i, (path, cell) in enumerate(batch):
+        report = done[i]
+        if report is None:
+            explanation = Explanation(path.name, cell, i, prediction, elbo, edit)
+            report = write_report(explainer, explanation, stems[path], options.seed)
+        yield path, report
+        bar.update()
 
 
 def _files(arguments: list[str]) -> tuple[list[Path], int]:
@@ -132,18 +146,19 @@ def _files(arguments: list[str]) -> tuple[list[Path], int]:
     return list(dict.fromkeys(files)), empty
 
 
-def _bar(total: int) -> tqdm:
-    return tqdm(total=total, unit="cell", file=sys.stderr, disable=None)
+def _bar(total: int, shown: bool = True) -> tqdm:
+    return tqdm(total=total, unit="cell", file=sys.stderr, disable=None if shown else True)
 
 
-Batch = tuple[list[tuple[Path, np.ndarray]], list[tuple[CellImageError, Path]]]
+def _batches(files: list[Path]) -> list[list[Path]]:
+    return [files[start : start + BATCH] for start in range(0, len(files), BATCH)]
 
 
-def _batches(files: list[Path], bar: tqdm) -> Iterator[Batch]:
-    """Readable cells in batches, with the errors of the others, each of which is one line on stderr."""
-    for start in range(0, len(files), BATCH):
+def _read(batches: Sequence[list[Path]], bar: tqdm) -> Iterator[tuple[Cells, list[tuple[CellImageError, Path]]]]:
+    """The readable cells of each batch, with the errors of the others, each of which is one line on stderr."""
+    for batch in batches:
         cells, errors = [], []
-        for path in files[start : start + BATCH]:
+        for path in batch:
             try:
                 cells.append((path, read_cell(path)))
             except CellImageError as error:

@@ -2,16 +2,19 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load
+from safetensors.torch import load, save
+from torch import Tensor
 
 from jdm_core.diffusion import LOGSNR_MAX, LOGSNR_MIN
 from jdm_core.elbo import Window
+from jdm_core.hub import HubError, HubFile, fetch
 from jdm_core.network import Architecture, JointDiffusionNetwork
 from jdm_core.records import RecordError, build_record
 
@@ -25,11 +28,12 @@ class CheckpointError(ValueError):
 
 @dataclass(frozen=True)
 class WeightsFile:
-    """A safetensors file beside the manifest, with what its bytes must be."""
+    """A safetensors file beside the manifest, with what its bytes must be; where it is not there, `hub` has it."""
 
     path: str
     bytes: int
     sha256: str
+    hub: HubFile | None = None
 
 
 @dataclass(frozen=True)
@@ -129,25 +133,68 @@ def read_manifest(path: Path = MANIFEST) -> dict[str, Checkpoint]:
         raise CheckpointError(str(error)) from error
 
 
+def locate(name: str, manifest: Path = MANIFEST) -> tuple[str, Path]:
+    """Name and manifest of what a person calls a checkpoint: a name in `manifest`, or a folder with a manifest of one.
+
+    Raises CheckpointError for a folder whose manifest holds none or several.
+    """
+    own = Path(name) / MANIFEST.name
+    if not own.is_file():
+        return name, manifest
+    names = list(read_manifest(own))
+    if len(names) != 1:
+        raise CheckpointError(f"{own}: {len(names)} checkpoints, where a folder stands for one")
+    return names[0], own
+
+
 def load_checkpoint(
     name: str, device: torch.device, manifest: Path = MANIFEST
 ) -> tuple[JointDiffusionNetwork, Checkpoint]:
     """The network of a manifest entry in evaluation mode, fp32 on `device`, and the entry.
 
-    Raises CheckpointError for an unknown name, a missing file, and bytes, tensors or shapes that do not match.
+    Raises CheckpointError for an unknown name, a file that is missing or cannot be fetched, and bytes, tensors or
+    shapes that do not match.
     """
     entries = read_manifest(manifest)
     if name not in entries:
         raise CheckpointError(f"{manifest}: no checkpoint {name!r} (known: {', '.join(entries) or 'none'})")
     checkpoint = entries[name]
-    path = manifest.parent / checkpoint.files[0].path
+    weights = checkpoint.files[0]
+    path = manifest.parent / weights.path
+    if weights.hub is not None and not path.exists():
+        try:
+            path = fetch(weights.hub.repo, weights.hub.file, weights.hub.revision)
+        except HubError as error:
+            raise CheckpointError(f"{path}: not here, and {error}") from error
+    return load_network(path, checkpoint, name).to(device), checkpoint
+
+
+def load_network(path: Path, checkpoint: Checkpoint, name: str) -> JointDiffusionNetwork:
+    """The network of a checkpoint whose weights lie at `path`, in evaluation mode, fp32 on the CPU.
+
+    Raises CheckpointError for bytes, tensors or shapes that are not the checkpoint's.
+    """
     try:
         weights = load(_verified_bytes(path, checkpoint.files[0]))
         network = JointDiffusionNetwork(checkpoint.architecture)
         network.load_state_dict({key: value.float() for key, value in weights.items()})
     except (SafetensorError, RuntimeError) as error:
         raise CheckpointError(f"{path}: does not hold the weights of {name}: {error}") from error
-    return network.to(device).eval().requires_grad_(False), checkpoint
+    return network.eval().requires_grad_(False)
+
+
+def half_weights(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights in fp16, as they are shipped; CheckpointError where one leaves the range of fp16."""
+    halves = {name: value.half().contiguous() for name, value in weights.items()}
+    for name, value in halves.items():
+        if not value.isfinite().all():
+            raise CheckpointError(f"{name}: not finite in fp16")
+    return halves
+
+
+def pack_weights(weights: Mapping[str, Tensor]) -> bytes:
+    """Weights in fp16 as the bytes of a safetensors file, the same for the same weights; CheckpointError as above."""
+    return save(half_weights(weights), metadata={"format": "pt"})  # the order of several entries would be random
 
 
 def _verified_bytes(path: Path, expected: WeightsFile) -> bytes:

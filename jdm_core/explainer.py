@@ -14,10 +14,11 @@ from torch import Tensor
 from jdm_core import elbo as scores
 from jdm_core import heatmap
 from jdm_core.cells import at_own_resolution, cell_mask, content_seed, from_uint8, read_cell, to_tensor, to_uint8
-from jdm_core.checkpoints import MANIFEST, Checkpoint, choose_device, load_checkpoint
+from jdm_core.checkpoints import MANIFEST, Checkpoint, choose_device, load_checkpoint, locate
 from jdm_core.counterfactual import DEFAULT_EDIT, EditSettings, decode_edit, invert
 from jdm_core.diffusion import LOGSNR_MAX
 from jdm_core.network import JointDiffusionNetwork
+from jdm_core.pretrained import load_pretrained, save_pretrained
 from jdm_core.results import Counterfactual, ElboResult, Frame, Prediction
 
 ImageLike = str | Path | Image.Image | np.ndarray
@@ -51,10 +52,33 @@ class Explainer:
 
     @classmethod
     def load(cls, name: str = "malaria-64", device: str = "auto", manifest: Path = MANIFEST) -> "Explainer":
-        """The explainer of a manifest entry; "auto" takes cuda, mps or cpu. Raises CheckpointError, ValueError."""
+        """The explainer of a manifest entry, or of a folder with a manifest of one; "auto" takes cuda, mps or cpu.
+
+        Raises CheckpointError, ValueError.
+        """
         chosen = choose_device(device)
+        name, manifest = locate(name, manifest)
         network, checkpoint = load_checkpoint(name, chosen, manifest)
         return cls(network, checkpoint, name, chosen)
+
+    @classmethod
+    def from_pretrained(
+        cls, source: str | Path, device: str = "auto", revision: str | None = None
+    ) -> "Explainer":
+        """The explainer of a saved folder, or of "owner/name" on the Hugging Face hub at a branch, tag or commit.
+
+        Raises CheckpointError, ValueError.
+        """
+        chosen = choose_device(device)
+        network, checkpoint, name = load_pretrained(source, chosen, revision)
+        return cls(network, checkpoint, name, chosen)
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Writes config.json, model.safetensors and a model card, README.md, which the hub takes as they are.
+
+        A card that is there stays. Raises CheckpointError for weights that fp16 cannot hold, OSError.
+        """
+        save_pretrained(self.network, self.checkpoint, self.name, Path(folder))
 
     @property
     def sha256(self) -> str:

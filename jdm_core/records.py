@@ -14,17 +14,18 @@ class RecordError(ValueError):
 def build_record(cls: type[T], values: dict[str, Any], where: str) -> T:
     """An instance of dataclass `cls`, nested ones included; `where` opens every message.
 
-    Raises RecordError for an unknown, missing or wrongly typed key, or values that the class refuses.
+    Raises RecordError for an unknown or wrongly typed key, a missing one that has no default, or values that the
+    class refuses.
     """
     fields = {field.name: field for field in dataclasses.fields(cls)}
     for key in values:
         if key not in fields:
             raise RecordError(f"{where}: unknown key {key!r} (known: {', '.join(fields)})")
-    for key in fields:
-        if key not in values:
+    for key, field in fields.items():
+        if key not in values and field.default is dataclasses.MISSING:
             raise RecordError(f"{where}: missing key {key!r}")
     try:
-        return cls(**{key: _convert(field.type, values[key], f"{where}: {key}") for key, field in fields.items()})
+        return cls(**{key: _convert(fields[key].type, value, f"{where}: {key}") for key, value in values.items()})
     except RecordError:
         raise
     except ValueError as error:

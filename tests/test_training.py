@@ -2,17 +2,26 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torch.utils.flop_counter import FlopCounterMode
 
+from jdm_core.network import JointDiffusionNetwork
 from tests.toy import TINY, TINY_OPTIONS, write_toy_zip
+from training import state as state_module
+from training import throughput
 from training import train as training_loop
 from training.__main__ import main
+from training.loss import JointLoss, draw_batch
 from training.recipe import load_recipe
 from training.state import STATE_FILE, read_state
 from training.train import learning_rate
@@ -49,6 +58,43 @@ def test_run_folder_tells_what_happened(unbroken):
     split = json.loads((unbroken / "split.json").read_text())
     assert split["digest"] == read_state(unbroken).split_digest
     assert not set(split["train"]) & set(split["test"])
+
+
+def test_run_folder_shows_samples_and_curves(unbroken):
+    sheets = sorted((unbroken / "samples").iterdir())
+    assert [sheet.name for sheet in sheets] == ["000000080.png", "000000160.png"]
+    pictures = [np.asarray(Image.open(sheet)) for sheet in sheets]
+    assert pictures[0].shape == (2 * 16, 8 * 16, 3)
+    assert (pictures[0] != pictures[1]).any()
+    events = EventAccumulator(str(unbroken / "tensorboard"))
+    events.Reload()
+    assert [event.step for event in events.Scalars("validation/head_accuracy")] == [10, 20]
+    assert [event.step for event in events.Images("samples")] == [10, 20]
+
+
+def test_speed_is_told_against_the_matrix_rate(toy, tmp_path, monkeypatch):
+    monkeypatch.setattr(training_loop, "LOG_STEPS", 10)
+    assert main(train_command(toy, tmp_path / "run")) == 0
+    lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    speeds = [line for line in lines if "images_per_second" in line]
+    assert [line["step"] for line in speeds] == [10, 20]
+    assert all(line["images_per_second"] > 0 and 0 < line["matrix_share"] < 1 for line in speeds)
+
+
+def test_operations_are_counted_forward_and_backward():
+    torch.manual_seed(0)
+    recipe = load_recipe("malaria-64", TINY)
+    network = JointDiffusionNetwork(recipe.architecture)
+    batch = draw_batch(torch.zeros(4, 3, 16, 16), torch.zeros(4, dtype=torch.long), 2, 0.1, torch.Generator())
+    counted = throughput.measure(JointLoss(network, recipe), batch, torch.float32, processes=3)
+    # The stem alone: two passes of the encoder, forward and (weights; the input needs no gradient) backward.
+    stem = 2 * 2 * 8 * 8 * 12 * 32 * 9 * 2
+    assert counted.flops_per_image > stem
+    with FlopCounterMode(display=False) as forward:
+        JointLoss(network, recipe)(batch)
+    assert 2.5 < counted.flops_per_image * 4 / forward.get_total_flops() < 3.01
+    assert counted.share(counted.matrix_rate / counted.flops_per_image) == pytest.approx(1)
+    assert all(parameter.grad is None for parameter in network.parameters())
 
 
 def test_average_follows_the_weights(unbroken):
@@ -112,13 +158,40 @@ def test_resume_without_or_with_broken_state_says_so(toy, tmp_path, capsys):
     assert "not a training state" in capsys.readouterr().err
 
 
+def test_state_of_other_code_is_refused_and_kept(toy, unbroken, tmp_path, monkeypatch, capsys):
+    run = shutil.copytree(unbroken, tmp_path / "run")
+    before = (run / STATE_FILE).read_bytes()
+    monkeypatch.setattr(state_module, "FORMAT", 2)
+    assert main(train_command(toy, run, "--resume")) == 1
+    assert "a state of format 1; this code continues format 2" in capsys.readouterr().err
+    assert (run / STATE_FILE).read_bytes() == before
+
+
+def test_full_disk_is_named_and_the_last_state_kept(toy, tmp_path):
+    run = tmp_path / "run"
+    assert main(train_command(toy, run, "--max-minutes", "0")) == 0
+    before = (run / STATE_FILE).read_bytes()
+    # A limit on the size of files stands in for a disk that is full: the write fails in the middle.
+    program = (
+        "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({len(before) // 2}, {len(before) // 2})); "
+        f"from training.__main__ import main; sys.exit(main({train_command(toy, run, '--resume')!r}))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1
+    assert f"{STATE_FILE}: step 20 cannot be saved" in done.stderr
+    assert "the state before it is kept" in done.stderr
+    assert (run / STATE_FILE).read_bytes() == before
+    assert not list(run.glob(".*.partial"))
+
+
 def test_non_finite_loss_names_step_and_cells(toy, tmp_path, monkeypatch, capsys):
-    original = training_loop.joint_loss
+    original = JointLoss.forward
 
     def explode(*arguments):
         return {name: value * torch.nan for name, value in original(*arguments).items()}
 
-    monkeypatch.setattr(training_loop, "joint_loss", explode)
+    monkeypatch.setattr(JointLoss, "forward", explode)
     assert main(train_command(toy, tmp_path / "run")) == 1
     message = capsys.readouterr().err
     assert "step 0: the loss is nan" in message

@@ -1,20 +1,25 @@
-"""Train, pack, export and evaluate a joint diffusion model of cells."""
+"""Train, pack, export, evaluate, study and adapt a joint diffusion model of cells."""
 
 import argparse
 import sys
 
 from jdm_core import CheckpointError
-from training.commands import measure, publish, run
+from training.commands import adapt, measure, publish, run, study
 from training.data import DataError
 from training.recipe import RecipeError
 from training.state import StateError
 
+USUAL_ORDER = (
+    "From data to a shipped checkpoint: train, export, evaluate --record, edits --record, examples, card. "
+    "COMMAND --help tells the arguments of each."
+)
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command; 0 when it succeeded, 1 after a one-line reason on stderr."""
-    parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    for family in (run, publish, measure):
+    parser = argparse.ArgumentParser(prog="python -m training", description=__doc__, epilog=USUAL_ORDER)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for family in (run, publish, measure, study, adapt):
         family.register(commands)
     options = parser.parse_args(arguments)
     try:

@@ -17,6 +17,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from jdm_core.cells import IMAGE_EXTENSIONS, CellImageError, read_cell, to_tensor, to_uint8
+from training.recipe import Recipe
 
 
 class DataError(ValueError):
@@ -170,6 +171,30 @@ def split_slides(slides: Sequence[str], labels: Sequence[int], validation: float
         if not part:
             raise DataError(f"{len(set(slides))} slides are too few to split: no slide left for {name}")
     return Split(*(tuple(sorted(parts[name])) for name in ("train", "validation", "test")))
+
+
+def split_cells(cells: Cells, recipe: Recipe) -> Split:
+    """The split of the cells' slides by a recipe's shares and seed."""
+    return split_slides(
+        cells.slides, cells.labels.tolist(), recipe.validation_slides, recipe.test_slides, recipe.split_seed
+    )
+
+
+def labelled_subset(labels: Tensor, share: float, seed: int) -> Tensor:
+    """Which of N cells keep their label when only a share in (0, 1] of each class does: (N,) bool.
+
+    Every class present keeps at least one cell. One seed gives nested subsets: a larger share keeps what a smaller
+    one keeps, so that few labels are compared with fewer of the same. Raises ValueError for another share.
+    """
+    if not 0 < share <= 1:
+        raise ValueError(f"label share: {share}, where more than 0 and at most 1 is expected")
+    kept = torch.zeros(len(labels), dtype=torch.bool)
+    generator = torch.Generator().manual_seed(seed)
+    for label in labels.unique().tolist():
+        of_class = (labels == label).nonzero().flatten()
+        order = torch.randperm(len(of_class), generator=generator)
+        kept[of_class[order[: max(1, round(share * len(of_class)))]]] = True
+    return kept
 
 
 def batches(count: int, batch_size: int, seed: int, start: int) -> Iterator[Tensor]:

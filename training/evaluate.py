@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from jdm_core import CellImageError, Explainer
 from training.data import choose_members, read_members, slide_of, unreadable
-from training.metrics import accuracy, summarise
+from training.metrics import accuracy, slide_spread, summarise
 
 CHUNK = 32
 
@@ -56,19 +56,5 @@ def evaluate(
             "share": round(float(agree.mean()), 5),
             "accuracy_where_agreed": round(accuracy(verdicts["head"][agree], labels[agree]), 5),
         },
-        "per_slide": _per_slide(verdicts, labels, np.asarray(slides)),
+        "per_slide": {name: slide_spread(probabilities, labels, slides) for name, probabilities in verdicts.items()},
     }
-
-
-def _per_slide(verdicts: dict[str, np.ndarray], labels: np.ndarray, slides: np.ndarray) -> dict[str, object]:
-    """The spread of accuracy over slides: lowest, quartiles, and the slides below 0.9."""
-    spread: dict[str, object] = {}
-    for name, probabilities in verdicts.items():
-        values = {str(s): accuracy(probabilities[slides == s], labels[slides == s]) for s in np.unique(slides)}
-        low, quartile, median = np.percentile(list(values.values()), [0, 25, 50])
-        spread[name] = {
-            "lowest": round(float(low), 4), "lower_quartile": round(float(quartile), 4),
-            "median": round(float(median), 4),
-            "below_0.9": {slide: round(value, 4) for slide, value in values.items() if value < 0.9},
-        }  # fmt: skip
-    return spread

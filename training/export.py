@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save
 
-from jdm_core.checkpoints import FORMAT, Calibration, CheckpointError, read_manifest
+from jdm_core.checkpoints import FORMAT, Calibration, CheckpointError, half_weights, pack_weights, read_manifest
 from jdm_core.diffusion import LOGSNR_MAX, LOGSNR_MIN
 from jdm_core.files import replace_file
 from jdm_core.network import JointDiffusionNetwork
@@ -26,11 +25,7 @@ LICENCE = "weights MIT; training data public domain"
 
 def rounded_weights(state: RunState) -> dict[str, torch.Tensor]:
     """The averaged weights in fp16, as they are shipped; CheckpointError where one leaves the range of fp16."""
-    weights = {name: value.half().contiguous() for name, value in averaged_weights(state).items()}
-    for name, value in weights.items():
-        if not value.isfinite().all():
-            raise CheckpointError(f"{name}: not finite in fp16")
-    return weights
+    return half_weights(averaged_weights(state))
 
 
 def rounded_network(state: RunState, device: torch.device) -> JointDiffusionNetwork:
@@ -44,7 +39,7 @@ def export(
     state: RunState, calibration: Calibration, name: str, manifest: Path, device: str, metrics: Mapping[str, Any]
 ) -> Path:
     """Writes weights/NAME.safetensors beside the manifest and then the manifest's entry; returns the weights' path."""
-    data = save(rounded_weights(state), metadata={"name": name, "format": "pt"})
+    data = pack_weights(averaged_weights(state))
     if len(data) > MAX_BYTES:
         raise CheckpointError(f"{name}: {len(data)} bytes of weights, more than {MAX_BYTES}")
     entries: dict[str, Any] = {}

@@ -1,6 +1,6 @@
 """Accuracy, AUROC and expected calibration error, with intervals that respect that cells of a slide are alike."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -23,6 +23,13 @@ def auroc(scores: np.ndarray, positive: np.ndarray) -> float:
 def accuracy(probabilities: np.ndarray, labels: np.ndarray) -> float:
     """Share of cells whose most probable class is their label; probabilities (N, K), labels (N,)."""
     return float((probabilities.argmax(1) == labels).mean())
+
+
+def balanced_accuracy(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """Mean over the classes of the share of a class's cells that are taken for it; NaN where a class has no cell."""
+    counts = np.bincount(labels, minlength=probabilities.shape[1])
+    right = np.bincount(labels[probabilities.argmax(1) == labels], minlength=probabilities.shape[1])
+    return float((right / counts).mean()) if counts.all() else float("nan")
 
 
 def first_class_auroc(probabilities: np.ndarray, labels: np.ndarray) -> float:
@@ -58,10 +65,24 @@ def clustered_interval(
     return [float(low), float(high)]
 
 
-def summarise(probabilities: np.ndarray, labels: np.ndarray, slides: Sequence[str]) -> dict[str, object]:
+def summarise(
+    probabilities: np.ndarray, labels: np.ndarray, slides: Sequence[str], metrics: Mapping[str, Metric] = METRICS
+) -> dict[str, object]:
     """Every metric as its value, and its interval under NAME_interval; plain JSON values."""
     figures: dict[str, object] = {}
-    for name, metric in METRICS.items():
+    for name, metric in metrics.items():
         figures[name] = round(metric(probabilities, labels), 5)
         figures[f"{name}_interval"] = [round(v, 5) for v in clustered_interval(metric, probabilities, labels, slides)]
     return figures
+
+
+def slide_spread(probabilities: np.ndarray, labels: np.ndarray, slides: Sequence[str]) -> dict[str, object]:
+    """The spread of accuracy over slides: lowest, lower quartile, median, and the slides below 0.9; plain JSON."""
+    of_slide = np.asarray(slides)
+    values = {str(s): accuracy(probabilities[of_slide == s], labels[of_slide == s]) for s in np.unique(of_slide)}
+    low, quartile, median = np.percentile(list(values.values()), [0, 25, 50])
+    return {
+        "lowest": round(float(low), 4), "lower_quartile": round(float(quartile), 4),
+        "median": round(float(median), 4),
+        "below_0.9": {slide: round(value, 4) for slide, value in values.items() if value < 0.9},
+    }  # fmt: skip

@@ -25,7 +25,7 @@ class Recipe:
     name: str
     labels: tuple[str, ...]
     architecture: Architecture
-    seed: int
+    seed: int  # of weights, batches, noise and the choice of labels
     validation_slides: float  # share of the slides
     test_slides: float  # share of the slides
     images: int  # seen in all, the length of the run
@@ -42,12 +42,19 @@ class Recipe:
     stain_jitter: float  # standard deviation of the log of the optical-density scale
     validate_every: int  # images
     validation_cells: int  # how many cells the validation while training looks at
+    split_seed: int = 0  # of the slides' parts; apart from `seed`, so that seeds compare on the same slides
+    label_share: float = 1.0  # share of the training cells, each class apart, whose label is used
+    precision: str = "bf16"  # of the network's passes: "bf16" or "fp32"; weights and averages are always fp32
 
     def __post_init__(self) -> None:
         if len(self.labels) != self.architecture.classes:
             raise ValueError(f"{len(self.labels)} labels for {self.architecture.classes} classes")
         if self.images < self.batch_size or self.batch_size < 1:
             raise ValueError("images must be at least one batch")
+        if not 0 < self.label_share <= 1:
+            raise ValueError("label_share must be in (0, 1]")
+        if self.precision not in ("bf16", "fp32"):
+            raise ValueError(f"precision {self.precision!r} is neither bf16 nor fp32")
 
     @property
     def steps(self) -> int:

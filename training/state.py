@@ -14,6 +14,7 @@ from jdm_core.files import replace_file
 from training.recipe import Recipe, recipe_from_dict
 
 STATE_FILE = "state.safetensors"
+FORMAT = 1  # raised when states of earlier code no longer continue exactly
 
 
 class StateError(ValueError):
@@ -35,15 +36,25 @@ def save_state(
     run: Path, recipe: Recipe, step: int, seconds: float, split_digest: str,
     network: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer,
 ) -> None:  # fmt: skip
-    """Writes weights, their average, the optimizer's moments and the step; every random draw follows from the step."""
+    """Writes weights, their average, the optimizer's moments and the step; every random draw follows from the step.
+
+    Raises StateError where it cannot be written (a full disk); an earlier state is then still whole.
+    """
     tensors = {f"weights.{name}": value for name, value in network.state_dict().items()}
     tensors |= {f"average.{name}": value for name, value in average.state_dict().items()}
     for name, parameter in network.named_parameters():
         tensors |= {f"optimizer.{key}.{name}": value for key, value in optimizer.state[parameter].items()}
-    facts = {"recipe": recipe.as_dict(), "step": step, "seconds": seconds, "split_digest": split_digest}
+    facts = {
+        "format": FORMAT, "recipe": recipe.as_dict(), "step": step, "seconds": seconds, "split_digest": split_digest,
+    }  # fmt: skip
     contiguous = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     metadata = {"run": json.dumps(facts)}
-    replace_file(run / STATE_FILE, lambda path: save_file(contiguous, path, metadata=metadata))
+    path = run / STATE_FILE
+    try:
+        replace_file(path, lambda partial: save_file(contiguous, partial, metadata=metadata))
+    except (OSError, SafetensorError) as error:
+        kept = "the state before it is kept" if path.exists() else "there is no earlier one"
+        raise StateError(f"{path}: step {step} cannot be saved ({error}); {kept}") from error
 
 
 def read_state(run: Path) -> RunState:
@@ -54,6 +65,8 @@ def read_state(run: Path) -> RunState:
     try:
         with safe_open(path, framework="pt") as file:
             facts: dict[str, Any] = json.loads((file.metadata() or {})["run"])
+            if facts.get("format", FORMAT) != FORMAT:
+                raise StateError(f"{path}: a state of format {facts['format']}; this code continues format {FORMAT}")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
         recipe = recipe_from_dict(facts["recipe"], str(path))
         return RunState(tensors, recipe, facts["step"], facts["seconds"], facts["split_digest"])

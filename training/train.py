@@ -1,57 +1,37 @@
-"""The training loop: one optimizer over the joint loss, averaged weights, validation, exact resume."""
+"""The training loop: one optimizer over the joint loss, averaged weights, validation, exact resume, any processes."""
 
 import json
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from copy import deepcopy
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
+from accelerate import Accelerator
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from jdm_core.diffusion import LOGSNR_MAX, add_noise, cosine_logsnr, min_snr_weight, squared_error, velocity
 from jdm_core.files import replace_file
 from jdm_core.network import JointDiffusionNetwork
 from training.augment import augment
-from training.data import Cells, Split, batches, load_cells, split_slides
-from training.recipe import Recipe
+from training.data import Cells, Split, batches, labelled_subset, load_cells, split_cells
+from training.log import RunLog
+from training.loss import UNLABELLED, Batch, JointLoss, draw_batch
+from training.recipe import Recipe, RecipeError
+from training.sheets import sample_sheet
 from training.state import RunState, StateError, restore, save_state
+from training.throughput import measure
 from training.validate import validate
 
-SAVE_SECONDS = 120
-METRICS_FILE = "metrics.jsonl"
+SAVE_SECONDS, LOG_STEPS = 120, 50
+PRECISIONS = {"bf16": torch.bfloat16, "fp32": torch.float32}
 
 
 class NonFiniteLoss(RuntimeError):
-    """The loss is no number any more; the message names the step and the cells of the batch."""
-
-
-def joint_loss(
-    network: JointDiffusionNetwork, images: Tensor, labels: Tensor, recipe: Recipe, generator: torch.Generator
-) -> dict[str, Tensor]:
-    """The joint loss and its parts for images (B, C, S, S) in [-1, 1] and labels (B,).
-
-    w(λ) ‖v - v̂‖² + s·CE(head(clean)) + s'·CE(head(noisy)) (Deja et al. 2023, equation 8, with v-prediction);
-    the times are stratified over the batch, one a stratum, which lowers the variance of the loss.
-    """
-    b, device = len(images), images.device
-    time_ = (torch.arange(b, device=device) + torch.rand((), generator=generator, device=device)) / b
-    logsnr = cosine_logsnr(time_[torch.randperm(b, generator=generator, device=device)])
-    noise = torch.randn(images.shape, generator=generator, device=device)
-    dropped = torch.rand(b, generator=generator, device=device) < recipe.label_dropout
-
-    z = network.encode(add_noise(images, noise, logsnr), logsnr)
-    v = network.decode(z, logsnr, torch.where(dropped, network.no_class, labels))
-    diffusion = (min_snr_weight(logsnr) * squared_error(v.float(), velocity(images, noise, logsnr))).mean()
-    noisy_logits = network.classify(z)
-    clean_logits = network.classify(network.encode(images, torch.full_like(logsnr, LOGSNR_MAX)))
-    clean = F.cross_entropy(clean_logits.float(), labels, label_smoothing=recipe.label_smoothing)
-    noisy = F.cross_entropy(noisy_logits.float(), labels, label_smoothing=recipe.label_smoothing)
-    total = diffusion + recipe.clean_weight * clean + recipe.noisy_weight * noisy
-    return {"loss": total, "diffusion": diffusion, "clean": clean, "noisy": noisy}
+    """The loss or its gradient is no number any more; the message names the step and the cells of the batch."""
 
 
 def learning_rate(recipe: Recipe, step: int) -> float:
@@ -67,94 +47,152 @@ def update_average(average: nn.Module, network: nn.Module, decay: float, step: i
     torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), weight)
 
 
+@dataclass(frozen=True)
+class Schedule:
+    """What a call of `train` decides beside the recipe; none of it changes what the run computes."""
+
+    max_minutes: float | None = None
+    accumulate: int = 1  # parts that a process cuts its share of a batch into, for less memory
+    compile: bool = False
+
+
+class Trainer:
+    """The weights, their average and the optimizer of a run, on this process's device, and the step that moves them."""
+
+    def __init__(self, recipe: Recipe, training: Cells, device: torch.device, schedule: Schedule) -> None:
+        # Every process makes the same network and the same draws, so that only gradients need to travel.
+        self.accelerator = Accelerator(cpu=device.type == "cpu", device_placement=False)
+        several = self.accelerator.num_processes > 1
+        self.device = self.accelerator.device if several else device
+        self.recipe, self._names, self._parts = recipe, training.names, schedule.accumulate
+        if recipe.batch_size % (self.accelerator.num_processes * self._parts):
+            raise RecipeError(
+                f"batch_size {recipe.batch_size} does not divide among {self.accelerator.num_processes} processes "
+                f"with {self._parts} parts each"
+            )
+        self._dtype = PRECISIONS[recipe.precision]
+        self._images, self._labels = training.images.to(self.device), training.labels.to(self.device)
+        torch.manual_seed(recipe.seed)
+        self.network = JointDiffusionNetwork(recipe.architecture).to(self.device)
+        self.average = deepcopy(self.network).requires_grad_(False).eval()
+        self.optimizer = torch.optim.AdamW(
+            self.network.parameters(), recipe.learning_rate, betas=(0.9, 0.99), weight_decay=recipe.weight_decay
+        )
+        loss = JointLoss(self.network, recipe)
+        self.throughput = measure(
+            loss, self._batch(torch.arange(min(8, recipe.batch_size)), 0), self._dtype, self.accelerator.num_processes
+        )
+        if schedule.compile:
+            loss.compile()
+        self._loss = self.accelerator.prepare_model(loss)
+
+    def step(self, step: int, index: Tensor, stop: bool) -> tuple[dict[str, float], bool]:
+        """One optimizer step on the cells at `index`; the losses of the whole batch, and whether any process stops.
+
+        All random draws follow from the seed and the step, so that a resumed run repeats them, and are the same in
+        every process, which then computes its own share alone.
+        """
+        recipe, accelerator = self.recipe, self.accelerator
+        mine = self._batch(index, step).shares(accelerator.num_processes)[accelerator.process_index]
+        parts = mine.shares(self._parts)
+        self.optimizer.zero_grad(set_to_none=True)
+        values: dict[str, Tensor] = {}
+        for i, part in enumerate(parts):
+            last = i == len(parts) - 1
+            with nullcontext() if last else accelerator.no_sync(self._loss):
+                with torch.autocast(self.device.type, self._dtype, enabled=self._dtype != torch.float32):
+                    losses = self._loss(part)
+                (losses["loss"] / len(parts)).backward()
+            for name, value in losses.items():
+                values[name] = values.get(name, 0) + value.detach().float() / len(parts)
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        told = torch.stack([*values.values(), torch.tensor(float(stop), device=self.device)])
+        *means, stops = accelerator.reduce(told, "mean").tolist()
+        if not math.isfinite(means[0]) or not math.isfinite(float(norm)):
+            names = ", ".join(self._names[i] for i in index.tolist())
+            raise NonFiniteLoss(
+                f"step {step}: the loss is {means[0]}, its gradient {float(norm)}; the batch was {names}"
+            )
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(recipe, step)
+        self.optimizer.step()
+        update_average(self.average, self.network, recipe.ema_decay, step)
+        return dict(zip(values, means, strict=True)), stops > 0
+
+    def _batch(self, index: Tensor, step: int) -> Batch:
+        generator = torch.Generator(self.device).manual_seed(self.recipe.seed * 1_000_003 + step)
+        images = augment(self._images[index], self.recipe.stain_jitter, generator)
+        return draw_batch(images, self._labels[index], self.network.no_class, self.recipe.label_dropout, generator)
+
+
 def train(
-    recipe: Recipe, data: Path, run: Path, device: torch.device, max_minutes: float | None, resumed: RunState | None,
+    recipe: Recipe, data: Path, run: Path, device: torch.device, schedule: Schedule, resumed: RunState | None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> bool:  # fmt: skip
     """Trains in the run folder until the recipe's images are seen, the minutes are over or `should_stop()`.
 
-    Returns True when the recipe was completed. Writes state.safetensors, metrics.jsonl, recipe.json, split.json.
+    Returns True when the recipe was completed. Under torchrun every process calls this and the first one writes
+    state.safetensors, recipe.json, split.json and what RunLog writes.
     """
     started = time.monotonic()
     cells = load_cells(data, recipe.labels, recipe.architecture.image_size)
-    split = split_slides(
-        cells.slides, cells.labels.tolist(), recipe.validation_slides, recipe.test_slides, recipe.seed
-    )
+    split = split_cells(cells, recipe)
     if resumed is not None and resumed.split_digest != split.digest:
         raise StateError(f"{run}: its state comes from another split of the slides (other data, shares or seed)")
     training, validation = cells.of_slides(split.train), _validation_cells(cells, split, recipe)
+    keep = labelled_subset(training.labels, recipe.label_share, recipe.seed)
+    training = replace(training, labels=torch.where(keep, training.labels, UNLABELLED))
 
-    torch.manual_seed(recipe.seed)
-    network = JointDiffusionNetwork(recipe.architecture).to(device)
-    average = deepcopy(network).requires_grad_(False).eval()
-    optimizer = torch.optim.AdamW(
-        network.parameters(), recipe.learning_rate, betas=(0.9, 0.99), weight_decay=recipe.weight_decay
-    )
+    trainer = Trainer(recipe, training, device, schedule)
     step, seconds_before = 0, 0.0
     if resumed is not None:
-        restore(resumed, network, average, optimizer)
+        restore(resumed, trainer.network, trainer.average, trainer.optimizer)
         step, seconds_before = resumed.step, resumed.seconds
-
-    run.mkdir(parents=True, exist_ok=True)
-    _write_json(run / "recipe.json", recipe.as_dict())
-    _write_json(run / "split.json", {"digest": split.digest, **{p: getattr(split, p) for p in split.__annotations__}})
-    _drop_metrics_after(run / METRICS_FILE, step)
+    leads = trainer.accelerator.is_main_process
+    if leads:
+        run.mkdir(parents=True, exist_ok=True)
+        _write_json(run / "recipe.json", recipe.as_dict())
+        parts = {part: getattr(split, part) for part in split.__annotations__}
+        _write_json(run / "split.json", {"digest": split.digest, **parts})
 
     def save() -> None:
         seconds = seconds_before + time.monotonic() - started
-        save_state(run, recipe, step, seconds, split.digest, network, average, optimizer)
+        save_state(run, recipe, step, seconds, split.digest, trainer.network, trainer.average, trainer.optimizer)
 
     validate_steps = max(1, recipe.validate_every // recipe.batch_size)
     indices: Iterator[Tensor] = batches(len(training), recipe.batch_size, recipe.seed, step)
-    saved = time.monotonic()
+    saved, busy, counted, stopped = time.monotonic(), 0.0, 0, False
     with (
-        (run / METRICS_FILE).open("a", encoding="utf-8") as metrics,
+        RunLog(run, step) if leads else nullcontext() as log,
         tqdm(total=recipe.steps * recipe.batch_size, initial=step * recipe.batch_size, unit="img", desc=recipe.name,
-             smoothing=0.05, mininterval=2) as bar,
+             smoothing=0.05, mininterval=2, disable=not leads) as bar,
     ):  # fmt: skip
-        while step < recipe.steps:
-            index = next(indices)
-            losses = _step(network, optimizer, training, index, recipe, step, device)
-            update_average(average, network, recipe.ema_decay, step)
+        while step < recipe.steps and not stopped:
+            over = schedule.max_minutes is not None and time.monotonic() - started > 60 * schedule.max_minutes
+            began = time.monotonic()
+            losses, stopped = trainer.step(step, next(indices), over or should_stop())
+            busy, counted = busy + time.monotonic() - began, counted + recipe.batch_size
             step += 1
+            if log is None:
+                continue
             bar.update(recipe.batch_size)
-            if step % 50 == 0:
-                values = {name: round(float(value), 6) for name, value in losses.items()}
-                bar.set_postfix(loss=f"{values['loss']:.4f}")
-                _write_line(metrics, {"step": step, "images": step * recipe.batch_size, **values})
+            seen = step * recipe.batch_size
+            if step % LOG_STEPS == 0:
+                rate = counted / busy
+                speed = {"images_per_second": round(rate, 2), "matrix_share": round(trainer.throughput.share(rate), 4)}
+                bar.set_postfix(loss=f"{losses['loss']:.4f}")
+                log.figures(step, seen, {name: round(value, 6) for name, value in losses.items()} | speed)
+                busy, counted = 0.0, 0
             if step % validate_steps == 0 or step == recipe.steps:
-                figures = validate(average, validation, device)
-                _write_line(metrics, {"step": step, "images": step * recipe.batch_size, **figures})
-                bar.write(f"{step * recipe.batch_size} images: " + ", ".join(f"{k} {v}" for k, v in figures.items()))
-            over = max_minutes is not None and time.monotonic() - started > 60 * max_minutes
-            if over or should_stop() or step == recipe.steps or time.monotonic() - saved > SAVE_SECONDS:
+                figures = validate(trainer.average, validation, trainer.device)
+                log.figures(step, seen, figures)
+                log.sheet(step, seen, sample_sheet(trainer.average, trainer.device))
+                bar.write(f"{seen} images: " + ", ".join(f"{k} {v}" for k, v in figures.items()))
+            if stopped or step == recipe.steps or time.monotonic() - saved > SAVE_SECONDS:
                 save()
                 saved = time.monotonic()
-            if over or should_stop():
-                break
+    trainer.accelerator.end_training()
     return step == recipe.steps
-
-
-def _step(
-    network: JointDiffusionNetwork, optimizer: torch.optim.Optimizer, training: Cells, index: Tensor, recipe: Recipe,
-    step: int, device: torch.device,
-) -> dict[str, Tensor]:  # fmt: skip
-    """One optimizer step; all its random draws follow from the seed and the step, so that a resumed run repeats it."""
-    generator = torch.Generator(device).manual_seed(recipe.seed * 1_000_003 + step)
-    images = augment(training.images[index].to(device), recipe.stain_jitter, generator)
-    labels = training.labels[index].to(device)
-    with torch.autocast(device.type, dtype=torch.bfloat16):
-        losses = joint_loss(network, images, labels, recipe, generator)
-    if not math.isfinite(losses["loss"].item()):
-        names = ", ".join(training.names[i] for i in index.tolist())
-        raise NonFiniteLoss(f"step {step}: the loss is {losses['loss'].item()}; the batch was {names}")
-    for group in optimizer.param_groups:
-        group["lr"] = learning_rate(recipe, step)
-    optimizer.zero_grad(set_to_none=True)
-    losses["loss"].backward()
-    nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-    optimizer.step()
-    return losses
 
 
 def _validation_cells(cells: Cells, split: Split, recipe: Recipe) -> Cells:
@@ -166,22 +204,3 @@ def _validation_cells(cells: Cells, split: Split, recipe: Recipe) -> Cells:
 
 def _write_json(path: Path, value: object) -> None:
     replace_file(path, lambda partial: partial.write_text(json.dumps(value, indent=1), encoding="utf-8"))
-
-
-def _write_line(file: object, values: dict[str, object]) -> None:
-    file.write(json.dumps(values) + "\n")
-    file.flush()
-
-
-def _drop_metrics_after(path: Path, step: int) -> None:
-    """Removes the lines of steps that the state had not reached: the resumed run writes them again."""
-    if not path.is_file():
-        return
-    kept = []
-    for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
-        try:
-            if json.loads(line)["step"] <= step:
-                kept.append(line)
-        except (json.JSONDecodeError, KeyError):
-            continue  # a line cut short when the run was killed
-    replace_file(path, lambda partial: partial.write_text("".join(kept), encoding="utf-8"))

@@ -4,10 +4,14 @@ import argparse
 from pathlib import Path
 
 from jdm_core import Explainer
-from jdm_core.checkpoints import MANIFEST
-from training.commands.options import Commands, checkpoint_options, slides_options, wanted_slides, write_figures
-
-JUDGE = MANIFEST.parent / "weights" / "judge-64.safetensors"
+from training.commands.options import (
+    Commands,
+    checkpoint_options,
+    judge_options,
+    slides_options,
+    wanted_slides,
+    write_figures,
+)  # fmt: skip
 
 
 def register(commands: Commands) -> None:
@@ -17,8 +21,7 @@ def register(commands: Commands) -> None:
     evaluate.add_argument("--draws", type=int, default=16, help="draws of the posterior (default: 16)")
     evaluate.set_defaults(function=_evaluate)
 
-    edits = commands.add_parser("edits", parents=parents, help="measure its edits by the judge")
-    edits.add_argument("--judge", type=Path, default=JUDGE, help="weights of the judge (default: the bundled ones)")
+    edits = commands.add_parser("edits", parents=[*parents, judge_options()], help="measure its edits by the judge")
     edits.add_argument("--cells", type=int, default=200, help="cells of each class (default: 200)")
     edits.add_argument("--sheet", type=Path, metavar="FILE.png", help="draw the first 24 cells with maps and edits")
     edits.set_defaults(function=_edits)

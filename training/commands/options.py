@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,11 @@ from typing import Any
 from jdm_core import Explainer
 from jdm_core.checkpoints import MANIFEST
 from jdm_core.files import replace_file
-from training.data import DataError, list_members, slide_of, split_slides
+from training.data import DataError, Split, list_members, slide_of, split_slides
 from training.recipe import recipe_from_dict
 
 Commands = Any  # argparse's registry of commands, whose class has no public name
+JUDGE = MANIFEST.parent / "weights" / "judge-64.safetensors"
 DATA = {"type": Path, "required": True, "metavar": "ZIP_OR_FOLDER", "help": "cells in the NIH layout"}
 DEVICE = {"default": "auto", "help": "auto, cpu, cuda, or a torch device (default: auto)"}
 
@@ -20,14 +22,21 @@ DEVICE = {"default": "auto", "help": "auto, cpu, cuda, or a torch device (defaul
 def checkpoint_options() -> argparse.ArgumentParser:
     """The arguments that say which checkpoint is loaded, and how."""
     parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument("--checkpoint", default="malaria-64", help="name in the manifest (default: malaria-64)")
+    parser.add_argument("--checkpoint", default="malaria-64", help="manifest entry, or folder (default: malaria-64)")
     parser.add_argument("--manifest", type=Path, default=MANIFEST)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", **DEVICE)
     return parser
 
 
-def slides_options() -> argparse.ArgumentParser:
+def judge_options() -> argparse.ArgumentParser:
+    """The argument that says which network judges."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--judge", type=Path, default=JUDGE, help="weights of the judge (default: the bundled ones)")
+    return parser
+
+
+def slides_options(record: bool = True) -> argparse.ArgumentParser:
     """The arguments that say on which slides of which data it is measured, and where the figures go."""
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--data", **DATA)
@@ -35,7 +44,8 @@ def slides_options() -> argparse.ArgumentParser:
     which.add_argument("--slides", type=Path, metavar="FILE", help="only these slides, one id a line")
     which.add_argument("--part", choices=("train", "validation", "test"), help="only this part of the training split")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.json")
-    parser.add_argument("--record", action="store_true", help="put the figures into the manifest too")
+    if record:
+        parser.add_argument("--record", action="store_true", help="put the figures into the manifest too")
     return parser
 
 
@@ -47,16 +57,30 @@ def wanted_slides(explainer: Explainer, options: argparse.Namespace) -> tuple[Ca
         return wanted.__contains__, f"slides of {options.slides.name} in {name}"
     if not options.part:
         return None, f"all slides of {name}"
+    part = getattr(split_of(explainer, options.data), options.part)
+    return set(part).__contains__, f"{options.part} slides of {name}"
+
+
+def split_of(explainer: Explainer, data: Path) -> Split:
+    """The split that the checkpoint was trained on; DataError where the data are others and split otherwise."""
     provenance = explainer.checkpoint.provenance
-    recipe = recipe_from_dict(provenance.recipe, f"{options.checkpoint}: recipe")
-    found = list_members(options.data, explainer.labels)
+    recipe = recipe_from_dict(provenance.recipe, f"{explainer.name}: recipe")
+    found = list_members(data, explainer.labels)
     split = split_slides(
         [slide_of(member) for member, _ in found], [label for _, label in found],
-        recipe.validation_slides, recipe.test_slides, recipe.seed,
+        recipe.validation_slides, recipe.test_slides, recipe.split_seed,
     )  # fmt: skip
     if split.digest != provenance.split_digest:
-        raise DataError(f"{options.data}: splits into other slides than the checkpoint's data did; use --slides")
-    return set(getattr(split, options.part)).__contains__, f"{options.part} slides of {name}"
+        raise DataError(f"{data}: splits into other slides than the checkpoint's data did; use --slides")
+    return split
+
+
+def stop_on_signal() -> Callable[[], bool]:
+    """From now on Ctrl-C and SIGTERM only ask to stop in good order; the function tells whether they did."""
+    received: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda which, _: received.append(which))
+    return lambda: bool(received)
 
 
 def write_figures(path: Path, figures: dict[str, object]) -> None:

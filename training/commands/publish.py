@@ -1,4 +1,4 @@
-"""The commands that make a run into what is shipped: export, examples, card."""
+"""The commands that make a run into what is shipped: export, examples, card, hub."""
 
 import argparse
 import json
@@ -7,7 +7,7 @@ from pathlib import Path
 from jdm_core import Explainer
 from jdm_core.checkpoints import MANIFEST, choose_device, read_manifest
 from training.commands.options import DATA, DEVICE, Commands, checkpoint_options
-from training.data import load_cells, split_slides
+from training.data import load_cells, split_cells
 from training.state import StateError, read_state
 
 
@@ -33,6 +33,12 @@ def register(commands: Commands) -> None:
     card.add_argument("--checkpoint", default="malaria-64", help="name in the manifest")
     card.set_defaults(function=_card)
 
+    hub = commands.add_parser("hub", help="write a checkpoint as a folder for the Hugging Face hub")
+    hub.add_argument("--checkpoint", default="malaria-64", help="name in the manifest (default: malaria-64)")
+    hub.add_argument("--manifest", type=Path, default=MANIFEST)
+    hub.add_argument("--out", type=Path, required=True, metavar="FOLDER")
+    hub.set_defaults(function=_hub)
+
 
 def _export(options: argparse.Namespace) -> int:
     from training.calibrate import calibrate
@@ -41,7 +47,7 @@ def _export(options: argparse.Namespace) -> int:
     state, device = read_state(options.run), choose_device(options.device)
     recipe = state.recipe
     cells = load_cells(options.data, recipe.labels, recipe.architecture.image_size)
-    split = split_slides(cells.slides, cells.labels.tolist(), recipe.validation_slides, recipe.test_slides, recipe.seed)
+    split = split_cells(cells, recipe)
     if split.digest != state.split_digest:
         raise StateError(f"{options.data}: splits into other slides than the run's data did")
     validation = cells.of_slides(split.validation)
@@ -67,4 +73,10 @@ def _card(options: argparse.Namespace) -> int:
     checkpoint = read_manifest()[options.checkpoint]
     for path in write_card(options.checkpoint, checkpoint, MANIFEST.parent.parent):
         print(path)
+    return 0
+
+
+def _hub(options: argparse.Namespace) -> int:
+    Explainer.load(options.checkpoint, "cpu", options.manifest).save_pretrained(options.out)
+    print(options.out)
     return 0

@@ -1,13 +1,13 @@
 """The commands that train: train, pack, judge."""
 
 import argparse
-import signal
+import os
 import sys
 from pathlib import Path
 
 from jdm_core.checkpoints import choose_device
-from training.commands.options import DATA, DEVICE, Commands
-from training.data import load_cells, split_slides
+from training.commands.options import DATA, DEVICE, Commands, stop_on_signal
+from training.data import load_cells, split_cells
 from training.recipe import load_recipe
 from training.state import STATE_FILE, StateError, read_state
 
@@ -24,6 +24,10 @@ def register(commands: Commands) -> None:
     train.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a key of the recipe")
     train.add_argument("--resume", action="store_true", help="continue the run folder's state exactly")
     train.add_argument("--max-minutes", type=float, help="stop in good order after this time; --resume goes on")
+    train.add_argument(
+        "--accumulate", type=int, default=1, metavar="N", help="compute each batch in N parts, for less memory"
+    )
+    train.add_argument("--compile", action="store_true", help="compile the network first: worth it on a GPU")
     train.add_argument("--device", **DEVICE)
     train.set_defaults(function=_train)
 
@@ -43,7 +47,7 @@ def register(commands: Commands) -> None:
 
 
 def _train(options: argparse.Namespace) -> int:
-    from training.train import NonFiniteLoss, train
+    from training.train import NonFiniteLoss, Schedule, train
 
     recipe = load_recipe(options.recipe, options.set)
     run = options.run or Path("runs") / recipe.name
@@ -56,18 +60,17 @@ def _train(options: argparse.Namespace) -> int:
     elif (run / STATE_FILE).exists():
         raise StateError(f"{run}: holds a run already; --resume continues it, another --run starts a new one")
 
-    stopping: list[int] = []
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda received, _: stopping.append(received))
     try:
         finished = train(
-            recipe, options.data, run, choose_device(options.device), options.max_minutes, resumed,
-            should_stop=lambda: bool(stopping),
+            recipe, options.data, run, choose_device(options.device),
+            Schedule(options.max_minutes, options.accumulate, options.compile), resumed,
+            should_stop=stop_on_signal(),
         )  # fmt: skip
     except NonFiniteLoss as error:
         print(f"error: {error}; the last good state is {run / STATE_FILE}", file=sys.stderr)
         return 1
-    print(f"{run}: " + ("finished" if finished else "stopped; --resume continues it"))
+    if os.environ.get("RANK", "0") == "0":
+        print(f"{run}: " + ("finished" if finished else "stopped; --resume continues it"))
     return 0
 
 
@@ -81,14 +84,15 @@ def _pack(options: argparse.Namespace) -> int:
 
 
 def _judge(options: argparse.Namespace) -> int:
-    from training.judge import train_judge
+    from training.classifier import train_classifier
+    from training.judge import judge_recipe
 
     recipe = load_recipe(options.recipe)
     cells = load_cells(options.data, recipe.labels, recipe.architecture.image_size)
-    split = split_slides(cells.slides, cells.labels.tolist(), recipe.validation_slides, recipe.test_slides, recipe.seed)
-    figures = train_judge(
-        cells.of_slides(split.train), cells.of_slides(split.validation), recipe.labels, options.images, options.out,
-        choose_device(options.device),
+    split = split_cells(cells, recipe)
+    figures = train_classifier(
+        judge_recipe(recipe, options.images), cells.of_slides(split.train), cells.of_slides(split.validation),
+        split.digest, options.out, choose_device(options.device),
     )  # fmt: skip
     print(f"{options.out}: {figures}")
     return 0

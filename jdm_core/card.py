@@ -1,0 +1,136 @@
+"""A checkpoint's figures as Markdown, and its card for the hub, both from what the manifest records."""
+
+from typing import Any
+
+from jdm_core.checkpoints import Checkpoint
+from jdm_core.version import VERSION
+
+VERDICTS = {"head": "Head (classifier)", "posterior": "Posterior (likelihood, {draws} draws)"}
+METRICS = {"accuracy": "accuracy", "auroc": "roc_auc", "ece": "expected calibration error"}  # and the hub's names
+CARD = """# {name}
+
+A joint diffusion model of single red blood cells from thin blood smears: one network that reads a cell as
+{labels}, scores it under each class by its own likelihood, shows where the
+evidence lies, and makes the smallest edit that changes the verdict. Its input is one cell on black, squashed to
+{size}×{size} pixels.
+
+**Research use only, not for diagnosis.**
+
+```python
+from jdm_core import Explainer  # PlasmoLens {software} or later
+
+explainer = Explainer.from_pretrained("OWNER/{name}", device="auto")  # or a folder; revision= pins a commit
+explainer.predict(["cell.png"]).probabilities
+```
+
+## Figures
+
+{figures}
+
+## Where it comes from
+
+| | |
+| --- | --- |
+| Version | {version} |
+| Trained on | {source} |
+| Licence | {licence} |
+| Split of the slides, sha256 | `{split}` |
+| Code, commit | `{commit}` |
+| Training | {images:,} images in {seconds:,.0f} s on {device}, seed {seed} |
+
+`config.json` holds the architecture, labels, calibration, preprocessing, thresholds, recipe and all figures, and the
+size and digest of `model.safetensors`, which are checked before it is parsed.
+"""
+
+
+def model_card(name: str, checkpoint: Checkpoint) -> str:
+    """README.md of a model repository: front matter that the hub reads, then what a person should know."""
+    from huggingface_hub import ModelCardData  # here, as in `hub`: nothing else needs it
+
+    provenance = checkpoint.provenance
+    mit = "MIT" in provenance.licence
+    results = _eval_results(checkpoint.metrics)
+    front = ModelCardData(
+        license="mit" if mit else "other", license_name=None if mit else provenance.licence,
+        library_name="plasmolens", pipeline_tag="image-classification",
+        tags=["diffusion", "explainability", "counterfactual", "malaria", "microscopy", "research-use-only"],
+        model_name=name if results else None, eval_results=results or None,
+    )  # fmt: skip
+    body = CARD.format(
+        name=name, labels=" or ".join(f"*{label}*" for label in checkpoint.labels), size=checkpoint.preprocessing.size,
+        software=VERSION, figures=figures_markdown(name, checkpoint), version=checkpoint.version,
+        source=provenance.source, licence=provenance.licence, split=provenance.split_digest, commit=provenance.commit,
+        images=provenance.images, seconds=provenance.seconds, device=provenance.device, seed=provenance.seed,
+    )  # fmt: skip
+    return f"---\n{front.to_yaml()}\n---\n\n{body}"
+
+
+def _eval_results(metrics: dict[str, Any]) -> list[Any]:
+    from huggingface_hub import EvalResult
+
+    if "head" not in metrics:
+        return []
+    return [
+        EvalResult(
+            task_type="image-classification", dataset_type="image-folder", dataset_name=metrics["test_set"],
+            dataset_args={"cells": metrics["n"], "slides": metrics["slides"]},
+            metric_type=METRICS[key], metric_name=f"{verdict}: {key}", metric_value=metrics[verdict][key],
+        )
+        for verdict in VERDICTS for key in METRICS
+    ]  # fmt: skip
+
+
+def figures_markdown(name: str, checkpoint: Checkpoint) -> str:
+    """The tables of a checkpoint's recorded figures as Markdown."""
+    m = checkpoint.metrics
+    if "head" not in m:
+        return f"No figures are recorded for `{name}` yet."
+    lines = [
+        f"`{name}` on the {m['test_set']}: n = {m['n']} cells of {m['slides']} slides, none of them seen in training; "
+        "95 % intervals from 2,000 bootstrap samples of whole slides.",
+        "",
+        "| Verdict | Accuracy | AUROC | ECE |",
+        "| --- | --- | --- | --- |",
+    ]
+    for key, title in VERDICTS.items():
+        names = ("accuracy", "auroc", "ece")
+        cells = [_with_interval(m[key][metric], m[key][f"{metric}_interval"]) for metric in names]
+        lines.append(f"| {title.format(draws=m['draws'])} | {' | '.join(cells)} |")
+    spread = "; ".join(
+        f"{key}: lowest {by['lowest']:.3f}, lower quartile {by['lower_quartile']:.3f}, median {by['median']:.3f}"
+        for key, by in m["per_slide"].items()
+    )
+    agreement = m["agreement"]
+    lines += [
+        "",
+        f"Accuracy over slides: {spread}. The two verdicts agree on {agreement['share']:.1%} of the cells, "
+        f"and are right on {agreement['accuracy_where_agreed']:.1%} of those.",
+    ]
+    return "\n".join(lines + _edit_lines(m.get("edits")))
+
+
+def _edit_lines(edits: dict[str, Any] | None) -> list[str]:
+    if not edits:
+        return []
+    lines = [
+        "",
+        f"Edits of cells drawn at random from the {edits['test_set']}, counted where head and judge both read the "
+        "cell as labelled:",
+        "",
+        "| Edit | n (slides) | Judge flips | Head flips | Posterior flips | Median share of the cell changed "
+        "| Mean passes | Cells with dark specks |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for source, title in (("Parasitized", "Remove parasite"), ("Uninfected", "Add parasite")):
+        f = edits[f"from_{source}"]
+        rates = [f[f"{who}_flips"] for who in ("judge", "head", "posterior")]
+        flips = [_with_interval(rate["rate"], rate["interval"]) for rate in rates]
+        lines.append(
+            f"| {title} | {f['n']} ({f['slides']}) | {' | '.join(flips)} | {f['changed_fraction_median']:.3f} "
+            f"| {f['network_passes_mean']:.1f} | {f['cells_with_dark_specks']} |"
+        )
+    return lines
+
+
+def _with_interval(value: float, interval: list[float]) -> str:
+    return f"{value:.3f} ({interval[0]:.3f} to {interval[1]:.3f})"

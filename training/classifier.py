@@ -1,0 +1,170 @@
+"""Classifiers alone: networks that cross-entropy and nothing else trains, to judge edits and to be compared with.
+
+"judge" and "resnet18" are ResNets (He et al. 2016, arXiv 1512.03385) of torchvision without pretraining, the first
+with one block a stage. "encoder" is the encoder and head of the joint network itself: what it lacks beside a
+joint model, the diffusion loss gave.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from jdm_core.diffusion import LOGSNR_MAX
+from jdm_core.files import replace_file
+from jdm_core.network import Architecture, JointDiffusionNetwork
+from jdm_core.records import RecordError, build_record
+from training.augment import augment
+from training.calibrate import fit_temperature
+from training.data import Cells, batches
+from training.metrics import accuracy, auroc
+from training.recipe import Recipe
+from training.state import StateError
+from training.validate import as_images
+from training.vision import BasicBlock, ResNet
+
+BLOCKS = {"judge": [1, 1, 1, 1], "resnet18": [2, 2, 2, 2]}  # residual blocks of each of the four stages
+KINDS = (*BLOCKS, "encoder")
+CHUNK = 128
+
+
+class EncoderClassifier(nn.Module):
+    """Encoder and head of a `JointDiffusionNetwork` on clean images: logits (B, K) of x (B, C, S, S) in [-1, 1].
+
+    Built whole before the decoder is dropped: with one seed it starts from the very weights of the joint network.
+    """
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        self.network = JointDiffusionNetwork(architecture)
+        del self.network.decoder_embedding, self.network.decoder, self.network.out
+
+    def forward(self, x: Tensor) -> Tensor:
+        clean = torch.full((len(x),), LOGSNR_MAX, device=x.device)
+        return self.network.classify(self.network.encode(x, clean))
+
+
+def build_classifier(kind: str, classes: int, architecture: Architecture | None) -> nn.Module:
+    """An untrained classifier of `KINDS`: logits (B, classes) of images in [-1, 1]. ResNets need no architecture."""
+    if kind == "encoder":
+        return EncoderClassifier(architecture)
+    return ResNet(BasicBlock, BLOCKS[kind], num_classes=classes)
+
+
+@dataclass(frozen=True)
+class ClassifierRecipe:
+    """Everything that decides a classifier's training, but the cells."""
+
+    kind: str
+    architecture: Architecture
+    labels: tuple[str, ...]
+    seed: int
+    images: int  # augmented cells seen
+    batch_size: int
+    learning_rate: float  # at the top of its one cycle
+    weight_decay: float
+    label_smoothing: float
+    stain_jitter: float
+
+    @classmethod
+    def like(cls, recipe: Recipe, kind: str, images: int, seed: int) -> "ClassifierRecipe":
+        """The settings of a joint run, as far as cross-entropy alone has them."""
+        return cls(
+            kind, recipe.architecture, recipe.labels, seed, images, recipe.batch_size, recipe.learning_rate,
+            recipe.weight_decay, recipe.label_smoothing, recipe.stain_jitter,
+        )  # fmt: skip
+
+
+def train_classifier(
+    recipe: ClassifierRecipe, training: Cells, validation: Cells, split_digest: str, out: Path, device: torch.device
+) -> dict[str, float]:
+    """Trains on augmented cells (AdamW, one cycle that ends near zero) and writes fp16 weights.
+
+    Returns the figures on the validation cells; the temperature is fitted there too, as a checkpoint's is.
+    """
+    torch.manual_seed(recipe.seed)
+    network = build_classifier(recipe.kind, len(recipe.labels), recipe.architecture)
+    # Convolutions are faster on channels-last tensors, GroupNorm several times slower.
+    layout = torch.channels_last if isinstance(network, ResNet) else torch.contiguous_format
+    network = network.to(device, memory_format=layout)
+    optimizer = torch.optim.AdamW(network.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay)
+    steps = max(1, recipe.images // recipe.batch_size)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.learning_rate, total_steps=steps)
+    indices = batches(len(training), recipe.batch_size, recipe.seed, 0)
+    for step in tqdm(range(steps), desc=recipe.kind, unit="batch", mininterval=5):
+        index = next(indices)
+        generator = torch.Generator(device).manual_seed(recipe.seed * 1_000_003 + step)
+        x = augment(training.images[index].to(device), recipe.stain_jitter, generator).contiguous(memory_format=layout)
+        truth = training.labels[index].to(device)
+        with torch.autocast(device.type, dtype=torch.bfloat16):
+            logits = network(x)
+        loss = F.cross_entropy(logits.float(), truth, label_smoothing=recipe.label_smoothing)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+    network.eval()
+    logits = class_logits(network, as_images(validation, torch.device("cpu")), device)
+    probabilities, truth = logits.softmax(1).numpy(), validation.labels.numpy()
+    figures = {
+        "validation_accuracy": round(accuracy(probabilities, truth), 4),
+        "validation_auroc": round(auroc(probabilities[:, 0], truth == 0), 4),
+        "temperature": round(fit_temperature(logits, validation.labels), 4),
+    }
+    facts = {**asdict(recipe), "training_cells": len(training), "split_digest": split_digest, **figures}
+    weights = {name: value.half() if value.is_floating_point() else value
+               for name, value in network.state_dict().items()}  # fmt: skip
+    contiguous = {name: value.cpu().contiguous() for name, value in weights.items()}
+    out.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(out, lambda partial: save_file(contiguous, partial, metadata={"classifier": json.dumps(facts)}))
+    return figures
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A trained classifier in evaluation mode, and what its file says of it.
+
+    An older file says neither temperature, which then is 1, nor split, which then is None.
+    """
+
+    network: nn.Module
+    kind: str
+    labels: tuple[str, ...]
+    temperature: float
+    split_digest: str | None
+
+    def probabilities(self, images: Tensor, device: torch.device) -> np.ndarray:
+        """Probabilities (N, K) of images (N, 3, S, S) in [-1, 1], calibrated."""
+        return (class_logits(self.network, images, device) / self.temperature).softmax(1).numpy()
+
+
+def load_classifier(path: Path) -> Classifier:
+    """The classifier of a file, on the CPU; StateError where the file does not hold one."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+        # A file under "judge" was written when there was no other kind, and tells the labels alone.
+        facts = json.loads(metadata["classifier"] if "classifier" in metadata else metadata["judge"])
+        kind, labels = facts.get("kind", "judge"), tuple(facts["labels"])
+        architecture = build_record(Architecture, facts["architecture"], "file") if "architecture" in facts else None
+        network = build_classifier(kind, len(labels), architecture)
+        network.load_state_dict(weights)
+    except (SafetensorError, KeyError, RuntimeError, json.JSONDecodeError, RecordError, OSError) as error:
+        raise StateError(f"{path}: not a classifier ({error})") from error
+    network = network.eval().requires_grad_(False)
+    return Classifier(network, kind, labels, facts.get("temperature", 1.0), facts.get("split_digest"))
+
+
+@torch.inference_mode()
+def class_logits(network: nn.Module, images: Tensor, device: torch.device) -> Tensor:
+    """Logits (N, K), on the CPU, of images (N, 3, S, S) in [-1, 1]."""
+    parts = [network(images[i : i + CHUNK].to(device)).float().cpu() for i in range(0, len(images), CHUNK)]
+    return torch.cat(parts)

@@ -1,0 +1,118 @@
+"""The commands for another microscope: cut, adapt, shift."""
+
+import argparse
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from jdm_core import Explainer
+from jdm_core.checkpoints import choose_device, locate
+from training.commands.options import (
+    DATA,
+    Commands,
+    checkpoint_options,
+    judge_options,
+    split_of,
+    write_figures,
+)
+
+
+def register(commands: Commands) -> None:
+    """Adds the commands."""
+    cut = commands.add_parser("cut", help="cut the cells of whole fields out by their boxes")
+    cut.add_argument("--fields", type=Path, required=True, metavar="FOLDER", help="annotations.json and fields/")
+    cut.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="for adapt/LABEL and test/LABEL")
+    cut.add_argument("--test-share", type=float, default=0.5, help="about this share of fields to test (default: 0.5)")
+    cut.set_defaults(function=_cut)
+
+    adapt = commands.add_parser(
+        "adapt", parents=[checkpoint_options()], help="fine-tune on images without labels, by the diffusion loss"
+    )
+    adapt.add_argument("--images", type=Path, required=True, metavar="FOLDER", help="cells on black, in any layout")
+    adapt.add_argument("--run", type=Path, required=True, metavar="FOLDER", help="for the new checkpoint")
+    adapt.add_argument(
+        "--number", type=int, default=12_800, metavar="N", help="augmented images to see (default: 12800)"
+    )
+    adapt.add_argument("--max-minutes", type=float, help="stop after this time, and keep what there is")
+    adapt.set_defaults(function=_adapt)
+
+    shift = commands.add_parser(
+        "shift", parents=[checkpoint_options(), judge_options()], help="measure verdicts on another microscope's cells"
+    )
+    shift.add_argument("--adapted", metavar="RUN", help="a checkpoint adapted to these images")
+    shift.add_argument("--images", type=Path, required=True, metavar="FOLDER", help="what cut wrote")
+    shift.add_argument("--data", **DATA)
+    shift.add_argument(
+        "--cells", type=int, default=1000, metavar="N",
+        help="at most so many healthy test cells, and cells of the own validation slides (default: 1000)",
+    )  # fmt: skip
+    shift.add_argument("--draws", type=int, default=16, help="draws of the posterior, 0 for none (default: 16)")
+    shift.add_argument("--out", type=Path, required=True, metavar="FILE.json")
+    shift.set_defaults(function=_shift)
+
+
+def _cut(options: argparse.Namespace) -> int:
+    from training.fields import cut
+
+    written, left_out = cut(options.fields, options.out, options.test_share)
+    for (part, label), count in sorted(written.items()):
+        print(f"{options.out / part / label}: {count} cells")
+    for reason, count in left_out.most_common():
+        print(f"left out, {reason}: {count}")
+    return 0
+
+
+def _adapt(options: argparse.Namespace) -> int:
+    from training.adapt import adapt
+    from training.train import NonFiniteLoss
+
+    stopping: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda received, _: stopping.append(received))
+    name, manifest = locate(options.checkpoint, options.manifest)
+    try:
+        done = adapt(
+            name, manifest, options.images, options.run, options.number, options.seed, choose_device(options.device),
+            options.max_minutes, should_stop=lambda: bool(stopping),
+        )  # fmt: skip
+    except NonFiniteLoss as error:
+        print(f"error: {error}; nothing is written", file=sys.stderr)
+        return 1
+    print(f"{done.weights}: {done.seen} images seen of {done.found}; "
+          f"diffusion loss {done.first_loss:.4f} at first, {done.last_loss:.4f} at last")  # fmt: skip
+    print(f"use it with --checkpoint {options.run}")
+    return 0
+
+
+def _shift(options: argparse.Namespace) -> int:
+    from training.shift import shift
+
+    explainer = Explainer.load(options.checkpoint, options.device, options.manifest)
+    adapted = Explainer.load(options.adapted, options.device) if options.adapted else None
+    figures = shift(
+        explainer, adapted, options.judge, options.images, options.data, split_of(explainer, options.data),
+        options.cells, options.draws, options.seed,
+    )  # fmt: skip
+    write_figures(options.out, figures)
+    columns = ("auroc", "auroc_gain", "balanced_accuracy", "balanced_accuracy_gain")
+    print("| Verdict | Colours | AUROC | gained | Balanced accuracy | gained |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    for row in figures["rows"]:
+        shown = " | ".join(_shown(row, column) for column in columns)
+        print(f"| {row['model']}: {row['verdict']} | {row['colours']} | {shown} |")
+    print(f"n {figures['n']} cells, {figures['infected']} of them infected, of {figures['fields']} fields")
+    own = figures["own_validation"]
+    for model in (explainer.name, *(["adapted"] if adapted else [])):
+        print(f"{model}: head on {own['n']} validation cells of {options.data.name}: "
+              f"accuracy {_shown(own[model], 'accuracy')}, gained {_shown(own[model], 'accuracy_gain')}")  # fmt: skip
+    print(options.out)
+    return 0
+
+
+def _shown(figures: dict[str, Any], name: str) -> str:
+    """A figure with its interval; a dash where there is none."""
+    if name not in figures:
+        return "–"
+    low, high = figures[f"{name}_interval"]
+    return f"{figures[name]:.3f} ({low:.3f} to {high:.3f})"

@@ -1,0 +1,187 @@
+"""The commands that study a checkpoint beside others: probes, robustness, classifier, compare, few-labels."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from jdm_core import Explainer
+from jdm_core.checkpoints import choose_device
+from training.commands.options import (
+    DATA,
+    DEVICE,
+    Commands,
+    checkpoint_options,
+    judge_options,
+    slides_options,
+    split_of,
+    stop_on_signal,
+    wanted_slides,
+    write_figures,
+)
+from training.recipe import load_recipe
+
+
+def register(commands: Commands) -> None:
+    """Adds the commands."""
+    probes = commands.add_parser(
+        "probes", parents=[checkpoint_options()], help="what the features know of the label, over noise levels"
+    )
+    probes.add_argument("--data", **DATA)
+    probes.add_argument("--out", type=Path, required=True, metavar="FILE.json")
+    probes.add_argument("--plot", type=Path, required=True, metavar="FILE.png")
+    probes.add_argument(
+        "--cells", type=int, default=4000, metavar="N",
+        help="at most so many of the training slides to fit on, and of the validation slides (default: 4000)",
+    )  # fmt: skip
+    probes.set_defaults(function=_probes)
+
+    parents = [checkpoint_options(), slides_options(record=False), judge_options()]
+    classifiers = {"type": Path, "nargs": "+", "metavar": "FILE", "help": "weights of classifiers alone"}
+    robustness = commands.add_parser("robustness", parents=parents, help="verdicts and calibration on corrupted cells")
+    robustness.add_argument("--classifiers", default=[], **classifiers)
+    robustness.add_argument("--cells", type=int, metavar="N", help="so many cells drawn at random (default: all)")
+    robustness.add_argument("--draws", type=int, default=8, help="draws of the posterior, 0 for none (default: 8)")
+    robustness.set_defaults(function=_robustness)
+
+    compare = commands.add_parser("compare", parents=parents, help="the head beside classifiers alone")
+    compare.add_argument("--classifiers", required=True, **classifiers)
+    compare.set_defaults(function=_compare)
+
+    classifier = commands.add_parser("classifier", help="train a classifier alone, to compare with")
+    classifier.add_argument("--architecture", choices=("resnet18", "encoder"), required=True)
+    classifier.add_argument("--recipe", default="malaria-64", help="whose size, split, augmentation and rates")
+    classifier.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a key of it")
+    classifier.add_argument("--data", **DATA)
+    classifier.add_argument("--images", type=int, help="augmented cells seen (default: the recipe's)")
+    classifier.add_argument("--out", type=Path, required=True, metavar="FILE.safetensors")
+    classifier.add_argument("--device", **DEVICE)
+    classifier.set_defaults(function=_classifier)
+
+
+    few = commands.add_parser("few-labels", help="joint model against its encoder alone, when few cells are labelled")
+    few.add_argument("--recipe", default="malaria-32", help="of the joint runs (default: malaria-32)")
+    few.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a key of it")
+    few.add_argument("--data", **DATA)
+    few.add_argument("--shares", type=float, nargs="+", default=[0.01, 0.05, 0.1, 1.0], metavar="SHARE")
+    few.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], metavar="SEED")
+    few.add_argument("--part", choices=("validation", "test"), default="validation", help="where they are measured")
+    few.add_argument("--runs", type=Path, default=Path("runs/few-labels"), help="where the runs are kept")
+    few.add_argument("--out", type=Path, required=True, metavar="FILE.json")
+    few.add_argument("--device", **DEVICE)
+    few.set_defaults(function=_few_labels)
+
+
+def _probes(options: argparse.Namespace) -> int:
+    from training.probes import draw_probes, probe_network
+
+    explainer = Explainer.load(options.checkpoint, options.device, options.manifest)
+    split = split_of(explainer, options.data)
+    figures = probe_network(explainer, options.data, split, options.cells, options.seed)
+    write_figures(options.out, {"test_set": f"validation slides of {options.data.name}", **figures})
+    draw_probes(figures, explainer.checkpoint.architecture.widths, options.plot)
+    series = figures["series"]
+    rows = [[f"{points[0]['logsnr']:g}", *(_shown(point, "accuracy") for point in points)]
+            for points in zip(*series.values(), strict=True)]  # fmt: skip
+    _print_table(["log-SNR", *series], rows)
+    print(f"fitted on {figures['training_cells']} cells; n {figures['n']} cells of {figures['slides']} slides; "
+          f"{options.out}, {options.plot}")  # fmt: skip
+    return 0
+
+
+def _robustness(options: argparse.Namespace) -> int:
+    from training.corruptions import CORRUPTIONS
+    from training.robustness import robustness
+
+    explainer = Explainer.load(options.checkpoint, options.device, options.manifest)
+    keep, test_set = wanted_slides(explainer, options)
+    figures = robustness(
+        explainer, [options.judge, *options.classifiers], options.data, keep, options.cells, options.draws, options.seed
+    )  # fmt: skip
+    write_figures(options.out, {"test_set": test_set, **figures})
+    header = ["", "clean", "corrupted", "less the head", "AUROC", "ECE", "ECE uncalibrated", *CORRUPTIONS]
+    rows = []
+    for name, f in figures["verdicts"].items():
+        columns = ("accuracy", "accuracy_gain", "auroc", "ece", "ece_uncalibrated")
+        rows.append([
+            name, _shown(f["clean"], "accuracy"), *(_shown(f["corrupted"], column) for column in columns),
+            *(_shown(f[corruption], "accuracy") for corruption in CORRUPTIONS),
+        ])  # fmt: skip
+    _print_table(header, rows)
+    print(f"n {figures['n']} cells of {figures['slides']} slides ({test_set}); {options.out}")
+    return 0
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from training.compare import compare
+
+    explainer = Explainer.load(options.checkpoint, options.device, options.manifest)
+    keep, test_set = wanted_slides(explainer, options)
+    figures = compare(explainer, options.classifiers, options.judge, options.data, keep)
+    write_figures(options.out, {"test_set": test_set, **figures})
+    header = ["", "accuracy", "less the head", "AUROC", "ECE", "ECE uncalibrated", "slides: lowest, quartile, median",
+              "accuracy, undisputed", "AUROC, undisputed"]  # fmt: skip
+    rows = []
+    for name, f in figures["verdicts"].items():
+        spread = ", ".join(f"{f['per_slide'][key]:.3f}" for key in ("lowest", "lower_quartile", "median"))
+        columns = ("accuracy", "accuracy_gain", "auroc", "ece", "ece_uncalibrated")
+        rows.append([
+            name, *(_shown(f, column) for column in columns), spread,
+            *(_shown(f["undisputed"], column) for column in ("accuracy", "auroc")),
+        ])  # fmt: skip
+    _print_table(header, rows)
+    print(f"n {figures['n']} cells of {figures['slides']} slides ({test_set}), {figures['disputed']['n']} of them with "
+          f"a label that {figures['disputed']['judge']} disputes; {options.out}")  # fmt: skip
+    return 0
+
+
+def _classifier(options: argparse.Namespace) -> int:
+    from training.classifier import ClassifierRecipe, train_classifier
+    from training.data import labelled_subset, load_cells, split_cells
+
+    recipe = load_recipe(options.recipe, options.set)
+    cells = load_cells(options.data, recipe.labels, recipe.architecture.image_size)
+    split = split_cells(cells, recipe)
+    training = cells.of_slides(split.train)
+    labelled = labelled_subset(training.labels, recipe.label_share, recipe.seed)
+    training = training.take(labelled.nonzero().flatten().tolist())
+    figures = train_classifier(
+        ClassifierRecipe.like(recipe, options.architecture, options.images or recipe.images, recipe.seed), training,
+        cells.of_slides(split.validation), split.digest, options.out, choose_device(options.device),
+    )  # fmt: skip
+    print(f"{options.out}: {len(training)} training cells, {figures}")
+    return 0
+
+
+def _few_labels(options: argparse.Namespace) -> int:
+    from training.few_labels import few_labels
+
+    recipe = load_recipe(options.recipe, options.set)
+    figures = few_labels(
+        recipe, options.data, options.shares, options.seeds, options.part, options.runs, choose_device(options.device),
+        stop_on_signal(),
+    )  # fmt: skip
+    write_figures(options.out, {"test_set": f"{options.part} slides of {options.data.name}", **figures})
+    rows = []
+    for row in figures["rows"]:
+        each = (" ".join(f"{value:.3f}" for value in row[name]["per_seed"]) for name in ("joint", "alone"))
+        rows.append([
+            f"{row['share']:.0%}", str(row["labelled_cells"]), _shown(row["joint"], "accuracy"),
+            _shown(row["alone"], "accuracy"), _shown(row, "accuracy_gain"), *each,
+        ])  # fmt: skip
+    _print_table(["labels", "labelled cells", "joint", "alone", "gain", "joint, each seed", "alone, each seed"], rows)
+    print(f"n {figures['n']} cells of {figures['slides']} slides, {len(figures['seeds'])} seeds; {options.out}")
+    return 0
+
+
+def _shown(figures: dict[str, Any], name: str) -> str:
+    """A figure with its interval as a table has it; a dash where there is none."""
+    if name not in figures:
+        return "–"
+    low, high = figures[f"{name}_interval"]
+    return f"{figures[name]:.3f} ({low:.3f} to {high:.3f})"
+
+
+def _print_table(header: list[str], rows: list[list[str]]) -> None:
+    """Prints a Markdown table."""
+    for cells in (header, ["---"] * len(header), *rows):
+        print(f"| {' | '.join(cells)} |")

@@ -1,0 +1,78 @@
+"""The joint loss, and the draws of a batch: all made for the whole batch, so that its shares add up to it."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from jdm_core.diffusion import LOGSNR_MAX, add_noise, cosine_logsnr, min_snr_weight, squared_error, velocity
+from jdm_core.network import JointDiffusionNetwork
+from training.recipe import Recipe
+
+UNLABELLED = -1
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B images with everything random about their loss: what one process takes a share of."""
+
+    images: Tensor  # (B, C, S, S) in [-1, 1]
+    labels: Tensor  # (B,) class indices, UNLABELLED where nobody says
+    decoded_as: Tensor  # (B,) class indices, K for "no class"
+    logsnr: Tensor  # (B,)
+    noise: Tensor  # (B, C, S, S)
+    labelled: float  # what a sum of cross-entropies is divided by; over the shares it adds up to the labelled images
+
+    def shares(self, count: int) -> list["Batch"]:
+        """`count` equal parts, whose mean loss is the loss of the whole; ValueError where B does not divide."""
+        if len(self.images) % count:
+            raise ValueError(f"a batch of {len(self.images)} does not divide into {count} equal shares")
+        parts = (t.chunk(count) for t in (self.images, self.labels, self.decoded_as, self.logsnr, self.noise))
+        return [Batch(*part, self.labelled / count) for part in zip(*parts, strict=True)]
+
+
+def draw_batch(images: Tensor, labels: Tensor, classes: int, label_dropout: float, generator: torch.Generator) -> Batch:
+    """Noise, levels and dropped labels for images (B, C, S, S) in [-1, 1] and labels (B,).
+
+    The times are stratified over the batch, one a stratum, which lowers the variance of the loss.
+    """
+    b, device = len(images), images.device
+    time = (torch.arange(b, device=device) + torch.rand((), generator=generator, device=device)) / b
+    logsnr = cosine_logsnr(time[torch.randperm(b, generator=generator, device=device)])
+    noise = torch.randn(images.shape, generator=generator, device=device)
+    dropped = torch.rand(b, generator=generator, device=device) < label_dropout
+    decoded_as = torch.where(dropped | (labels == UNLABELLED), classes, labels)
+    return Batch(images, labels, decoded_as, logsnr, noise, float((labels != UNLABELLED).sum()))
+
+
+class JointLoss(nn.Module):
+    """The joint loss over a network, one forward, as wrappers for several devices and compilers want it."""
+
+    def __init__(self, network: JointDiffusionNetwork, recipe: Recipe) -> None:
+        super().__init__()
+        self.network, self.recipe = network, recipe
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """The loss and its parts, scalars.
+
+        w(λ) ‖v - v̂‖² + s·CE(head(clean)) + s'·CE(head(noisy)) (Deja et al. 2023, equation 8, with v-prediction);
+        images without a label enter the first term alone, under "no class".
+        """
+        network, recipe, logsnr = self.network, self.recipe, batch.logsnr
+        z = network.encode(add_noise(batch.images, batch.noise, logsnr), logsnr)
+        v = network.decode(z, logsnr, batch.decoded_as)
+        error = squared_error(v.float(), velocity(batch.images, batch.noise, logsnr))
+        diffusion = (min_snr_weight(logsnr) * error).mean()
+        noisy = self._cross_entropy(network.classify(z), batch)
+        z_clean = network.encode(batch.images, torch.full_like(logsnr, LOGSNR_MAX))
+        clean = self._cross_entropy(network.classify(z_clean), batch)
+        total = diffusion + recipe.clean_weight * clean + recipe.noisy_weight * noisy
+        return {"loss": total, "diffusion": diffusion, "clean": clean, "noisy": noisy}
+
+    def _cross_entropy(self, logits: Tensor, batch: Batch) -> Tensor:
+        total = F.cross_entropy(
+            logits.float(), batch.labels, ignore_index=UNLABELLED, reduction="sum",
+            label_smoothing=self.recipe.label_smoothing,
+        )  # fmt: skip
+        return total / (batch.labelled or 1.0)
