@@ -17,7 +17,9 @@ from jdm_core import CheckpointError, Explainer
 from jdm_core.checkpoints import locate
 from tests.toy import TINY_OPTIONS, toy_cell, write_toy_zip
 from training import adapt as adaptation
+from training import metrics
 from training.__main__ import main
+from training.export import record_metrics
 from training.metrics import balanced_accuracy
 from training.rivals import match_colours, measure_colours, renew_batch_statistics
 
@@ -37,6 +39,7 @@ def toy(tmp_path_factory):
     options = ["--data", str(data), "--run", str(run), "--device", "cpu"]
     assert main(["train", *options, *TINY_OPTIONS, "--set", "images=40"]) == 0
     assert main(["export", *options, "--manifest", str(manifest), "--cells", "8", "--name", "toy"]) == 0
+    record_metrics(manifest, "toy", {"n": 16})
     return data, manifest
 
 
@@ -91,7 +94,7 @@ def test_entry_is_the_source_with_other_weights(toy, adapted):
     assert after["provenance"]["seconds"] > before["provenance"]["seconds"]
     source = after["provenance"]["source"]
     assert source.startswith(before["provenance"]["source"])
-    assert "10 images of adapt without labels" in source
+    assert "10 images of 'adapt' without labels" in source
     assert before["files"][0]["sha256"][:12] in source
 
 
@@ -213,7 +216,8 @@ def test_balanced_accuracy_weighs_classes_alike():
     assert np.isnan(balanced_accuracy(p, np.ones(5, dtype=int)))
 
 
-def test_shift_measures_every_verdict_under_every_colour(toy, cut, adapted, tmp_path, capsys):
+def test_shift_measures_every_verdict_under_every_colour(toy, cut, adapted, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(metrics, "RESAMPLES", 50)
     data, manifest = toy
     judge, out = tmp_path / "judge.safetensors", tmp_path / "shift.json"
     judged = ["classifier", "--architecture", "resnet18", "--data", str(data), "--images", "8", "--out", str(judge)]

@@ -65,6 +65,15 @@ def test_too_few_slides_are_refused():
         split_slides(["a", "b"], [0, 1], 0.2, 0.2, 0)
 
 
+def test_sample_is_what_its_seed_draws(toy):
+    everything, sample = load_cells(toy, LABELS, 16), load_cells(toy, LABELS, 16, at_most=30, seed=1)
+    assert len(sample) == 30
+    assert set(sample.names) < set(everything.names)
+    assert sample.names == load_cells(toy, LABELS, 16, at_most=30, seed=1).names
+    assert sample.names != load_cells(toy, LABELS, 16, at_most=30, seed=2).names
+    assert len(load_cells(toy, LABELS, 16, at_most=100)) == 80
+
+
 def test_missing_class_folder_is_named(tmp_path):
     path = tmp_path / "one.zip"
     with zipfile.ZipFile(path, "w") as archive:

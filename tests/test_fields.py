@@ -76,6 +76,14 @@ def test_cells_stand_on_black_and_what_is_no_cell_is_left_out(fields):
     assert (np.abs(found[2].astype(int) - PARASITE).max(2) < 20).sum() > 20
 
 
+@pytest.mark.parametrize("kinds", [("red blood cell", "ring"), ("ring", "red blood cell")])
+def test_infected_mark_of_a_cell_outweighs_the_healthy_one(fields, kinds):
+    pixels = np.array(Image.open(read_fields(fields)[0].path))
+    cells = dict(cut_cells(pixels, [Box(kind, 92, 12, 36, 36) for kind in kinds]))
+    assert cells[kinds.index("red blood cell")] == "marked twice"
+    assert cells[kinds.index("ring")].shape[0] > 30
+
+
 def test_touching_cells_part_between_them():
     foreground = np.zeros((60, 100), dtype=bool)
     rows, columns = np.mgrid[:60, :100] + 0.5

@@ -1,6 +1,7 @@
 """Weights that the manifest names on the hub: fetched once, checked before they are parsed, never for bundled ones."""
 
 import json
+import shutil
 import socket
 
 import pytest
@@ -39,7 +40,9 @@ def test_missing_weights_come_from_the_hub_once(hub, tmp_path):
 
 def test_bundled_weights_ask_nobody(hub, tmp_path):
     expected = read_manifest()["malaria-64"].files[0].sha256
-    assert load(tmp_path, hub.endpoint, ("load", "malaria-64", {})) == ([expected], False)
+    call = published(tmp_path / "here")
+    shutil.copytree(MANIFEST.parent / "weights", tmp_path / "here" / "weights")
+    assert load(tmp_path, hub.endpoint, ("load", "malaria-64", {}), call) == ([expected, expected], False)
     assert hub.asked == []
 
 

@@ -82,13 +82,13 @@ def load_images(folder: Path, size: int) -> Tensor:
 
 
 def adaptation_recipe(source: Recipe, images: int, found: int, seed: int) -> Recipe:
-    """The source's recipe with what adapting changes; ValueError for fewer images to see than one batch."""
+    """The source's recipe with the rates and the length of adapting; ValueError for less to see than one batch."""
     batch = min(BATCH, found)
     if images < batch:
         raise ValueError(f"number of images: {images}, where one batch is {batch}")
     return replace(
         source, seed=seed, images=images, batch_size=batch, learning_rate=LEARNING_RATE,
-        warmup_images=round(WARMUP_SHARE * images), clean_weight=0.0, noisy_weight=0.0, label_dropout=1.0,
+        warmup_images=round(WARMUP_SHARE * images),
     )  # fmt: skip
 
 
@@ -177,11 +177,11 @@ def _save(
     digest = hashlib.sha256(data).hexdigest()
     provenance = asdict(before) | {
         "source": (
-            f"{before.source}; then {facts['found']} images of {facts['folder']} without labels, by the diffusion loss "
-            f"alone ({facts['seen']} seen, learning rate {recipe.learning_rate}, seed {recipe.seed}), from {name} "
+            f"{before.source}; then {facts['found']} images of {facts['folder']!r} without labels, by the diffusion "
+            f"loss alone ({facts['seen']} seen, learning rate {recipe.learning_rate}, seed {recipe.seed}), from {name} "
             f"version {checkpoint.version}, sha256 {checkpoint.files[0].sha256[:12]}"
         ),
-        "licence": f"{before.licence}; images of {facts['folder']} under their owner's terms",
+        "licence": f"{before.licence}; images of {facts['folder']!r} under their owner's terms",
         "commit": current_commit(),
         "device": device.type,
         "seconds": round(before.seconds + facts["seconds"], 1),

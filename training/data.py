@@ -101,12 +101,18 @@ def read_members(source: Path, members: Sequence[str]) -> Iterator[np.ndarray | 
             yield from pool.map(decode, members[start : start + 256])
 
 
-def load_cells(source: Path, labels: Sequence[str], size: int, keep: Callable[[str], bool] | None = None) -> Cells:
-    """Every labelled cell of a zip or folder at size×size, decoded once; `keep` chooses by slide.
+def load_cells(
+    source: Path, labels: Sequence[str], size: int, keep: Callable[[str], bool] | None = None,
+    at_most: int | None = None, seed: int = 0,
+) -> Cells:  # fmt: skip
+    """The labelled cells of a zip or folder at size×size, decoded once; `keep` chooses by slide.
 
-    Raises DataError that names unreadable members.
+    Of more than `at_most`, so many are drawn by `seed`. Raises DataError that names unreadable members.
     """
     found = choose_members(source, labels, keep)
+    if at_most is not None:
+        drawn = torch.randperm(len(found), generator=torch.Generator().manual_seed(seed))[:at_most]
+        found = [found[i] for i in drawn.sort().values.tolist()]
     names = [member for member, _ in found]
     images = torch.empty(len(names), 3, size, size, dtype=torch.uint8)
     bad: list[CellImageError] = []

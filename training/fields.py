@@ -111,8 +111,6 @@ def find_cell(foreground: np.ndarray, boxes: Sequence[Box], index: int) -> tuple
     x, y = box.x - MARGIN * box.w, box.y - MARGIN * box.h
     top, left = max(0, int(y)), max(0, int(x))
     window = foreground[top : int(y + (1 + 2 * MARGIN) * box.h) + 1, left : int(x + (1 + 2 * MARGIN) * box.w) + 1]
-    if min(window.shape) < MIN_SIDE:
-        return None
     rows, columns = np.mgrid[top : top + window.shape[0], left : left + window.shape[1]] + 0.5
     own = _ellipse(box, rows, columns)
     mask = window & (own <= (1 + MARGIN) ** 2)
@@ -205,9 +203,7 @@ def _ellipse(box: Box, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
 def _overlap(box: Box, other: Box) -> float:
     """Intersection over union of two boxes, each with its margin's half, so that cells that touch overlap."""
     grow = MARGIN / 2
-    a, b = (
-        (c.x - grow * c.w, c.y - grow * c.h, c.x + (1 + grow) * c.w, c.y + (1 + grow) * c.h) for c in (box, other)
-    )
+    a, b = ((c.x - grow * c.w, c.y - grow * c.h, c.x + (1 + grow) * c.w, c.y + (1 + grow) * c.h) for c in (box, other))
     width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
     common = max(0.0, width) * max(0.0, height)
     areas = sum((c[2] - c[0]) * (c[3] - c[1]) for c in (a, b))

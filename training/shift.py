@@ -1,17 +1,18 @@
 """python -m training shift: verdicts on another microscope's cells, adapted to it or not, beside cheap rivals."""
 
 from collections.abc import Mapping
+from itertools import product
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 import torch
+from tqdm import tqdm
 
 from jdm_core import Explainer
 from jdm_core.cells import from_uint8
 from training.classifier import load_classifier
 from training.data import Cells, Split, load_cells
 from training.metrics import accuracy, balanced_accuracy, first_class_auroc, summarise
-from training.probes import sample_cells
 from training.rivals import Colours, match_colours, measure_colours, renew_batch_statistics
 from training.verdicts import Verdict, accuracy_gain, classifier_verdict, gather_verdicts
 
@@ -31,12 +32,12 @@ def shift(
     cells of the checkpoint's own training: its training slides' colours are what is matched, and its validation
     slides show what adapting forgets.
     """
-    own = load_cells(data, explainer.labels, explainer.size, {*split.train, *split.validation}.__contains__)
-    validation = sample_cells(own.of_slides(split.validation), healthy, seed)
-    ours = measure_colours(sample_cells(own.of_slides(split.train), STATISTICS_CELLS, seed).images)
-    del own
-    target = sample_cells(load_cells(images / "adapt", explainer.labels, explainer.size), STATISTICS_CELLS, seed).images
-    everything = load_cells(images / "test", explainer.labels, explainer.size)
+    labels, size = explainer.labels, explainer.size
+    training = load_cells(data, labels, size, set(split.train).__contains__, STATISTICS_CELLS, seed)
+    validation = load_cells(data, labels, size, set(split.validation).__contains__, healthy, seed)
+    target = load_cells(images / "adapt", labels, size, at_most=STATISTICS_CELLS, seed=seed).images
+    ours = measure_colours(training.images)
+    everything = load_cells(images / "test", labels, size)
     chosen = _chosen(everything, healthy, seed)
     test = everything.take(chosen)
     views = {
@@ -52,12 +53,11 @@ def shift(
     if adapted is not None:
         models["adapted"] = gather_verdicts(adapted, [], draws, seed)
     rows, references = [], {}
-    for model, verdicts in models.items():
-        for name, verdict in verdicts.items():
-            for colours, pixels in views.items():
-                p = verdict.read(_squares(pixels))
-                reference = references.setdefault("posterior" if name == "posterior" else "head", p)  # the first row's
-                rows.append({"model": model, "verdict": name, "colours": colours, **_figures(p, reference, test)})
+    verdicts = [(model, name, verdict) for model, named in models.items() for name, verdict in named.items()]
+    for (model, name, verdict), (colours, pixels) in tqdm(list(product(verdicts, views.items())), desc="measuring"):
+        p = verdict.read(_squares(pixels))
+        reference = references.setdefault("posterior" if name == "posterior" else "head", p)  # the first row's
+        rows.append({"model": model, "verdict": name, "colours": colours, **_figures(p, reference, test)})
     return {
         "checkpoint": explainer.name,
         "sha256": explainer.sha256,
