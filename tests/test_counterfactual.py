@@ -6,7 +6,7 @@ import torch
 
 from jdm_core.cells import cell_mask
 from jdm_core.counterfactual import DEFAULT_EDIT, EditSettings, Strength, decode_edit, invert
-from training.commands.measure import JUDGE
+from training.commands.options import JUDGE
 from training.judge import judge_probabilities, load_judge
 
 
