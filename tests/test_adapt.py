@@ -163,13 +163,13 @@ def test_what_there_is_is_kept_when_time_is_over(toy, cut, tmp_path, capsys):
 def test_interrupt_saves_what_there_is(toy, cut, tmp_path):
     run = tmp_path / "run"
     arguments = [sys.executable, "-m", "training", *command(toy, cut / "adapt", run, "--number", "8000000")]
-    process = subprocess.Popen(arguments, stderr=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(arguments, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
     while not (run / "metrics.jsonl").exists() and time.monotonic() < deadline and process.poll() is None:
         time.sleep(0.05)
     time.sleep(0.5)
     process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=60); print(err[-600:])
     assert process.returncode == 0
     assert f"--checkpoint {run}" in out
     Explainer.load(str(run), device="cpu")

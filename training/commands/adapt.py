@@ -1,10 +1,8 @@
 """The commands for another microscope: cut, adapt, shift."""
 
 import argparse
-import signal
 import sys
 from pathlib import Path
-from typing import Any
 
 from jdm_core import Explainer
 from jdm_core.checkpoints import choose_device, locate
@@ -14,8 +12,10 @@ from training.commands.options import (
     checkpoint_options,
     judge_options,
     split_of,
+    stop_on_signal,
     write_figures,
 )
+from training.commands.tables import print_table, shown
 
 
 def register(commands: Commands) -> None:
@@ -67,14 +67,11 @@ def _adapt(options: argparse.Namespace) -> int:
     from training.adapt import adapt
     from training.train import NonFiniteLoss
 
-    stopping: list[int] = []
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda received, _: stopping.append(received))
     name, manifest = locate(options.checkpoint, options.manifest)
     try:
         done = adapt(
             name, manifest, options.images, options.run, options.number, options.seed, choose_device(options.device),
-            options.max_minutes, should_stop=lambda: bool(stopping),
+            options.max_minutes, stop_on_signal(),
         )  # fmt: skip
     except NonFiniteLoss as error:
         print(f"error: {error}; nothing is written", file=sys.stderr)
@@ -96,23 +93,13 @@ def _shift(options: argparse.Namespace) -> int:
     )  # fmt: skip
     write_figures(options.out, figures)
     columns = ("auroc", "auroc_gain", "balanced_accuracy", "balanced_accuracy_gain")
-    print("| Verdict | Colours | AUROC | gained | Balanced accuracy | gained |")
-    print("| --- | --- | --- | --- | --- | --- |")
-    for row in figures["rows"]:
-        shown = " | ".join(_shown(row, column) for column in columns)
-        print(f"| {row['model']}: {row['verdict']} | {row['colours']} | {shown} |")
+    rows = [[f"{row['model']}: {row['verdict']}", row["colours"], *(shown(row, column) for column in columns)]
+            for row in figures["rows"]]  # fmt: skip
+    print_table(["Verdict", "Colours", "AUROC", "gained", "Balanced accuracy", "gained"], rows)
     print(f"n {figures['n']} cells, {figures['infected']} of them infected, of {figures['fields']} fields")
     own = figures["own_validation"]
     for model in (explainer.name, *(["adapted"] if adapted else [])):
         print(f"{model}: head on {own['n']} validation cells of {options.data.name}: "
-              f"accuracy {_shown(own[model], 'accuracy')}, gained {_shown(own[model], 'accuracy_gain')}")  # fmt: skip
+              f"accuracy {shown(own[model], 'accuracy')}, gained {shown(own[model], 'accuracy_gain')}")  # fmt: skip
     print(options.out)
     return 0
-
-
-def _shown(figures: dict[str, Any], name: str) -> str:
-    """A figure with its interval; a dash where there is none."""
-    if name not in figures:
-        return "–"
-    low, high = figures[f"{name}_interval"]
-    return f"{figures[name]:.3f} ({low:.3f} to {high:.3f})"

@@ -2,7 +2,6 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 from jdm_core import Explainer
 from jdm_core.checkpoints import choose_device
@@ -18,6 +17,7 @@ from training.commands.options import (
     wanted_slides,
     write_figures,
 )
+from training.commands.tables import print_table, shown
 from training.recipe import load_recipe
 
 
@@ -80,9 +80,9 @@ def _probes(options: argparse.Namespace) -> int:
     write_figures(options.out, {"test_set": f"validation slides of {options.data.name}", **figures})
     draw_probes(figures, explainer.checkpoint.architecture.widths, options.plot)
     series = figures["series"]
-    rows = [[f"{points[0]['logsnr']:g}", *(_shown(point, "accuracy") for point in points)]
+    rows = [[f"{points[0]['logsnr']:g}", *(shown(point, "accuracy") for point in points)]
             for points in zip(*series.values(), strict=True)]  # fmt: skip
-    _print_table(["log-SNR", *series], rows)
+    print_table(["log-SNR", *series], rows)
     print(f"fitted on {figures['training_cells']} cells; n {figures['n']} cells of {figures['slides']} slides; "
           f"{options.out}, {options.plot}")  # fmt: skip
     return 0
@@ -103,10 +103,10 @@ def _robustness(options: argparse.Namespace) -> int:
     for name, f in figures["verdicts"].items():
         columns = ("accuracy", "accuracy_gain", "auroc", "ece", "ece_uncalibrated")
         rows.append([
-            name, _shown(f["clean"], "accuracy"), *(_shown(f["corrupted"], column) for column in columns),
-            *(_shown(f[corruption], "accuracy") for corruption in CORRUPTIONS),
+            name, shown(f["clean"], "accuracy"), *(shown(f["corrupted"], column) for column in columns),
+            *(shown(f[corruption], "accuracy") for corruption in CORRUPTIONS),
         ])  # fmt: skip
-    _print_table(header, rows)
+    print_table(header, rows)
     print(f"n {figures['n']} cells of {figures['slides']} slides ({test_set}); {options.out}")
     return 0
 
@@ -125,10 +125,10 @@ def _compare(options: argparse.Namespace) -> int:
         spread = ", ".join(f"{f['per_slide'][key]:.3f}" for key in ("lowest", "lower_quartile", "median"))
         columns = ("accuracy", "accuracy_gain", "auroc", "ece", "ece_uncalibrated")
         rows.append([
-            name, *(_shown(f, column) for column in columns), spread,
-            *(_shown(f["undisputed"], column) for column in ("accuracy", "auroc")),
+            name, *(shown(f, column) for column in columns), spread,
+            *(shown(f["undisputed"], column) for column in ("accuracy", "auroc")),
         ])  # fmt: skip
-    _print_table(header, rows)
+    print_table(header, rows)
     print(f"n {figures['n']} cells of {figures['slides']} slides ({test_set}), {figures['disputed']['n']} of them with "
           f"a label that {figures['disputed']['judge']} disputes; {options.out}")  # fmt: skip
     return 0
@@ -165,23 +165,9 @@ def _few_labels(options: argparse.Namespace) -> int:
     for row in figures["rows"]:
         each = (" ".join(f"{value:.3f}" for value in row[name]["per_seed"]) for name in ("joint", "alone"))
         rows.append([
-            f"{row['share']:.0%}", str(row["labelled_cells"]), _shown(row["joint"], "accuracy"),
-            _shown(row["alone"], "accuracy"), _shown(row, "accuracy_gain"), *each,
+            f"{row['share']:.0%}", str(row["labelled_cells"]), shown(row["joint"], "accuracy"),
+            shown(row["alone"], "accuracy"), shown(row, "accuracy_gain"), *each,
         ])  # fmt: skip
-    _print_table(["labels", "labelled cells", "joint", "alone", "gain", "joint, each seed", "alone, each seed"], rows)
+    print_table(["labels", "labelled cells", "joint", "alone", "gain", "joint, each seed", "alone, each seed"], rows)
     print(f"n {figures['n']} cells of {figures['slides']} slides, {len(figures['seeds'])} seeds; {options.out}")
     return 0
-
-
-def _shown(figures: dict[str, Any], name: str) -> str:
-    """A figure with its interval as a table has it; a dash where there is none."""
-    if name not in figures:
-        return "–"
-    low, high = figures[f"{name}_interval"]
-    return f"{figures[name]:.3f} ({low:.3f} to {high:.3f})"
-
-
-def _print_table(header: list[str], rows: list[list[str]]) -> None:
-    """Prints a Markdown table."""
-    for cells in (header, ["---"] * len(header), *rows):
-        print(f"| {' | '.join(cells)} |")
