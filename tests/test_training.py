@@ -104,6 +104,12 @@ def test_average_follows_the_weights(unbroken):
     assert (weights - average).abs().max() < weights.abs().max()
 
 
+def test_average_keeps_no_history_of_gradients():
+    network, average = torch.nn.Linear(2, 2), torch.nn.Linear(2, 2).requires_grad_(False)
+    training_loop.update_average(average, network, 0.9, step=0)
+    assert all(parameter.grad_fn is None and not parameter.requires_grad for parameter in average.parameters())
+
+
 def test_stopped_and_resumed_run_ends_bit_equal(toy, unbroken, tmp_path):
     run = tmp_path / "run"
     assert main(train_command(toy, run, "--max-minutes", "0")) == 0  # one step

@@ -41,6 +41,7 @@ def learning_rate(recipe: Recipe, step: int) -> float:
     return recipe.learning_rate * min(1.0, seen / max(1, recipe.warmup_images), left)
 
 
+@torch.no_grad()
 def update_average(average: nn.Module, network: nn.Module, decay: float, step: int) -> None:
     """Moves the averaged weights towards the network's, with a decay that warms up as (1 + k) / (10 + k)."""
     weight = 1 - min(decay, (1 + step) / (10 + step))
