@@ -236,8 +236,8 @@ def test_from_run_to_figures(toy, unbroken, tmp_path, capsys):
     assert entry["provenance"]["images"] == 160
     assert entry["version"] == 1
     assert os.listdir(tmp_path / "weights") == ["toy.safetensors"]
-    evaluate = ["evaluate", "--checkpoint", "toy", "--manifest", str(manifest), "--data", str(toy), "--draws", "2",
-                "--device", "cpu"]  # fmt: skip
+    # The folder's own name for its checkpoint: the figures are recorded there, not in the manifest that ships.
+    evaluate = ["evaluate", "--checkpoint", str(tmp_path), "--data", str(toy), "--draws", "2", "--device", "cpu"]
     assert main([*evaluate, "--part", "test", "--out", str(out), "--record"]) == 0
     figures = json.loads(out.read_text())
     assert figures["slides"] == 2

@@ -22,14 +22,13 @@ from tqdm import tqdm
 
 from jdm_core.cells import CellImageError, image_files, to_tensor, to_uint8
 from jdm_core.checkpoints import MANIFEST, Checkpoint, load_checkpoint, pack_weights
-from jdm_core.diffusion import add_noise, min_snr_weight, squared_error, velocity
 from jdm_core.files import replace_file
 from jdm_core.network import JointDiffusionNetwork
 from training.augment import augment
 from training.data import DataError, batches, read_members
 from training.export import current_commit, write_manifest
 from training.log import RunLog
-from training.loss import UNLABELLED, Batch, draw_batch
+from training.loss import UNLABELLED, Batch, diffusion_loss, draw_batch
 from training.recipe import Recipe, recipe_from_dict
 from training.state import StateError
 from training.train import NonFiniteLoss, learning_rate, update_average
@@ -49,14 +48,6 @@ class Adapted:
     seen: int
     first_loss: float
     last_loss: float
-
-
-def diffusion_loss(network: JointDiffusionNetwork, batch: Batch) -> Tensor:
-    """w(λ) ‖v - v̂‖² of a batch, a scalar: the joint loss (Deja et al. 2023, equation 8) with s = s' = 0."""
-    z = network.encode(add_noise(batch.images, batch.noise, batch.logsnr), batch.logsnr)
-    v = network.decode(z, batch.logsnr, batch.decoded_as)
-    error = squared_error(v.float(), velocity(batch.images, batch.noise, batch.logsnr))
-    return (min_snr_weight(batch.logsnr) * error).mean()
 
 
 def load_images(folder: Path, size: int) -> Tensor:
@@ -152,7 +143,7 @@ def _step(
 ) -> float:  # fmt: skip
     """One optimizer step; its loss."""
     with torch.autocast(batch.images.device.type, dtype=torch.bfloat16):
-        loss = diffusion_loss(network, batch)
+        loss, _ = diffusion_loss(network, batch)
     value = loss.item()
     if not math.isfinite(value):
         raise NonFiniteLoss(f"step {step}: the loss is {value}")

@@ -203,6 +203,11 @@ def labelled_subset(labels: Tensor, share: float, seed: int) -> Tensor:
     return kept
 
 
+def labelled_cells(training: Cells, recipe: Recipe) -> Cells:
+    """The training cells whose labels a recipe uses."""
+    return training.take(labelled_subset(training.labels, recipe.label_share, recipe.seed).nonzero().flatten().tolist())
+
+
 def batches(count: int, batch_size: int, seed: int, start: int) -> Iterator[Tensor]:
     """Index batches (batch_size,) without end from step `start`: each epoch a permutation that its number decides."""
     per_epoch = count // batch_size

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from training.classifier import Classifier, ClassifierRecipe, EncoderClassifier, load_classifier, train_classifier
-from training.data import Cells, labelled_subset, load_cells, split_cells
+from training.data import Cells, labelled_cells, load_cells, split_cells
 from training.metrics import METRICS, accuracy, summarise
 from training.recipe import Recipe
 from training.state import STATE_FILE, averaged_weights, read_state
@@ -48,7 +48,7 @@ def few_labels(
             read["joint"].append(joint.probabilities(images, device))
             read["alone"].append(alone.probabilities(images, device))
         over_seeds = {name: np.stack(probabilities, axis=1) for name, probabilities in read.items()}
-        row: dict[str, object] = {"share": share, "labelled_cells": len(_labelled(training, one))}
+        row: dict[str, object] = {"share": share, "labelled_cells": len(labelled_cells(training, one))}
         for name, probabilities in over_seeds.items():
             row[name] = summarise(probabilities, labels, measured.slides, metrics)
             row[name]["per_seed"] = [round(accuracy(p, labels), 5) for p in read[name]]
@@ -58,11 +58,6 @@ def few_labels(
         "recipe": recipe.as_dict(), "part": part, "n": len(measured), "slides": len(set(measured.slides)),
         "seeds": list(seeds), "rows": rows,
     }  # fmt: skip
-
-
-def _labelled(training: Cells, recipe: Recipe) -> Cells:
-    """The training cells whose labels a recipe uses: the same for both networks."""
-    return training.take(labelled_subset(training.labels, recipe.label_share, recipe.seed).nonzero().flatten().tolist())
 
 
 def _joint(
@@ -88,7 +83,7 @@ def _alone(
     """The encoder and head trained by the cross-entropy of the labelled cells alone."""
     if not path.exists():
         settings = ClassifierRecipe.like(recipe, "encoder", recipe.images, recipe.seed)
-        train_classifier(settings, _labelled(training, recipe), validation, split_digest, path, device)
+        train_classifier(settings, labelled_cells(training, recipe), validation, split_digest, path, device)
     classifier = load_classifier(path)
     classifier.network.to(device)
     return replace(classifier, temperature=1.0)

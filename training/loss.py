@@ -46,6 +46,14 @@ def draw_batch(images: Tensor, labels: Tensor, classes: int, label_dropout: floa
     return Batch(images, labels, decoded_as, logsnr, noise, float((labels != UNLABELLED).sum()))
 
 
+def diffusion_loss(network: JointDiffusionNetwork, batch: Batch) -> tuple[Tensor, list[Tensor]]:
+    """w(λ) ‖v - v̂‖², a scalar (min-SNR, Hang et al. 2023), and the representations Z that it was decoded from."""
+    z = network.encode(add_noise(batch.images, batch.noise, batch.logsnr), batch.logsnr)
+    v = network.decode(z, batch.logsnr, batch.decoded_as)
+    error = squared_error(v.float(), velocity(batch.images, batch.noise, batch.logsnr))
+    return (min_snr_weight(batch.logsnr) * error).mean(), z
+
+
 class JointLoss(nn.Module):
     """The joint loss over a network, one forward, as wrappers for several devices and compilers want it."""
 
@@ -59,13 +67,10 @@ class JointLoss(nn.Module):
         w(λ) ‖v - v̂‖² + s·CE(head(clean)) + s'·CE(head(noisy)) (Deja et al. 2023, equation 8, with v-prediction);
         images without a label enter the first term alone, under "no class".
         """
-        network, recipe, logsnr = self.network, self.recipe, batch.logsnr
-        z = network.encode(add_noise(batch.images, batch.noise, logsnr), logsnr)
-        v = network.decode(z, logsnr, batch.decoded_as)
-        error = squared_error(v.float(), velocity(batch.images, batch.noise, logsnr))
-        diffusion = (min_snr_weight(logsnr) * error).mean()
+        network, recipe = self.network, self.recipe
+        diffusion, z = diffusion_loss(network, batch)
         noisy = self._cross_entropy(network.classify(z), batch)
-        z_clean = network.encode(batch.images, torch.full_like(logsnr, LOGSNR_MAX))
+        z_clean = network.encode(batch.images, torch.full_like(batch.logsnr, LOGSNR_MAX))
         clean = self._cross_entropy(network.classify(z_clean), batch)
         total = diffusion + recipe.clean_weight * clean + recipe.noisy_weight * noisy
         return {"loss": total, "diffusion": diffusion, "clean": clean, "noisy": noisy}

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from jdm_core import Explainer
+from jdm_core.checkpoints import locate
 from training.commands.options import (
     Commands,
     checkpoint_options,
@@ -31,17 +32,18 @@ def _evaluate(options: argparse.Namespace) -> int:
     from training.evaluate import evaluate
     from training.export import record_metrics
 
-    explainer = Explainer.load(options.checkpoint, options.device, options.manifest)
+    name, manifest = locate(options.checkpoint, options.manifest)
+    explainer = Explainer.load(name, options.device, manifest)
     keep, test_set = wanted_slides(explainer, options)
     figures = evaluate(explainer, options.data, keep, options.draws, options.seed)
     write_figures(options.out, {"test_set": test_set, **figures})
     if options.record:
-        record_metrics(options.manifest, options.checkpoint, {"test_set": test_set, **figures})
-    for name in ("head", "posterior"):
-        f = figures[name]
+        record_metrics(manifest, name, {"test_set": test_set, **figures})
+    for verdict in ("head", "posterior"):
+        f = figures[verdict]
         shown = ", ".join(f"{key} {f[key]:.4f} [{f[f'{key}_interval'][0]:.4f}, {f[f'{key}_interval'][1]:.4f}]"
                           for key in ("accuracy", "auroc", "ece"))  # fmt: skip
-        print(f"{name}: {shown}")
+        print(f"{verdict}: {shown}")
     print(f"n {figures['n']} cells of {figures['slides']} slides ({test_set}); {options.out}")
     return 0
 
@@ -50,19 +52,20 @@ def _edits(options: argparse.Namespace) -> int:
     from training.edits import evaluate_edits
     from training.export import record_metrics
 
-    explainer = Explainer.load(options.checkpoint, options.device, options.manifest)
+    name, manifest = locate(options.checkpoint, options.manifest)
+    explainer = Explainer.load(name, options.device, manifest)
     keep, test_set = wanted_slides(explainer, options)
     figures = evaluate_edits(
         explainer, options.data, options.judge, keep, options.cells, options.seed, options.sheet
     )  # fmt: skip
     write_figures(options.out, {"test_set": test_set, **figures})
     if options.record:
-        record_metrics(options.manifest, options.checkpoint, {"edits": {"test_set": test_set, **figures}})
-    for name in explainer.labels:
-        f = figures[f"from_{name}"]
+        record_metrics(manifest, name, {"edits": {"test_set": test_set, **figures}})
+    for label in explainer.labels:
+        f = figures[f"from_{label}"]
         shown = ", ".join(f"{who} {f[f'{who}_flips']['rate']:.3f} {f[f'{who}_flips']['interval']}"
                           for who in ("judge", "head", "posterior"))  # fmt: skip
-        print(f"from {name}: n {f['n']} of {f['slides']} slides; flips: {shown}; "
+        print(f"from {label}: n {f['n']} of {f['slides']} slides; flips: {shown}; "
               f"median changed {f['changed_fraction_median']:.3f}; {f['network_passes_mean']} passes; "
               f"{f['cells_with_dark_specks']} cells with dark specks")  # fmt: skip
     return 0

@@ -57,7 +57,6 @@ def register(commands: Commands) -> None:
     classifier.add_argument("--device", **DEVICE)
     classifier.set_defaults(function=_classifier)
 
-
     few = commands.add_parser("few-labels", help="joint model against its encoder alone, when few cells are labelled")
     few.add_argument("--recipe", default="malaria-32", help="of the joint runs (default: malaria-32)")
     few.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a key of it")
@@ -136,14 +135,12 @@ def _compare(options: argparse.Namespace) -> int:
 
 def _classifier(options: argparse.Namespace) -> int:
     from training.classifier import ClassifierRecipe, train_classifier
-    from training.data import labelled_subset, load_cells, split_cells
+    from training.data import labelled_cells, load_cells, split_cells
 
     recipe = load_recipe(options.recipe, options.set)
     cells = load_cells(options.data, recipe.labels, recipe.architecture.image_size)
     split = split_cells(cells, recipe)
-    training = cells.of_slides(split.train)
-    labelled = labelled_subset(training.labels, recipe.label_share, recipe.seed)
-    training = training.take(labelled.nonzero().flatten().tolist())
+    training = labelled_cells(cells.of_slides(split.train), recipe)
     figures = train_classifier(
         ClassifierRecipe.like(recipe, options.architecture, options.images or recipe.images, recipe.seed), training,
         cells.of_slides(split.validation), split.digest, options.out, choose_device(options.device),
