@@ -15,9 +15,14 @@ LOGSNR_MIN, LOGSNR_MAX = -12.0, 12.0
 _MIN_TIME = 2 / math.pi * math.atan(math.exp(-LOGSNR_MAX / 2))
 
 
-def cosine_logsnr(time: Tensor) -> Tensor:
-    """λ = -2 log tan(π t / 2) of time in [0, 1], held within [-12, 12] (Nichol & Dhariwal 2021, continuous form)."""
-    return -2 * torch.log(torch.tan(math.pi / 2 * time.clamp(_MIN_TIME, 1 - _MIN_TIME)))
+def cosine_logsnr(time: Tensor, shift: float = 0.0) -> Tensor:
+    """λ = -2 log tan(π t / 2) - shift of time in [0, 1], held within [-12, 12].
+
+    Nichol & Dhariwal 2021 in continuous form; a shift, `Architecture.logsnr_shift`, hides larger pictures as much
+    at the same time (Hoogeboom et al. 2023, arXiv 2301.11093, section 3.1).
+    """
+    logsnr = -2 * torch.log(torch.tan(math.pi / 2 * time.clamp(_MIN_TIME, 1 - _MIN_TIME)))
+    return (logsnr - shift).clamp(LOGSNR_MIN, LOGSNR_MAX) if shift else logsnr
 
 
 def alpha_sigma(logsnr: Tensor) -> tuple[Tensor, Tensor]:

@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from jdm_core import bands
+
 GROUP_CHANNELS = 16  # channels per GroupNorm group
 
 
@@ -19,7 +21,8 @@ class Architecture:
     S / fold; widths gives channels per level, halving the resolution each time; blocks the residual blocks
     per level in the encoder (the decoder has the same); attention the levels with self-attention; embedding
     the width of the noise-level and class embeddings; classes K. Channels are multiples of 16, and every
-    level's resolution must be whole.
+    level's resolution must be whole. With a detail_variance above 0 the network works on the 2×2 means of its
+    pictures and on a correction of the detail beside them, whose variance this is in [-1, 1] (see `bands`).
     """
 
     image_size: int
@@ -30,6 +33,12 @@ class Architecture:
     attention: tuple[int, ...]
     embedding: int
     classes: int
+    detail_variance: float = 0.0
+
+    @property
+    def logsnr_shift(self) -> float:
+        """How far the schedule of noise levels lies below the one of pictures of 64×64 pixels, in log-SNR."""
+        return bands.LOGSNR_SHIFT if self.detail_variance else 0.0
 
     def __post_init__(self) -> None:
         if len(self.widths) != len(self.blocks):
@@ -38,6 +47,8 @@ class Architecture:
             raise ValueError(f"architecture: widths {self.widths} must be multiples of {GROUP_CHANNELS}")
         if any(not 0 <= level < len(self.widths) for level in self.attention):
             raise ValueError(f"architecture: attention levels {self.attention} do not exist")
+        if not 0 <= self.detail_variance < 1:
+            raise ValueError(f"architecture: a detail variance of {self.detail_variance} is not in [0, 1)")
         step = self.fold * 2 ** (len(self.widths) - 1)
         if self.image_size % step:
             raise ValueError(f"architecture: image size {self.image_size} must be a multiple of {step}")
@@ -158,24 +169,37 @@ class JointDiffusionNetwork(nn.Module):
         nn.init.zeros_(self.out[-1].bias)
 
     def encode(self, x: Tensor, logsnr: Tensor) -> list[Tensor]:
-        """Representations Z of x (B, C, S, S) at log-SNR (B,): one (B, widths[i], S_i, S_i) per level, finest first."""
+        """Representations Z of x (B, C, S, S) at log-SNR (B,): one (B, widths[i], S_i, S_i) per level, finest first.
+
+        A network with a detail variance adds the linear part of v̂ (B, C, S, S) as the last one.
+        """
+        linear = []
+        if self.architecture.detail_variance:
+            linear.append(bands.linear_velocity(x, logsnr, self.architecture.detail_variance))
+            x, logsnr = bands.means_scale(logsnr) * x, bands.means_logsnr(logsnr)
         embedding = self.encoder_embedding(logsnr)
         h = self.stem(F.pixel_unshuffle(x, self.architecture.fold))
         z = []
         for level in self.encoder:
             h = level(F.avg_pool2d(h, 2) if z else h, embedding)
             z.append(h)
-        return z
+        return z + linear
 
     def decode(self, z: Sequence[Tensor], logsnr: Tensor, labels: Tensor) -> Tensor:
         """v̂ (B, C, S, S) from Z at log-SNR (B,) under class indices (B,), K meaning "no class"."""
-        embedding = self.decoder_embedding(logsnr, labels)
+        preconditioned = self.architecture.detail_variance > 0
+        embedding = self.decoder_embedding(bands.means_logsnr(logsnr) if preconditioned else logsnr, labels)
         h: Tensor | None = None
-        for features, level in zip(reversed(z), reversed(self.decoder), strict=True):
+        for features, level in zip(reversed(self.levels(z)), reversed(self.decoder), strict=True):
             if h is not None:
                 features = torch.cat([features, F.interpolate(h, scale_factor=2, mode="nearest")], dim=1)
             h = level(features, embedding)
-        return F.pixel_shuffle(self.out(h), self.architecture.fold)
+        v = F.pixel_shuffle(self.out(h), self.architecture.fold)
+        return z[-1] + bands.means_scale(logsnr) / 2 * v if preconditioned else v
+
+    def levels(self, z: Sequence[Tensor]) -> Sequence[Tensor]:
+        """The levels of the encoder in Z, finest first, without a linear part."""
+        return z[: len(self.encoder)]
 
     def decode_classes(self, z: Sequence[Tensor], logsnr: Tensor, labels: Tensor) -> Tensor:
         """v̂ (B, k, C, S, S): the same Z, encoded once, decoded under k classes in one batch.
@@ -189,4 +213,4 @@ class JointDiffusionNetwork(nn.Module):
 
     def classify(self, z: Sequence[Tensor]) -> Tensor:
         """Logits (B, K) from the mean over pixels of every level of Z, concatenated (Deja et al. 2023, section 3)."""
-        return self.head(torch.cat([level.float().mean(dim=(2, 3)) for level in z], dim=1))
+        return self.head(torch.cat([level.float().mean(dim=(2, 3)) for level in self.levels(z)], dim=1))

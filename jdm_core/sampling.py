@@ -23,7 +23,7 @@ def sample(
     noise = [torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
     x, b = torch.stack(noise).to(device), len(labels)
     both = torch.stack([torch.full_like(labels, network.no_class), labels], dim=1)
-    levels = cosine_logsnr(torch.linspace(1, 0, steps + 1, device=device))
+    levels = cosine_logsnr(torch.linspace(1, 0, steps + 1, device=device), a.logsnr_shift)
     for here, there in zip(levels[:-1].expand(b, -1).T, levels[1:].expand(b, -1).T, strict=True):
         v = network.decode_classes(network.encode(x, here), here, both)
         unconditional, conditional = (predicted_image(x, v_c, here) for v_c in v.unbind(1))

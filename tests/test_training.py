@@ -21,8 +21,9 @@ from training import state as state_module
 from training import throughput
 from training import train as training_loop
 from training.__main__ import main
+from training.grow import grown_weights
 from training.loss import JointLoss, draw_batch
-from training.recipe import load_recipe
+from training.recipe import RecipeError, load_recipe
 from training.state import STATE_FILE, read_state
 from training.train import learning_rate
 
@@ -293,3 +294,20 @@ def test_judge_trains_and_loads_back(tmp_path):
     p = judge_probabilities(judge, as_images(cells, torch.device("cpu")), torch.device("cpu"))
     assert p.shape == (128, 2)
     assert abs(p.sum(1) - 1).max() < 1e-5
+
+
+def test_a_run_starts_from_a_smaller_checkpoint(explainer):
+    recipe = load_recipe("malaria-128")
+    weights = training_loop.initial_network(recipe).state_dict()
+    small = explainer.checkpoint.architecture
+    for name, value in grown_weights(explainer.network.state_dict(), small, recipe.architecture).items():
+        assert torch.equal(weights[name], value), name
+
+
+@pytest.mark.parametrize(
+    ("setting", "reason"),
+    [("architecture.widths=[64, 128, 192]", "twice the side"), ("split_seed=1", "another split")],
+)
+def test_a_run_that_cannot_start_from_its_checkpoint_says_why(setting, reason):
+    with pytest.raises(RecipeError, match=reason):
+        training_loop.initial_network(load_recipe("malaria-128", [setting]))

@@ -133,8 +133,9 @@ def _batch(pixels: Tensor, no_class: int, recipe: Recipe, step: int) -> Batch:
     generator = torch.Generator(pixels.device).manual_seed(recipe.seed * 1_000_003 + step)
     labels = torch.full((len(pixels),), UNLABELLED, device=pixels.device)
     return draw_batch(
-        augment(pixels, recipe.stain_jitter, generator), labels, no_class, recipe.label_dropout, generator
-    )
+        augment(pixels, recipe.stain_jitter, generator), labels, no_class, recipe.label_dropout, generator,
+        recipe.architecture.logsnr_shift,
+    )  # fmt: skip
 
 
 def _step(

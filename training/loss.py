@@ -32,14 +32,17 @@ class Batch:
         return [Batch(*part, self.labelled / count) for part in zip(*parts, strict=True)]
 
 
-def draw_batch(images: Tensor, labels: Tensor, classes: int, label_dropout: float, generator: torch.Generator) -> Batch:
+def draw_batch(
+    images: Tensor, labels: Tensor, classes: int, label_dropout: float, generator: torch.Generator,
+    logsnr_shift: float = 0.0,
+) -> Batch:  # fmt: skip
     """Noise, levels and dropped labels for images (B, C, S, S) in [-1, 1] and labels (B,).
 
     The times are stratified over the batch, one a stratum, which lowers the variance of the loss.
     """
     b, device = len(images), images.device
     time = (torch.arange(b, device=device) + torch.rand((), generator=generator, device=device)) / b
-    logsnr = cosine_logsnr(time[torch.randperm(b, generator=generator, device=device)])
+    logsnr = cosine_logsnr(time[torch.randperm(b, generator=generator, device=device)], logsnr_shift)
     noise = torch.randn(images.shape, generator=generator, device=device)
     dropped = torch.rand(b, generator=generator, device=device) < label_dropout
     decoded_as = torch.where(dropped | (labels == UNLABELLED), classes, labels)

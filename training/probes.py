@@ -76,7 +76,7 @@ def pooled_features(
         noise = draw(range(seed + start, seed + start + len(x)), 1, x.shape[1:]).noise[:, 0].to(device)
         level = torch.full((len(x),), logsnr, device=device)
         z = network.encode(add_noise(x, noise, level), level)
-        features.append([part.mean(dim=(2, 3)).cpu() for part in z])
+        features.append([part.mean(dim=(2, 3)).cpu() for part in network.levels(z)])
         logits.append(network.classify(z).cpu())
     return [torch.cat(parts) for parts in zip(*features, strict=True)], torch.cat(logits)
 

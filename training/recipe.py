@@ -44,6 +44,7 @@ class Recipe:
     validation_cells: int  # how many cells the validation while training looks at
     split_seed: int = 0  # of the slides' parts; apart from `seed`, so that seeds compare on the same slides
     label_share: float = 1.0  # share of the training cells, each class apart, whose label is used
+    start_from: str = ""  # a checkpoint at half the side, whose weights are grown; "": random weights
     precision: str = "bf16"  # of the network's passes: "bf16" or "fp32"; weights and averages are always fp32
 
     def __post_init__(self) -> None:

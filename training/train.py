@@ -14,10 +14,12 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from jdm_core.checkpoints import load_checkpoint
 from jdm_core.files import replace_file
 from jdm_core.network import JointDiffusionNetwork
 from training.augment import augment
 from training.data import Cells, Split, batches, labelled_subset, load_cells, split_cells
+from training.grow import grown_weights
 from training.log import RunLog
 from training.loss import UNLABELLED, Batch, JointLoss, draw_batch
 from training.recipe import Recipe, RecipeError
@@ -74,7 +76,7 @@ class Trainer:
         self._dtype = PRECISIONS[recipe.precision]
         self._images, self._labels = training.images.to(self.device), training.labels.to(self.device)
         torch.manual_seed(recipe.seed)
-        self.network = JointDiffusionNetwork(recipe.architecture).to(self.device)
+        self.network = initial_network(recipe).to(self.device)
         self.average = deepcopy(self.network).requires_grad_(False).eval()
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), recipe.learning_rate, betas=(0.9, 0.99), weight_decay=recipe.weight_decay
@@ -123,7 +125,10 @@ class Trainer:
     def _batch(self, index: Tensor, step: int) -> Batch:
         generator = torch.Generator(self.device).manual_seed(self.recipe.seed * 1_000_003 + step)
         images = augment(self._images[index], self.recipe.stain_jitter, generator)
-        return draw_batch(images, self._labels[index], self.network.no_class, self.recipe.label_dropout, generator)
+        return draw_batch(
+            images, self._labels[index], self.network.no_class, self.recipe.label_dropout, generator,
+            self.recipe.architecture.logsnr_shift,
+        )  # fmt: skip
 
 
 def train(
@@ -194,6 +199,20 @@ def train(
                 saved = time.monotonic()
     trainer.accelerator.end_training()
     return step == recipe.steps
+
+
+def initial_network(recipe: Recipe) -> JointDiffusionNetwork:
+    """A network with weights drawn at random, or grown from the checkpoint that the recipe starts from."""
+    network = JointDiffusionNetwork(recipe.architecture)
+    if recipe.start_from:
+        small, checkpoint = load_checkpoint(recipe.start_from, torch.device("cpu"))
+        if checkpoint.provenance.recipe.get("split_seed", 0) != recipe.split_seed:
+            raise RecipeError(f"{recipe.name}: {recipe.start_from} was trained on another split of the slides")
+        try:
+            network.load_state_dict(grown_weights(small.state_dict(), checkpoint.architecture, recipe.architecture))
+        except ValueError as error:
+            raise RecipeError(f"{recipe.name}: cannot start from {recipe.start_from}: {error}") from error
+    return network
 
 
 def _validation_cells(cells: Cells, split: Split, recipe: Recipe) -> Cells:

@@ -1,5 +1,7 @@
 """The figures that a run prints while it trains: cheap, on a fixed sample of the validation slides."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -29,6 +31,7 @@ def validate(network: JointDiffusionNetwork, cells: Cells, device: torch.device)
             logits = network.classify(network.encode(x, torch.full((len(x),), LOGSNR_MAX, device=device)))
             probabilities.append(logits.float().softmax(1).cpu())
             draws = draw(range(start, start + len(x)), DRAWS, x.shape[1:], WINDOW)
+            draws = replace(draws, logsnr=draws.logsnr - network.architecture.logsnr_shift)
             scores = window_scores(network, x, draws, WINDOW).scores.cpu()
             margins.append(scores[:, 0] - scores[:, 1])
     p, margin = torch.cat(probabilities).double(), torch.cat(margins)
