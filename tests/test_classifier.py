@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from safetensors import safe_open
 from safetensors.torch import save_file
 
@@ -137,3 +138,11 @@ def test_labelled_subset_is_stratified_seeded_and_nested():
     assert labelled_subset(labels, 1, 0).all()
     with pytest.raises(ValueError, match=r"label share: 1\.5"):
         labelled_subset(labels, 1.5, 0)
+
+
+def test_a_classifier_sees_larger_images_at_its_own_size():
+    judge, _ = load_judge(JUDGE)
+    large = torch.rand(2, 3, 128, 128, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    small = F.interpolate(large, size=(64, 64), mode="bilinear", antialias=True)
+    np.testing.assert_array_equal(judge_probabilities(judge, large, CPU), judge_probabilities(judge, small, CPU))
+    assert np.abs(judge_probabilities(judge.network, large, CPU) - judge_probabilities(judge, large, CPU)).max() > 1e-3

@@ -33,6 +33,7 @@ from training.vision import BasicBlock, ResNet
 BLOCKS = {"judge": [1, 1, 1, 1], "resnet18": [2, 2, 2, 2]}  # residual blocks of each of the four stages
 KINDS = (*BLOCKS, "encoder")
 CHUNK = 128
+FIRST_SIZE = 64  # of classifiers whose file is of the time when there was no other
 
 
 class EncoderClassifier(nn.Module):
@@ -49,6 +50,19 @@ class EncoderClassifier(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         clean = torch.full((len(x),), LOGSNR_MAX, device=x.device)
         return self.network.classify(self.network.encode(x, clean))
+
+
+class AtItsSize(nn.Module):
+    """A classifier that sees every image at the size that it was trained on, antialiased, as cells are read."""
+
+    def __init__(self, network: nn.Module, size: int) -> None:
+        super().__init__()
+        self.network, self.size = network, (size, size)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.shape[2:] != self.size:
+            x = F.interpolate(x, size=self.size, mode="bilinear", antialias=True)
+        return self.network(x)
 
 
 def build_classifier(kind: str, classes: int, architecture: Architecture | None) -> nn.Module:
@@ -159,7 +173,8 @@ def load_classifier(path: Path) -> Classifier:
         network.load_state_dict(weights)
     except (SafetensorError, KeyError, RuntimeError, json.JSONDecodeError, RecordError, OSError) as error:
         raise StateError(f"{path}: not a classifier ({error})") from error
-    network = network.eval().requires_grad_(False)
+    size = architecture.image_size if architecture else FIRST_SIZE
+    network = AtItsSize(network, size).eval().requires_grad_(False)
     return Classifier(network, kind, labels, facts.get("temperature", 1.0), facts.get("split_digest"))
 
 
