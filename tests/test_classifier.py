@@ -86,7 +86,7 @@ def test_encoder_alone_is_the_joint_network_without_its_decoder(recipe):
 def test_bundled_judge_loads_as_before():
     judge, labels = load_judge(JUDGE)
     assert labels == ("Parasitized", "Uninfected")
-    assert len(list(judge.layer1)) == 1
+    assert len(list(judge.network.layer1)) == 1
     p = judge_probabilities(judge, torch.zeros(2, 3, 64, 64), CPU)
     assert p.sum(1) == pytest.approx(1)
     classifier = load_classifier(JUDGE)
