@@ -1,52 +1,56 @@
 """Serves the PlasmoLens page. Research use only, not for diagnosis."""
 
-import argparse
-import os
 import sys
 
-import numpy as np
-
-from jdm_core import CheckpointError, Explainer
+from web.settings import Settings, SettingsError, read_settings
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Loads the checkpoint and serves the page until interrupted; 1 when that cannot be done."""
-    options = _parser().parse_args(arguments)
+    """Loads the checkpoint and serves the page until told to stop; 2 for bad settings, 1 when it cannot be done."""
     try:
-        explainer = Explainer.load(options.checkpoint, options.device)
+        settings = read_settings(arguments)
+    except SettingsError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    from web.logs import set_up_logs
+    from web.space import ask_for_gpu, is_shared, shared_gpu
+
+    set_up_logs(settings.log_level)
+    spaces = shared_gpu()  # before torch is imported
+    from jdm_core import CheckpointError, Explainer
+
+    try:
+        explainer = Explainer.load(settings.checkpoint, settings.device)
     except (CheckpointError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    from web.page import LAUNCH, build_page  # Gradio takes seconds to import: first see that there is something to show
+    if spaces is not None:
+        ask_for_gpu(explainer, spaces, settings.gpu_seconds)
+    if not is_shared():
+        warm_up(explainer)
+    return serve(explainer, settings)
 
-    explainer.elbo(np.zeros((explainer.size, explainer.size, 3), np.uint8), draws=3)  # so that the first click is fast
+
+def warm_up(explainer: "Explainer") -> None:  # noqa: F821
+    """One small computation of each kind, so that the first click is fast."""
+    import numpy as np
+
+    explainer.elbo(np.zeros((explainer.size, explainer.size, 3), np.uint8), draws=3)
+
+
+def serve(explainer: "Explainer", settings: Settings) -> int:  # noqa: F821
+    """Serves the page around an explainer; 1 when the port is taken or a package is missing."""
+    from web.serving import Service, run_until_told
+
     try:
-        build_page(explainer).launch(server_name=options.host, server_port=options.port, **LAUNCH)
-    except OSError as error:  # the port is taken
+        service = Service(explainer, settings)
+        address = service.launch()
+    except (OSError, SettingsError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    print(f"PlasmoLens serves on {address}", flush=True)
+    run_until_told(service)
     return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=__doc__)
-    port = os.environ.get("GRADIO_SERVER_PORT")
-    parser.add_argument(
-        "--checkpoint", default=os.environ.get("PLASMOLENS_CHECKPOINT", "malaria-64"),
-        help="name in the manifest, or folder of an adapted one (or PLASMOLENS_CHECKPOINT; default: malaria-64)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--device", default=os.environ.get("PLASMOLENS_DEVICE", "auto"),
-        help="auto, cpu, cuda, mps (or PLASMOLENS_DEVICE; default: auto)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--host", default=os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"),
-        help="address to serve on (or GRADIO_SERVER_NAME; default: 127.0.0.1)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--port", type=int, default=port, help="port (or GRADIO_SERVER_PORT; default: the first free from 7860)"
-    )
-    return parser
 
 
 if __name__ == "__main__":

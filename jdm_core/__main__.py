@@ -10,12 +10,12 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from tqdm import tqdm
 
 from jdm_core import CellImageError, CheckpointError, Explainer
-from jdm_core.cells import content_sha256, image_files, read_cell
+from jdm_core.cells import content_sha256, image_files
 from jdm_core.files import replace_file
+from jdm_core.finding import Finding, found_fields, prepare
 from jdm_core.report import NOTICE, Explanation, verdict_fields, write_report
 from jdm_core.shards import Shards, shards
 
@@ -23,11 +23,12 @@ from jdm_core.shards import Shards, shards
 # neighbours, few enough for several processes to share a small folder.
 BATCH = 4
 INDEX_COLUMNS = (
-    "file", "label", "probability", "posterior", "elbo_difference", "elbo_difference_standard_error", "target",
-    "flipped", "changed_fraction", "report", "error", "notice",
+    "file", "label", "probability", "posterior", "elbo_difference", "elbo_difference_standard_error", "familiar",
+    "found", "target", "flipped", "changed_fraction", "report", "error", "notice",
 )  # fmt: skip
+UNFAMILIAR = "does not look like the cells that the model knows: not to be trusted"
 
-Cells = list[tuple[Path, np.ndarray]]
+Findings = list[tuple[Path, Finding]]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -51,13 +52,14 @@ def _parser() -> argparse.ArgumentParser:
     common.add_argument("--device", default="auto", help="auto, cpu, cuda, mps (default: auto)")
     common.add_argument("--draws", type=int, default=32, help="draws of the likelihood scores (default: 32)")
     common.add_argument("--seed", type=int, default=0)
+    common.add_argument("--as-given", action="store_true", help="read pictures whole, without looking for the cell")
 
     predict = commands.add_parser("predict", parents=[common], help="verdicts of head and likelihood")
     predict.add_argument("--json", action="store_true", help="one JSON object a line")
     predict.set_defaults(function=_predict)
 
     explain = commands.add_parser("explain", parents=[common], help="verdicts, evidence map and edit, as files")
-    explain.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for PNGs, JSON and index.csv")
+    explain.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for reports and index.csv")
     explain.add_argument("--target", help="label to edit towards (default: the other than predicted)")
     explain.add_argument("--overwrite", action="store_true", help="do files again that are done already")
     explain.set_defaults(function=_explain)
@@ -69,15 +71,15 @@ def _predict(explainer: Explainer, options: argparse.Namespace, group: Shards) -
         raise ValueError("predict prints in the order of its files, in one process; torchrun is for explain")
     files, failed = _files(options.files)
     with _bar(len(files)) as bar:
-        for batch, errors in _read(_batches(files), bar):
+        for batch, errors in _read(_batches(files), bar, not options.as_given):
             failed += len(errors)
             if not batch:
                 continue
-            cells = [cell for _, cell in batch]
+            cells = [finding.cell for _, finding in batch]
             prediction = explainer.predict(cells)
             elbo = explainer.elbo(cells, options.draws, options.seed)
-            for i, (path, _) in enumerate(batch):
-                fields = verdict_fields(str(path), prediction, elbo, i)
+            for i, (path, finding) in enumerate(batch):
+                fields = verdict_fields(str(path), prediction, elbo, i) | found_fields(finding)
                 if options.json:
                     line = json.dumps(fields, ensure_ascii=False)
                 else:
@@ -88,6 +90,10 @@ def _predict(explainer: Explainer, options: argparse.Namespace, group: Shards) -
                         f"ELBO difference {fields['elbo_difference']:+.1f} ± "
                         f"{fields['elbo_difference_standard_error']:.1f} nats"
                     )
+                    if not fields["familiar"]:
+                        line += f"; {UNFAMILIAR}"
+                    if finding.status != "as given":
+                        line += f"; {finding.note}"
                 bar.write(line, file=sys.stdout)
             bar.update(len(batch))
     return 1 if failed else 0
@@ -102,11 +108,15 @@ def _explain(explainer: Explainer, options: argparse.Namespace, group: Shards) -
     rows: dict[Path, dict[str, Any]] = {}
     share = group.share(_batches(files))
     with _bar(sum(map(len, share)), group.first) as bar:
-        for batch, errors in _read(share, bar):
+        for batch, errors in _read(share, bar, not options.as_given):
             for error, path in errors:
                 rows[path] = {"file": str(path), "error": error.reason}
             for path, report in _explain_batch(explainer, batch, stems, options, bar):
                 rows[path] = _row(report, stems[path], options.out)
+                if not report["familiar"]:
+                    bar.write(f"{path}: {UNFAMILIAR}", file=sys.stderr)
+                if report.get("found") in ("several", "none"):
+                    bar.write(f"{path}: {report['found_note']}", file=sys.stderr)
     gathered = group.gather(rows)
     if not group.first:
         return 0  # the first process's status is that of all: torchrun ends it when another fails before
@@ -116,19 +126,20 @@ def _explain(explainer: Explainer, options: argparse.Namespace, group: Shards) -
 
 
 def _explain_batch(
-    explainer: Explainer, batch: Cells, stems: dict[Path, Path], options: argparse.Namespace, bar: tqdm
+    explainer: Explainer, batch: Findings, stems: dict[Path, Path], options: argparse.Namespace, bar: tqdm
 ) -> Iterator[tuple[Path, dict[str, Any]]]:
     """The reports of a batch: those of an earlier run as they are, the others written as they are yielded."""
-    done = [None if options.overwrite else _done(explainer, cell, stems[path], options) for path, cell in batch]
+    done = [None if options.overwrite else _done(explainer, found, stems[path], options) for path, found in batch]
     if None in done:
-        cells = [cell for _, cell in batch]  # all of them, so that the numbers are those of a run without a stop
+        # All of them, so that the numbers are those of a run without a stop.
+        cells = [finding.cell for _, finding in batch]
         prediction = explainer.predict(cells)
         elbo = explainer.elbo(cells, options.draws, options.seed)
         edit = explainer.counterfactual(cells, options.target, options.seed)
-    for i, (path, cell) in enumerate(batch):
+    for i, (path, finding) in enumerate(batch):
         report = done[i]
         if report is None:
-            explanation = Explanation(path.name, cell, i, prediction, elbo, edit)
+            explanation = Explanation(path.name, finding.cell, i, prediction, elbo, edit, finding)
             report = write_report(explainer, explanation, stems[path], options.seed)
         yield path, report
         bar.update()
@@ -154,18 +165,20 @@ def _batches(files: list[Path]) -> list[list[Path]]:
     return [files[start : start + BATCH] for start in range(0, len(files), BATCH)]
 
 
-def _read(batches: Sequence[list[Path]], bar: tqdm) -> Iterator[tuple[Cells, list[tuple[CellImageError, Path]]]]:
+def _read(
+    batches: Sequence[list[Path]], bar: tqdm, find: bool
+) -> Iterator[tuple[Findings, list[tuple[CellImageError, Path]]]]:
     """The readable cells of each batch, with the errors of the others, each of which is one line on stderr."""
     for batch in batches:
-        cells, errors = [], []
+        findings, errors = [], []
         for path in batch:
             try:
-                cells.append((path, read_cell(path)))
+                findings.append((path, prepare(path, find=find)))
             except CellImageError as error:
                 errors.append((error, path))
                 bar.write(str(error), file=sys.stderr)
                 bar.update()
-        yield cells, errors
+        yield findings, errors
 
 
 def _stems(arguments: list[str], files: list[Path], out: Path) -> dict[Path, Path]:
@@ -182,14 +195,16 @@ def _stems(arguments: list[str], files: list[Path], out: Path) -> dict[Path, Pat
     return stems
 
 
-def _done(explainer: Explainer, cell: np.ndarray, stem: Path, options: argparse.Namespace) -> dict[str, Any] | None:
+def _done(explainer: Explainer, finding: Finding, stem: Path, options: argparse.Namespace) -> dict[str, Any] | None:
     """The report of an earlier run, if it is of this image, model and settings."""
     try:
         report = json.loads(stem.with_name(f"{stem.name}.json").read_text(encoding="utf-8"))
         same = (
-            report["input_sha256"] == content_sha256(cell)
+            report["input_sha256"] == content_sha256(finding.cell)
+            and report.get("found", "as given") == finding.status  # older reports read every picture as it was
             and report["model"]["sha256"] == explainer.sha256
             and (report["seed"], report["draws"]) == (options.seed, options.draws)
+            and isinstance(report["familiar"], bool)  # older reports do not say it
             and options.target in (None, report["counterfactual"]["target"])
         )
     except (OSError, ValueError, KeyError, TypeError):
@@ -202,8 +217,9 @@ def _row(report: dict[str, Any], stem: Path, out: Path) -> dict[str, Any]:
     return {
         "file": report["file"], "label": label, "probability": report["probabilities"][label],
         "posterior": report["posterior"][label], "elbo_difference": report["elbo_difference"],
-        "elbo_difference_standard_error": report["elbo_difference_standard_error"], "target": edit["target"],
-        "flipped": edit["flipped"], "changed_fraction": edit["changed_fraction"],
+        "elbo_difference_standard_error": report["elbo_difference_standard_error"],
+        "familiar": report["familiar"], "found": report.get("found", "as given"),
+        "target": edit["target"], "flipped": edit["flipped"], "changed_fraction": edit["changed_fraction"],
         "report": stem.with_name(f"{stem.name}.json").relative_to(out).as_posix(),
     }  # fmt: skip
 

@@ -106,7 +106,7 @@ def figures_markdown(name: str, checkpoint: Checkpoint) -> str:
         f"Accuracy over slides: {spread}. The two verdicts agree on {agreement['share']:.1%} of the cells, "
         f"and are right on {agreement['accuracy_where_agreed']:.1%} of those.",
     ]
-    return "\n".join(lines + _edit_lines(m.get("edits")))
+    return "\n".join(lines + _edit_lines(m.get("edits")) + _familiarity_lines(m.get("familiarity")))
 
 
 def _edit_lines(edits: dict[str, Any] | None) -> list[str]:
@@ -130,6 +130,35 @@ def _edit_lines(edits: dict[str, Any] | None) -> list[str]:
             f"| {f['network_passes_mean']:.1f} | {f['cells_with_dark_specks']} |"
         )
     return lines
+
+
+def _familiarity_lines(familiarity: dict[str, Any] | None) -> list[str]:
+    if not familiarity:
+        return []
+    f = familiarity
+    share, by_slide = _with_interval(f["familiar"], f["familiar_interval"]), f["familiar_per_slide"]
+    spread = ", ".join(
+        f"{name.replace('_', ' ')} {by_slide[name]:.2f}" for name in ("lowest", "lower_quartile", "median")
+    )
+    right = {name: _right(part) for name, part in f["head_accuracy"].items()}
+    lines = [
+        "",
+        f"Of {f['n']} cells of {f['slides']} slides ({f['test_set']}), {share} are familiar to the model (over slides: "
+        f"{spread}); the head is right on {right['familiar']} of them and on {right['unfamiliar']} of the others. What "
+        "is told from them:",
+        "",
+        "| Pictures | n | AUROC | Found unfamiliar |",
+        "| --- | --- | --- | --- |",
+    ]
+    for row in f["outliers"]:
+        found, area = (_with_interval(row[key], row[f"{key}_interval"]) for key in ("found", "auroc"))
+        near = " (near: cells too)" if row["near"] else ""
+        lines.append(f"| {row['kind']}{near} | {row['n']} | {area} | {found} |")
+    return lines
+
+
+def _right(part: dict[str, Any]) -> str:
+    return "none" if part["accuracy"] is None else f"{part['accuracy']:.3f} (n {part['n']})"
 
 
 def _with_interval(value: float, interval: list[float]) -> str:

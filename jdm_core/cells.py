@@ -68,8 +68,8 @@ class CellImageError(ValueError):
         return f"{self.name}: {self.reason}"
 
 
-def read_cell(source: str | Path | Image.Image | np.ndarray, name: str | None = None) -> np.ndarray:
-    """The upright RGB pixels of a path, a PIL image or an (H, W, 3) uint8 array: a new uint8 (H, W, 3) array.
+def read_cell(source: str | Path | bytes | Image.Image | np.ndarray, name: str | None = None) -> np.ndarray:
+    """The upright RGB pixels of a path, a file's bytes, a PIL image or an (H, W, 3) uint8 array: a new such array.
 
     Files are PNG, JPEG, TIFF, WebP, BMP or GIF by content, of one frame and at most 64 MiB; images have 8 x 8
     to 40 million pixels and no side over twice the other. EXIF orientation is applied, metadata is dropped,
@@ -84,8 +84,8 @@ def read_cell(source: str | Path | Image.Image | np.ndarray, name: str | None = 
     if isinstance(source, Image.Image):
         with _decoding("PIL", name):
             return _rgb(source, name)
-    if isinstance(source, str | Path):
-        data = _read_bytes(source, name)
+    if isinstance(source, str | Path | bytes):
+        data = _checked(source, name) if isinstance(source, bytes) else _read_bytes(source, name)
         reader = next((reader for magic, reader in _READERS.items() if magic.match(data)), None)
         if reader is None:
             raise CellImageError(name, "not a PNG, JPEG, TIFF, WebP, BMP or GIF image")
@@ -193,6 +193,10 @@ def _read_bytes(path: str | Path, name: str) -> bytes:
         raise CellImageError(name, f"cannot be read ({getattr(error, 'strerror', None) or error})") from error
     if not stat.S_ISREG(mode):
         raise CellImageError(name, "a folder, not an image" if stat.S_ISDIR(mode) else "not a regular file")
+    return _checked(data, name)
+
+
+def _checked(data: bytes, name: str) -> bytes:
     if not data:
         raise CellImageError(name, "an empty file")
     if len(data) > MAX_FILE_BYTES:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from jdm_core.diffusion import LOGSNR_MAX, LOGSNR_MIN
 from jdm_core.elbo import Window
+from jdm_core.familiarity import Familiarity, trait_count
 from jdm_core.hub import HubError, HubFile, fetch
 from jdm_core.network import Architecture, JointDiffusionNetwork
 from jdm_core.records import RecordError, build_record
@@ -60,12 +61,16 @@ class Preprocessing:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Fitted on validation slides: the head's temperature, the posterior's τ and b, and the window it reads."""
+    """Fitted on validation slides: the head's temperature, the posterior's τ and b, and the window it reads.
+
+    And what pictures the model knows, None where that was not fitted.
+    """
 
     temperature: float
     posterior_temperature: float
     posterior_bias: float
     window: Window
+    familiarity: Familiarity | None = None
 
 
 @dataclass(frozen=True)
@@ -104,6 +109,9 @@ class Checkpoint:
             raise ValueError(f"{len(self.labels)} labels for {self.architecture.classes} classes")
         if len(self.files) != 1:
             raise ValueError(f"{len(self.files)} files, where one safetensors file is expected")
+        known, traits = self.calibration.familiarity, trait_count(len(self.architecture.widths))
+        if known is not None and len(known.traits.centre) != traits:
+            raise ValueError(f"familiarity: of {len(known.traits.centre)} traits, where the network has {traits}")
 
 
 def choose_device(name: str) -> torch.device:

@@ -1,7 +1,7 @@
-"""The edit: exact inversion under the source class, guided decoding to the target, weakest setting that flips."""
+"""The edit: exact inversion under the source class, guided decoding to the target where the classes differ."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -9,14 +9,21 @@ from torch import Tensor
 from jdm_core.cells import cell_mask
 from jdm_core.diffusion import alpha_sigma, cosine_logsnr, ddim_step, predicted_image
 from jdm_core.network import JointDiffusionNetwork
+from jdm_core.region import class_shift, region_of
 
 
 @dataclass(frozen=True)
 class Strength:
-    """How far an edit goes: the step of the inversion that it starts from, and the guidance scale w."""
+    """How far an edit goes: the step of the inversion that it starts from, the guidance scale w, and where.
+
+    It may change the pixels whose x̂ the class moves by at least `region` of what it moves most; `single` leaves
+    only the piece that holds the peak. region = 0 is the whole cell.
+    """
 
     start: int
     guidance: float
+    region: float = 0.25
+    single: bool = False
 
 
 @dataclass(frozen=True)
@@ -29,81 +36,129 @@ class EditSettings:
     steps: int
     time: float
     ladder: tuple[Strength, ...]
+    logsnr_shift: float = 0.0  # `Architecture.logsnr_shift`: a time hides as much of a large picture as of a small one
 
     def __post_init__(self) -> None:
         if not self.ladder or any(not 1 <= strength.start <= self.steps for strength in self.ladder):
             raise ValueError("edit: every strength must start at a step of the inversion")
+        if any(not 0 <= strength.region <= 1 for strength in self.ladder):
+            raise ValueError("edit: a region is a share of the largest shift, from 0 to 1")
 
     def logsnr(self, device: torch.device) -> Tensor:
         """The levels (steps + 1,), from nearly clean to the noisiest."""
-        return cosine_logsnr(torch.linspace(0, self.time, self.steps + 1, device=device))
+        return cosine_logsnr(torch.linspace(0, self.time, self.steps + 1, device=device), self.logsnr_shift)
 
 
-# Chosen on validation slides by the flips that an independent network confirms.
+# Chosen on validation slides by the flips that an independent network confirms and by what is left unchanged.
 DEFAULT_EDIT = EditSettings(
-    steps=10,
+    steps=6,
     time=0.6,
-    ladder=tuple(Strength(*s) for s in ((6, 1.5), (8, 1.5), (10, 1.5), (10, 2.0), (10, 2.5), (10, 3.0), (10, 4.0))),
+    ladder=(
+        Strength(6, 2.0, region=0.35, single=True),
+        Strength(6, 2.0),
+        Strength(6, 2.0, region=0.1),
+        Strength(6, 2.0, region=0.0),
+        Strength(6, 4.0, region=0.0),
+    ),
 )
 
 
 @dataclass(frozen=True)
 class Inversion:
-    """A trajectory x_0 … x_n (n + 1, B, C, S, S) that source-class steps with their residuals retrace exactly.
+    """A trajectory x_0 … x_m, each (B, C, S, S), that source-class steps with their residuals retrace exactly.
 
-    residuals[i] (B, C, S, S) is what the step from x_{i+1} must be given to arrive at x_i.
+    own and other are x̂ under source and target class at the states that the network has read; residuals[i] is
+    what the step from x_{i+1} must be given to arrive at x_i. source and target are classes (B,), mask (B, 1, S, S)
+    the cell.
     """
 
     logsnr: Tensor
-    states: Tensor
-    residuals: Tensor
     source: Tensor
+    target: Tensor
     mask: Tensor
+    states: tuple[Tensor, ...]
+    own: tuple[Tensor, ...] = ()
+    other: tuple[Tensor, ...] = ()
+    residuals: tuple[Tensor, ...] = ()
 
     def take(self, images: Tensor) -> "Inversion":
         """The inversion of some images of the batch."""
-        return Inversion(
-            self.logsnr, self.states[:, images], self.residuals[:, images], self.source[images], self.mask[images]
-        )
+        chosen = {name: getattr(self, name)[images] for name in ("source", "target", "mask")}
+        for name in ("states", "own", "other", "residuals"):
+            chosen[name] = tuple(values[images] for values in getattr(self, name))
+        return replace(self, **chosen)
 
 
-def invert(network: JointDiffusionNetwork, x: Tensor, source: Tensor, logsnr: Tensor) -> Inversion:
-    """DDIM inversion of x (B, C, S, S) under classes `source` (B,) along levels (n + 1,), residuals kept.
+def uninverted(x: Tensor, source: Tensor, target: Tensor, logsnr: Tensor) -> Inversion:
+    """The inversion of x (B, C, S, S) before its first step, along levels (n + 1,)."""
+    return Inversion(logsnr, source, target, cell_mask(x)[:, None], (x,))
+
+
+def invert(network: JointDiffusionNetwork, inversion: Inversion, level: int) -> Inversion:
+    """DDIM inversion under the source classes as far as x_level is reached and read; what is there already stays.
 
     Inverting DDIM takes the noise at x_i for the noise at x_{i+1} (Song et al. 2021, section 4.3); the error of
-    each step is the residual, and adding it back makes the way down exact. n + 1 encoder and decoder passes.
+    each step is the residual, and adding it back makes the way down exact. One encoder pass and two decoder
+    passes a state.
     """
-    b, states, residuals = len(x), [x], []
-    for i, level in enumerate(logsnr):
-        here = level.expand(b)
-        image = _hold(predicted_image(states[i], network.decode(network.encode(states[i], here), here, source), here))
-        noise = _noise_of(states[i], image, here)
+    logsnr, b = inversion.logsnr, len(inversion.source)
+    states, residuals = list(inversion.states), list(inversion.residuals)
+    own, other = list(inversion.own), list(inversion.other)
+    for i in range(len(own), level + 1):
+        here = logsnr[i].expand(b)
         if i > 0:
-            residuals.append(states[i - 1] - ddim_step(image, noise, logsnr[i - 1].expand(b)))
-        if i + 1 < len(logsnr):
-            states.append(ddim_step(image, noise, logsnr[i + 1].expand(b)))
-    return Inversion(logsnr, torch.stack(states), torch.stack(residuals), source, cell_mask(x)[:, None])
+            image = _hold(own[i - 1])
+            states.append(ddim_step(image, _noise_of(states[i - 1], image, logsnr[i - 1].expand(b)), here))
+        for kept, image in zip((own, other), _read(network, states[i], here, inversion), strict=True):
+            kept.append(image)
+        if i > 0:
+            image = _hold(own[i])
+            back = ddim_step(image, _noise_of(states[i], image, here), logsnr[i - 1].expand(b))
+            residuals.append(states[i - 1] - back)
+    return replace(
+        inversion, states=tuple(states), own=tuple(own), other=tuple(other), residuals=tuple(residuals)
+    )
 
 
-def decode_edit(
-    network: JointDiffusionNetwork, inversion: Inversion, target: Tensor, strength: Strength
-) -> Iterator[Tensor]:
-    """Frames x̂ (B, C, S, S) of the guided way down to classes `target` (B,); the last one is the edited image.
+def editable(inversion: Inversion, strength: Strength) -> Tensor:
+    """The weight in [0, 1] (B, 1, S, S) with which a strength may change each pixel, 0 outside the cell.
 
-    x̂ = x̂_source + w (x̂_target - x̂_source); outside the cell the way down is that of the inversion, so that the
-    black background stays. With w = 0, or the target that was the source, the last frame is the inverted image.
-    One encoder pass and two decoder passes a step.
+    From the mean of what the class moves over the states up to its start.
     """
-    y, b = inversion.states[strength.start], len(target)
-    both = torch.stack([inversion.source, target], dim=1)
+    if strength.region == 0:
+        return inversion.mask.float()
+    read = range(strength.start + 1)
+    shift = torch.stack([class_shift(inversion.own[i], inversion.other[i], inversion.mask) for i in read]).mean(0)
+    return region_of(shift, strength.region, strength.single) * inversion.mask
+
+
+def decode_edit(network: JointDiffusionNetwork, inversion: Inversion, strength: Strength) -> Iterator[Tensor]:
+    """Frames x̂ (B, C, S, S) of the guided way down to the target classes; the last one is the edited image.
+
+    x̂ = x̂_source + w (x̂_target - x̂_source) in the region; outside it the way down is that of the inversion, so
+    that nothing changes. A residual brings back what the cell was, so in a region it is given up by min(w, 1): kept
+    whole it leaves a ghost. With w = 0, or the target that was the source, the last frame is the inverted image.
+    The inversion must have reached `start`, whose reading is used again; then one encoder pass and two decoder
+    passes a step.
+    """
+    area, b = editable(inversion, strength), len(inversion.source)
+    kept = 1 - min(strength.guidance, 1.0) * area if strength.region else torch.ones_like(area)
+    y = inversion.states[strength.start]
     for i in range(strength.start, 0, -1):
         here = inversion.logsnr[i].expand(b)
-        v = network.decode_classes(network.encode(y, here), here, both)
-        own, other = (predicted_image(y, v_c, here) for v_c in v.unbind(1))
+        again = i == strength.start
+        own, other = (inversion.own[i], inversion.other[i]) if again else _read(network, y, here, inversion)
         image = _hold(own + strength.guidance * (other - own))
-        y = ddim_step(image, _noise_of(y, image, here), inversion.logsnr[i - 1].expand(b)) + inversion.residuals[i - 1]
-        y = torch.where(inversion.mask, y, inversion.states[i - 1])
-        yield (torch.where(inversion.mask, image, inversion.states[0]) if i > 1 else y).clamp(-1, 1)
+        y = ddim_step(image, _noise_of(y, image, here), inversion.logsnr[i - 1].expand(b))
+        y = torch.lerp(inversion.states[i - 1], y + kept * inversion.residuals[i - 1], area)
+        yield (torch.lerp(inversion.states[0], image, area) if i > 1 else y).clamp(-1, 1)
+
+
+def _read(network: JointDiffusionNetwork, y: Tensor, logsnr: Tensor, inversion: Inversion) -> Iterator[Tensor]:
+    """x̂ (B, C, S, S) of states y under the source classes, then under the target classes."""
+    classes = torch.stack([inversion.source, inversion.target], dim=1)
+    v = network.decode_classes(network.encode(y, logsnr), logsnr, classes)
+    return (predicted_image(y, v_c, logsnr) for v_c in v.unbind(1))
 
 
 def _hold(image: Tensor) -> Tensor:

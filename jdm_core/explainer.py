@@ -1,7 +1,7 @@
 """The façade that the page, the command line and batch jobs use: images in, numbers and pictures out."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -13,32 +13,23 @@ from torch import Tensor
 
 from jdm_core import elbo as scores
 from jdm_core import heatmap
-from jdm_core.cells import at_own_resolution, cell_mask, content_seed, from_uint8, read_cell, to_tensor, to_uint8
+from jdm_core.cells import at_own_resolution, content_seed, from_uint8, read_cell, to_tensor, to_uint8
 from jdm_core.checkpoints import MANIFEST, Checkpoint, choose_device, load_checkpoint, locate
-from jdm_core.counterfactual import DEFAULT_EDIT, EditSettings, decode_edit, invert
+from jdm_core.counterfactual import DEFAULT_EDIT, EditSettings, Strength
 from jdm_core.diffusion import LOGSNR_MAX
+from jdm_core.familiarity import LIMIT, measure_traits
+from jdm_core.finding import prepare
 from jdm_core.network import JointDiffusionNetwork
 from jdm_core.pretrained import load_pretrained, save_pretrained
 from jdm_core.results import Counterfactual, ElboResult, Frame, Prediction
+from jdm_core.saliency import logit_gradient, saliency_map
+from jdm_core.search import CHANGED, Check, Found, result, search
 
 ImageLike = str | Path | Image.Image | np.ndarray
 CHUNK = 32  # images that pass through the network together
 CHECK_DRAWS = 16  # draws behind the posterior of an edit
-CHANGED = 10 / 255  # a pixel counts as changed beyond this, in any channel
-EVIDENCE_FLOOR = 0.05  # log-odds a pixel: a map that nowhere exceeds this does not take full colour
-EVIDENCE_BLUR = 1.0  # pixels; for the picture alone, the numbers stay as they are
-
-
-@dataclass
-class _Search:
-    """The edits of a batch while the search for the weakest strength goes on."""
-
-    images: Tensor  # (B, S, S, 3) uint8
-    probabilities: Tensor
-    posterior: Tensor
-    flipped: Tensor
-    strength: list[int]  # index into the ladder, -1 where nothing was done
-    steps_decoded: list[int]
+EVIDENCE_FLOOR = 0.05  # log-odds a 64th by 64th of the picture: a map nowhere above this does not take full colour
+EVIDENCE_BLUR = 1 / 64  # of the side; for the picture alone, the numbers stay as they are
 
 
 class Explainer:
@@ -48,7 +39,7 @@ class Explainer:
         self.network, self.checkpoint, self.name, self.device = network, checkpoint, name, device
         self.labels = checkpoint.labels
         self.size = checkpoint.architecture.image_size
-        self.edit: EditSettings = DEFAULT_EDIT
+        self.edit: EditSettings = replace(DEFAULT_EDIT, logsnr_shift=checkpoint.architecture.logsnr_shift)
 
     @classmethod
     def load(cls, name: str = "malaria-64", device: str = "auto", manifest: Path = MANIFEST) -> "Explainer":
@@ -87,10 +78,20 @@ class Explainer:
 
     @torch.inference_mode()
     def predict(self, images: ImageLike | Sequence[ImageLike]) -> Prediction:
-        """Calibrated class probabilities of the head; one encoder pass an image. Raises CellImageError."""
-        x = self._tensor(_read_all(images))
-        parts = [self._probabilities(x[i : i + CHUNK].to(self.device)).cpu() for i in range(0, len(x), CHUNK)]
-        return Prediction(self.labels, torch.cat(parts).numpy())
+        """Calibrated class probabilities of the head, and whether the model knows such images. Raises CellImageError.
+
+        One encoder pass an image serves both.
+        """
+        known = self.checkpoint.calibration.familiarity
+        probabilities, unfamiliarity = [], []
+        for x in self._tensor(_read_all(images)).split(CHUNK):
+            x = x.to(self.device)
+            z = self._encode_clean(x)
+            probabilities.append(self._calibrated(self.network.classify(z)).cpu())
+            traits = measure_traits(x, self.network.levels(z))
+            unfamiliarity.append(torch.full((len(x),), torch.nan) if known is None else known.unfamiliarity(traits))
+        strange = torch.cat(unfamiliarity).numpy()
+        return Prediction(self.labels, torch.cat(probabilities).numpy(), strange, ~(strange >= LIMIT))
 
     @torch.inference_mode()
     def elbo(self, images: ImageLike | Sequence[ImageLike], draws: int = 32, seed: int = 0) -> ElboResult:
@@ -117,28 +118,32 @@ class Explainer:
         return torch.cat(parts).numpy()
 
     def counterfactual(
-        self, images: ImageLike | Sequence[ImageLike], target: str | Sequence[str] | None = None, seed: int = 0
-    ) -> Counterfactual:
+        self, images: ImageLike | Sequence[ImageLike], target: str | Sequence[str] | None = None, seed: int = 0,
+        strength: Strength | None = None,
+    ) -> Counterfactual:  # fmt: skip
         """The smallest edit in reach that turns each image to `target` (a label, one an image, or None: the other).
 
-        An image that the head already takes for its target stays as it is, and `flipped` is false. Raises
-        CellImageError, ValueError.
+        An image that the head already takes for its target stays as it is, and `flipped` is false. With a
+        `strength` the edit is that of this one strength, and nothing is searched. Raises CellImageError, ValueError.
         """
         cells = _read_all(images)
         parts = []
         for i in range(0, len(cells), CHUNK):
             wanted = target if target is None or isinstance(target, str) else target[i : i + CHUNK]
-            *_, last = self._edit(cells[i : i + CHUNK], wanted, seed)
+            *_, last = self._edit(cells[i : i + CHUNK], wanted, seed, strength)
             parts.append(last)
         return _merge(parts)
 
-    def stream(self, image: ImageLike, target: str | None = None, seed: int = 0) -> Iterator[Frame]:
+    def stream(
+        self, image: ImageLike, target: str | None = None, seed: int = 0, strength: Strength | None = None
+    ) -> Iterator[Frame]:
         """The frames of one edit as they come; the last one carries the result. Closing the iterator stops the work."""
         previous: Frame | None = None
-        for item in self._edit([read_cell(image)], target, seed):
+        for item in self._edit([_read(image)], target, seed, strength):
             if isinstance(item, Counterfactual):
                 yield Frame(
-                    item.images[0], previous.attempt if previous else 0, len(self.edit.ladder),
+                    item.images[0], previous.attempt if previous else 0,
+                    previous.attempts if previous else len(self.edit.ladder),
                     previous.steps if previous else 0, previous.steps if previous else 0,
                     item.settings["guidance"][0], item,
                 )  # fmt: skip
@@ -149,23 +154,70 @@ class Explainer:
     @torch.inference_mode()
     def draw_evidence(self, original: np.ndarray, evidence: np.ndarray, size: int = 512) -> np.ndarray:
         """Evidence (S, S) over its cell (S, S, 3) uint8: a picture (size, size, 3), orange for the first label."""
-        values = heatmap.smooth(torch.from_numpy(evidence)[None].float().to(self.device), EVIDENCE_BLUR)
-        floor = EVIDENCE_FLOOR * self.checkpoint.calibration.posterior_temperature
-        return self._overlay(original, values, heatmap.robust_scale(values).clamp(min=floor), size)
+        return self._overlay(original, *self._evidence_map(evidence), size)
 
     @torch.inference_mode()
-    def draw_difference(self, original: np.ndarray, difference: np.ndarray, size: int = 512) -> np.ndarray:
-        """Signed change (S, S, 3) over its cell: a picture (size, size, 3) uint8, blue where the edit is darker."""
+    def evidence_scale(self, evidence: np.ndarray) -> float:
+        """What takes full colour when evidence (S, S) is drawn, as log-odds of the posterior a pixel."""
+        return float(self._evidence_map(evidence)[1]) / self.checkpoint.calibration.posterior_temperature
+
+    @torch.inference_mode()
+    def draw_difference(
+        self, original: np.ndarray, difference: np.ndarray, size: int = 512, threshold: float = 0.0,
+        opacity: float = heatmap.OPACITY, outline: bool = False,
+    ) -> np.ndarray:  # fmt: skip
+        """Signed change (S, S, 3) over its cell: a picture (size, size, 3) uint8, blue where the edit is darker.
+
+        Changes of luminance below `threshold` (0 to 1) are left out; an outline surrounds what changed visibly.
+        """
         values = self._difference_map(difference[None])
-        return self._overlay(original, values, heatmap.robust_scale(values).clamp(min=CHANGED), size)
+        scale, values = heatmap.robust_scale(values).clamp(min=CHANGED), values * (values.abs() >= threshold)
+        region = None
+        if outline:
+            moved = torch.from_numpy(np.abs(difference).max(axis=2)).to(self.device)[None]
+            region = moved > max(CHANGED, threshold)
+        return self._overlay(original, values, scale, size, opacity, region)
+
+    @torch.inference_mode()
+    def saliency(self, images: ImageLike | Sequence[ImageLike]) -> np.ndarray:
+        """Absolute gradient (B, S, S) of the logit of each image's predicted class. Raises CellImageError."""
+        x = self._tensor(_read_all(images))
+        maps = []
+        for part in x.split(CHUNK):
+            part = part.to(self.device)
+            gradient = logit_gradient(self._logits, part, self._logits(part).argmax(1))
+            maps.append(saliency_map(gradient).cpu())
+        return torch.cat(maps).numpy()
+
+    @torch.inference_mode()
+    def draw_saliency(self, original: np.ndarray, saliency: np.ndarray, size: int = 512) -> np.ndarray:
+        """Saliency (S, S) over its cell (S, S, 3) uint8: a picture (size, size, 3), yellow where it is strongest."""
+        x = from_uint8(torch.from_numpy(original[None]).to(self.device))
+        values = torch.from_numpy(saliency)[None].float().to(self.device)
+        return heatmap.magnitude_overlay(x, values, heatmap.robust_scale(values), size)[0].cpu().numpy()
+
+    @torch.inference_mode()
+    def difference_scale(self, difference: np.ndarray) -> float:
+        """What takes full colour when a change (S, S, 3) is drawn, in luminance from 0 to 1."""
+        return float(heatmap.robust_scale(self._difference_map(difference[None])).clamp(min=CHANGED))
 
     def model_view(self, image: ImageLike) -> np.ndarray:
         """What the model sees of an image: its square, uint8 (S, S, 3)."""
-        return to_uint8(self._tensor([read_cell(image)]))[0].numpy()
+        return to_uint8(self._tensor([_read(image)]))[0].numpy()
 
-    def _overlay(self, original: np.ndarray, values: Tensor, scale: Tensor, size: int) -> np.ndarray:
+    def _overlay(
+        self, original: np.ndarray, values: Tensor, scale: Tensor, size: int, opacity: float = heatmap.OPACITY,
+        region: Tensor | None = None,
+    ) -> np.ndarray:  # fmt: skip
         x = from_uint8(torch.from_numpy(original[None]).to(self.device))
-        return heatmap.signed_overlay(x, values, scale, size)[0].cpu().numpy()
+        picture = heatmap.signed_overlay(x, values, scale, size, opacity)
+        return (picture if region is None else heatmap.outlined(picture, region))[0].cpu().numpy()
+
+    def _evidence_map(self, evidence: np.ndarray) -> tuple[Tensor, Tensor]:
+        """The smoothed map (1, S, S), and the value (1,) that takes full colour."""
+        values = heatmap.smooth(torch.from_numpy(evidence)[None].float().to(self.device), EVIDENCE_BLUR * self.size)
+        floor = EVIDENCE_FLOOR * self.checkpoint.calibration.posterior_temperature * (64 / self.size) ** 2
+        return values, heatmap.robust_scale(values).clamp(min=floor)
 
     def _difference_map(self, difference: np.ndarray) -> Tensor:
         return heatmap.difference_map(torch.from_numpy(difference).float().permute(0, 3, 1, 2).to(self.device))
@@ -175,8 +227,16 @@ class Explainer:
         return from_uint8(to_uint8(to_tensor(cells, self.size)))
 
     def _probabilities(self, x: Tensor) -> Tensor:
-        logits = self.network.classify(self.network.encode(x, torch.full((len(x),), LOGSNR_MAX, device=x.device)))
+        return self._calibrated(self._logits(x))
+
+    def _calibrated(self, logits: Tensor) -> Tensor:
         return (logits / self.checkpoint.calibration.temperature).softmax(dim=1)
+
+    def _logits(self, x: Tensor) -> Tensor:
+        return self.network.classify(self._encode_clean(x))
+
+    def _encode_clean(self, x: Tensor) -> list[Tensor]:
+        return self.network.encode(x, torch.full((len(x),), LOGSNR_MAX, device=x.device))
 
     def _window_scores(self, x: Tensor, seeds: Sequence[int], draws: int) -> scores.WindowScores:
         window = self.checkpoint.calibration.window
@@ -213,100 +273,64 @@ class Explainer:
 
     @torch.inference_mode()
     def _edit(
-        self, cells: Sequence[np.ndarray], target_name: str | Sequence[str] | None, seed: int
-    ) -> Iterator[Frame | Counterfactual]:
-        """Frames of the first image of the batch, then the result of all.
-
-        Inverts once, then decodes with one strength after the other, each time only the images that no weaker
-        one has flipped.
-        """
-        x, seeds, settings = self._tensor(cells).to(self.device), _seeds(cells, seed), self.edit
+        self, cells: Sequence[np.ndarray], target_name: str | Sequence[str] | None, seed: int,
+        strength: Strength | None,
+    ) -> Iterator[Frame | Counterfactual]:  # fmt: skip
+        """Frames of the first image of the batch, then the result of all."""
+        x, seeds = self._tensor(cells).to(self.device), _seeds(cells, seed)
+        settings = self.edit if strength is None else replace(self.edit, ladder=(strength,))
         before = self._probabilities(x)
-        target = self._targets(before.argmax(1), target_name)
-        source = before.argmax(1)
-        search = _Search(
-            to_uint8(x), before, torch.empty_like(before), torch.zeros_like(source, dtype=torch.bool),
-            [-1] * len(x), [0] * len(x),
-        )  # fmt: skip
+        source, target = before.argmax(1), self._targets(before.argmax(1), target_name)
+        found = Found.unedited(x, before, torch.empty_like(before))
         stays = (source == target).nonzero().flatten()
         if len(stays):
-            unedited = self._window_scores(x[stays], [seeds[i] for i in stays.tolist()], CHECK_DRAWS)
-            search.posterior[stays] = self._posterior(unedited.scores)
-        to_edit = open_ = (source != target).nonzero().flatten()
-        if len(to_edit):
-            inversion = invert(self.network, x[to_edit], source[to_edit], settings.logsnr(x.device))
-        for attempt, strength in enumerate(settings.ladder):
-            if len(open_) == 0:
-                break
-            rows = torch.isin(to_edit, open_)
-            for step, edited in enumerate(
-                decode_edit(self.network, inversion.take(rows), target[open_], strength), start=1
-            ):
-                yield Frame(
-                    to_uint8(edited[:1])[0].cpu().numpy(), attempt + 1, len(settings.ladder), step, strength.start,
-                    strength.guidance,
-                )  # fmt: skip
-            self._check(search, cells, x, seeds, open_, to_uint8(edited), target, attempt)
-            open_ = open_[~search.flipped[open_]]
-        yield self._result(cells, x, target, search, seed)
+            found.posterior[stays] = self._check_posterior(x[stays], [seeds[i] for i in stays.tolist()])
+
+        def check(rows: Tensor, edited: Tensor, last: bool) -> Check:
+            index = rows.tolist()
+            own = [cells[i] for i in index], x[rows], [seeds[i] for i in index]
+            return self._check(*own, edited, target[rows], last)
+
+        yield from search(self.network, x, source, target, settings, found, check)
+        yield result(self.labels, cells, x, target, found, settings, seed)
 
     def _check(
-        self, search: _Search, cells: Sequence[np.ndarray], x: Tensor, seeds: Sequence[int], rows: Tensor,
-        edited: Tensor, target: Tensor, attempt: int,
-    ) -> None:  # fmt: skip
-        """Judges edits (n, S, S, 3) uint8 of some rows by head, at both resolutions, and posterior; keeps them."""
-        index = rows.tolist()
-        signed = from_uint8(edited)
-        difference = ((signed - x[rows]).permute(0, 2, 3, 1)).cpu().numpy()
-        shown = [at_own_resolution(cells[i], difference[k]) for k, i in enumerate(index)]
-        n = len(index)
-        probabilities = self._probabilities(torch.cat([signed, self._tensor(shown).to(self.device)]))
-        posterior = self._posterior(
-            self._window_scores(signed, [seeds[i] for i in index], CHECK_DRAWS).scores
-        )
-        wanted = target[rows, None]
-        head = torch.minimum(probabilities[:n].gather(1, wanted), probabilities[n:].gather(1, wanted))[:, 0]
-        thresholds = self.checkpoint.thresholds
-        search.images[rows], search.probabilities[rows], search.posterior[rows] = edited, probabilities[:n], posterior
-        search.flipped[rows] = (head >= thresholds["flip_head"]) & (
-            posterior.gather(1, wanted)[:, 0] >= thresholds["flip_posterior"]
-        )
-        for i in index:
-            search.strength[i] = attempt
-            search.steps_decoded[i] += self.edit.ladder[attempt].start
+        self, cells: Sequence[np.ndarray], x: Tensor, seeds: Sequence[int], edited: Tensor, target: Tensor,
+        last: bool,
+    ) -> Check:  # fmt: skip
+        """Judges edits (n, S, S, 3) uint8 of x (n, C, S, S) by head, at both resolutions, and posterior.
 
-    def _result(
-        self, cells: Sequence[np.ndarray], x: Tensor, target: Tensor, search: _Search, seed: int
-    ) -> Counterfactual:
-        original, edited = to_uint8(x), search.images
-        difference = (edited.float() - original.float()) / 255
-        mask = cell_mask(x)
-        changed = ((difference.abs().amax(3) > CHANGED) & mask).sum((1, 2)) / mask.sum((1, 2)).clamp(min=1)
-        values = heatmap.difference_map(difference.permute(0, 3, 1, 2))
-        picture = heatmap.signed_overlay(x, values, heatmap.robust_scale(values).clamp(min=CHANGED), self.size)
-        moved = difference.cpu().numpy()
-        ladder = self.edit.ladder
-        done = [ladder[k] if k >= 0 else None for k in search.strength]
-        times = [s.start / self.edit.steps * self.edit.time if s else 0.0 for s in done]
-        settings = {
-            "seed": seed, "steps": self.edit.steps, "inversion_time": self.edit.time,
-            "guidance": [s.guidance if s else 0.0 for s in done], "start_time": [round(t, 4) for t in times],
-            "attempts": [k + 1 for k in search.strength], "decoded_steps": search.steps_decoded,
-        }  # fmt: skip
-        return Counterfactual(
-            labels=self.labels, original=original.cpu().numpy(), images=edited.cpu().numpy(),
-            target=target.cpu().numpy(), difference=moved, heatmap=picture.cpu().numpy(),
-            full_resolution=[at_own_resolution(cell, 2 * moved[i]) for i, cell in enumerate(cells)],
-            probabilities=search.probabilities.cpu().numpy(), posterior=search.posterior.cpu().numpy(),
-            flipped=search.flipped.cpu().numpy(), changed_fraction=changed.cpu().numpy(), settings=settings,
-        )  # fmt: skip
+        The posterior takes most of the passes: before the last strength only those are asked for it that the head
+        lets pass.
+        """
+        signed, n = from_uint8(edited), len(x)
+        difference = ((signed - x).permute(0, 2, 3, 1)).cpu().numpy()
+        shown = [at_own_resolution(cell, difference[i]) for i, cell in enumerate(cells)]
+        probabilities = self._probabilities(torch.cat([signed, self._tensor(shown).to(self.device)]))
+        wanted, thresholds = target[:, None], self.checkpoint.thresholds
+        head = torch.minimum(probabilities[:n].gather(1, wanted), probabilities[n:].gather(1, wanted))[:, 0]
+        turned = head >= thresholds["flip_head"]
+        posterior = torch.full_like(probabilities[:n], torch.nan)
+        asked = (turned | last).nonzero().flatten()
+        if len(asked):
+            posterior[asked] = self._check_posterior(signed[asked], [seeds[i] for i in asked.tolist()])
+        flipped = turned & (posterior.gather(1, wanted)[:, 0] >= thresholds["flip_posterior"])
+        return Check(probabilities[:n], posterior, flipped)
+
+    def _check_posterior(self, x: Tensor, seeds: Sequence[int]) -> Tensor:
+        return self._posterior(self._window_scores(x, seeds, CHECK_DRAWS).scores)
+
+
+def _read(image: ImageLike) -> np.ndarray:
+    """The cell of a file or a PIL image, found and put on black; an array is taken as it is, as `prepare` makes it."""
+    return read_cell(image) if isinstance(image, np.ndarray) else prepare(image).cell
 
 
 def _read_all(images: ImageLike | Sequence[ImageLike]) -> list[np.ndarray]:
     """Cells of one image or a sequence of them; at least one."""
     if isinstance(images, str | Path | Image.Image) or (isinstance(images, np.ndarray) and images.ndim == 3):
         images = [images]
-    cells = [read_cell(image) for image in images]
+    cells = [_read(image) for image in images]
     if not cells:
         raise ValueError("images: none given")
     return cells

@@ -9,13 +9,19 @@ from torch import Tensor
 
 # Blue to white to orange-red stays readable with any colour blindness; the ends are equally dark.
 SIGNED_STOPS = ("#053061", "#2166ac", "#6baed6", "#f7f7f7", "#fdae61", "#d94801", "#7f2704")
+SEQUENTIAL_STOPS = ("#00224e", "#35456c", "#666970", "#948e77", "#c8b866", "#fee838")  # dark blue to yellow
 LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601
+OPACITY = 0.9  # of the strongest colour in a map
+
+
+def signed_colours(device: torch.device) -> Tensor:
+    """The diverging colour table (256, 3) in [0, 1]: blue for -1, white for 0, orange-red for +1."""
+    return _table(SIGNED_STOPS, device)
 
 
 @lru_cache
-def signed_colours(device: torch.device) -> Tensor:
-    """The diverging colour table (256, 3) in [0, 1]: blue for -1, white for 0, orange-red for +1."""
-    stops = np.array([[int(stop[i : i + 2], 16) / 255 for i in (1, 3, 5)] for stop in SIGNED_STOPS])
+def _table(colours: tuple[str, ...], device: torch.device) -> Tensor:
+    stops = np.array([[int(stop[i : i + 2], 16) / 255 for i in (1, 3, 5)] for stop in colours])
     at = np.linspace(0, len(stops) - 1, 256)
     table = np.stack([np.interp(at, np.arange(len(stops)), stops[:, channel]) for channel in range(3)], axis=1)
     return torch.tensor(table, dtype=torch.float32, device=device)
@@ -41,19 +47,42 @@ def robust_scale(values: Tensor, share: float = 0.995) -> Tensor:
     return values.abs().flatten(1).quantile(share, dim=1).clamp(min=1e-12)
 
 
-def signed_overlay(images: Tensor, values: Tensor, scale: Tensor, size: int, opacity: float = 0.9) -> Tensor:
+def signed_overlay(images: Tensor, values: Tensor, scale: Tensor, size: int, opacity: float = OPACITY) -> Tensor:
     """A signed map over the gray image: uint8 (B, size, size, 3), still on the device.
 
     images (B, 3, S, S) in [-1, 1]; values (B, S, S), of which ±scale (B,) takes full colour. The colour covers
     the image in proportion to the square root of the value, so that nothing shows where nothing is.
     """
-    level = (values / scale[:, None, None]).clamp(-1, 1)
-    level = F.interpolate(level[:, None], size=(size, size), mode="bicubic").clamp(-1, 1)[:, 0]
-    gray = F.interpolate(luminance(images)[:, None], size=(size, size), mode="bicubic").clamp(-1, 1)
-    colours = signed_colours(images.device)[((level + 1) * 127.5).round().long()].permute(0, 3, 1, 2)
-    cover = opacity * level.abs().sqrt()[:, None]
-    blended = (1 - cover) * (gray + 1) / 2 + cover * colours
-    return (blended * 255).round().to(torch.uint8).permute(0, 2, 3, 1)
+    level = _enlarged((values / scale[:, None, None]).clamp(-1, 1), size)
+    colours = signed_colours(images.device)[((level + 1) * 127.5).round().long()]
+    return _covered(images, colours, opacity * level.abs().sqrt())
+
+
+def magnitude_overlay(images: Tensor, values: Tensor, scale: Tensor, size: int, opacity: float = OPACITY) -> Tensor:
+    """As `signed_overlay`, of a map (B, S, S) from 0 on: dark blue where it is weak, yellow where it is strong."""
+    level = _enlarged((values / scale[:, None, None]).clamp(0, 1), size).clamp(min=0)
+    colours = _table(SEQUENTIAL_STOPS, images.device)[(level * 255).round().long()]
+    return _covered(images, colours, opacity * level.sqrt())
+
+
+def outlined(picture: Tensor, region: Tensor, width: int = 2) -> Tensor:
+    """A picture uint8 (B, H, W, 3) with the border of a region (B, S, S) bool: black within it, white around it."""
+    inside = F.interpolate(region[:, None].float(), size=picture.shape[1:3], mode="nearest")
+    grown = F.max_pool2d(inside, 2 * width + 1, stride=1, padding=width)
+    shrunk = -F.max_pool2d(-inside, 2 * width + 1, stride=1, padding=width)
+    drawn = picture.masked_fill((grown > inside)[:, 0, :, :, None], 255)
+    return drawn.masked_fill((inside > shrunk)[:, 0, :, :, None], 0)
+
+
+def _enlarged(values: Tensor, size: int) -> Tensor:
+    return F.interpolate(values[:, None], size=(size, size), mode="bicubic").clamp(-1, 1)[:, 0]
+
+
+def _covered(images: Tensor, colours: Tensor, cover: Tensor) -> Tensor:
+    """Gray images (B, 3, S, S) under colours (B, size, size, 3) that cover (B, size, size) of them: uint8."""
+    gray = _enlarged(luminance(images), cover.shape[-1])[..., None]
+    blended = (1 - cover[..., None]) * (gray + 1) / 2 + cover[..., None] * colours
+    return (blended * 255).round().to(torch.uint8)
 
 
 def difference_map(difference: Tensor) -> Tensor:

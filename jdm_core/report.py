@@ -1,6 +1,7 @@
-"""What a person takes away of one cell: pictures, a sheet and a JSON, each with its provenance and the notice."""
+"""What a person takes away of one cell: pictures, a sheet, a PDF and a JSON, each with provenance and the notice."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,17 +14,26 @@ from PIL.PngImagePlugin import PngInfo
 from jdm_core.cells import content_sha256
 from jdm_core.explainer import Explainer
 from jdm_core.files import replace_file
+from jdm_core.finding import Finding, found_fields
 from jdm_core.results import Counterfactual, ElboResult, Prediction
+from jdm_core.sheet import Panel, draw_sheet, save_sheet
 from jdm_core.version import VERSION
 
 NOTICE = "Research use only, not for diagnosis"
 PICTURE = 512  # pixels a side of the maps
-SETTINGS_PER_IMAGE = ("guidance", "start_time", "attempts", "decoded_steps")
+SHEETS = {"png": "_sheet.png", "pdf": ".pdf"}
+SETTINGS_PER_IMAGE = (
+    "guidance", "region", "single", "start_time", "attempts", "decoded_steps", "encoder_passes",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """Everything about one cell: its pixels as uploaded (H, W, 3) uint8, and image `index` of batched results."""
+    """Everything about one cell: its pixels (H, W, 3) uint8, and image `index` of batched results.
+
+    finding, of how the cell was found in the upload, has a `status` and a `note`; file_sha256 is the digest of the
+    upload's bytes.
+    """
 
     file: str
     cell: np.ndarray
@@ -31,6 +41,8 @@ class Explanation:
     prediction: Prediction
     elbo: ElboResult
     edit: Counterfactual | None = None
+    finding: Finding | None = None
+    file_sha256: str | None = None
 
 
 def verdict_fields(file: str, prediction: Prediction, elbo: ElboResult, index: int) -> dict[str, Any]:
@@ -45,6 +57,8 @@ def verdict_fields(file: str, prediction: Prediction, elbo: ElboResult, index: i
         "elbo_difference": round(float(elbo.difference[index]), 6),
         "elbo_difference_standard_error": round(float(elbo.difference_standard_error[index]), 6),
         "posterior": _by_label(labels, elbo.posterior[index]),
+        "familiar": bool(prediction.familiar[index]),
+        "unfamiliarity": _finite(prediction.unfamiliarity[index]),
         "score_difference": round(float(elbo.score_difference[index]), 6),
         "draws": elbo.draws,
     }
@@ -67,6 +81,11 @@ def edit_fields(edit: Counterfactual, index: int) -> dict[str, Any]:
     }
 
 
+def _finite(value: np.floating) -> float | None:
+    """A number as JSON has it, which knows no NaN."""
+    return round(float(value), 6) if np.isfinite(value) else None
+
+
 def _by_label(labels: tuple[str, ...], values: np.ndarray) -> dict[str, float]:
     return {label: round(float(value), 6) for label, value in zip(labels, values, strict=True)}
 
@@ -77,6 +96,10 @@ def report_json(explainer: Explainer, explanation: Explanation, seed: int) -> di
     report = verdict_fields(e.file, e.prediction, e.elbo, e.index)
     if e.edit is not None:
         report["counterfactual"] = edit_fields(e.edit, e.index)
+    if e.finding is not None:
+        report |= found_fields(e.finding)
+    if e.file_sha256 is not None:
+        report["file_sha256"] = e.file_sha256
     return report | {
         "seed": seed,
         "model": {"name": explainer.name, "version": explainer.checkpoint.version, "sha256": explainer.sha256},
@@ -99,17 +122,47 @@ def pictures(explainer: Explainer, explanation: Explanation) -> dict[str, np.nda
     return drawn
 
 
-def write_report(explainer: Explainer, explanation: Explanation, stem: Path, seed: int) -> dict[str, Any]:
-    """Writes STEM_original.png and its sisters, STEM_sheet.png and, last, STEM.json; returns the JSON's values."""
+def write_report(
+    explainer: Explainer, explanation: Explanation, stem: Path, seed: int, sheets: Sequence[str] = ("png", "pdf")
+) -> dict[str, Any]:
+    """Writes STEM_original.png and its sisters, STEM_sheet.png, STEM.pdf and, last, STEM.json; returns its values.
+
+    `sheets` names the formats in which the sheet is wanted.
+    """
     stem.parent.mkdir(parents=True, exist_ok=True)
     report = report_json(explainer, explanation, seed)
     drawn = pictures(explainer, explanation)
     for name, picture in drawn.items():
         save_png(picture, stem.with_name(f"{stem.name}_{name}.png"))
-    replace_file(stem.with_name(f"{stem.name}_sheet.png"), lambda path: _draw_sheet(path, drawn, report))
+    sheet = draw_sheet(panels(explainer, explanation, drawn), report)
+    for kind in sheets:
+        name = f"{stem.name}{SHEETS[kind]}"
+        replace_file(stem.with_name(name), lambda path, kind=kind: save_sheet(sheet, report, path, kind))
     text = json.dumps(report, indent=1, ensure_ascii=False) + "\n"
     replace_file(stem.with_name(f"{stem.name}.json"), lambda path: path.write_text(text, encoding="utf-8"))
     return report
+
+
+def panels(explainer: Explainer, explanation: Explanation, drawn: dict[str, np.ndarray]) -> list[Panel]:
+    """The drawn pictures with their titles, and the maps with the units of their colour bars."""
+    e = explanation
+    first, second = e.elbo.labels[:2]
+    found = [
+        Panel("The cell", drawn["original"]),
+        Panel(
+            f"Evidence: orange for {first}, blue for {second}", drawn["evidence"],
+            "log-odds a pixel of the model", explainer.evidence_scale(e.elbo.evidence[e.index]),
+        ),
+    ]  # fmt: skip
+    if e.edit is not None:
+        found += [
+            Panel(f"Edited to {e.edit.labels[int(e.edit.target[e.index])]}", drawn["counterfactual"]),
+            Panel(
+                "Change: orange brighter, blue darker", drawn["difference"], "change of luminance, in 1/255",
+                255 * explainer.difference_scale(e.edit.difference[e.index]),
+            ),
+        ]  # fmt: skip
+    return found
 
 
 def save_png(picture: np.ndarray, path: Path) -> None:
@@ -121,43 +174,3 @@ def save_png(picture: np.ndarray, path: Path) -> None:
 
 def _model_view(e: Explanation, explainer: Explainer) -> np.ndarray:
     return e.edit.original[e.index] if e.edit is not None else explainer.model_view(e.cell)
-
-
-def _draw_sheet(path: Path, drawn: dict[str, np.ndarray], report: dict[str, Any]) -> None:
-    from matplotlib.figure import Figure  # its import takes longer than a prediction
-
-    titles = {
-        "original": "Cell", "evidence": "Evidence\n(orange: for parasite)",
-        "counterfactual": "Counterfactual", "difference": "Change\n(blue: darker, orange: brighter)",
-    }  # fmt: skip
-    figure = Figure(figsize=(3 * len(drawn), 4.4), dpi=100, layout="constrained")
-    axes = figure.subplots(1, len(drawn), squeeze=False)[0]
-    for axis, (name, picture) in zip(axes, drawn.items(), strict=True):
-        axis.imshow(picture, interpolation="bicubic" if picture.shape[0] < PICTURE else "nearest")
-        axis.set_title(titles[name], fontsize=10)
-        axis.set_axis_off()
-    figure.suptitle(_summary(report), fontsize=10, x=0.01, ha="left")
-    model = report["model"]
-    figure.supxlabel(
-        f"{NOTICE}.  {report['software']}, {model['name']} {model['sha256'][:12]}, seed {report['seed']}, "
-        f"{report['time']}",
-        fontsize=7, x=0.01, ha="left",
-    )  # fmt: skip
-    figure.savefig(path, format="png", metadata={"Comment": NOTICE, "Software": None})
-
-
-def _summary(report: dict[str, Any]) -> str:
-    label = report["label"]
-    lines = [
-        report["file"],
-        f"{label} {report['probabilities'][label]:.1%}; posterior {report['posterior'][label]:.1%}; "
-        f"ELBO difference {report['elbo_difference']:+.1f} ± {report['elbo_difference_standard_error']:.1f} nats "
-        f"({report['draws']} draws)",
-    ]
-    if edit := report.get("counterfactual"):
-        outcome = "flipped" if edit["flipped"] else "did not flip"
-        lines.append(
-            f"Edit to {edit['target']}: {outcome}, head {edit['probabilities'][edit['target']]:.1%}, "
-            f"posterior {edit['posterior'][edit['target']]:.1%}, {edit['changed_fraction']:.1%} of the cell changed"
-        )
-    return "\n".join(lines)

@@ -8,10 +8,17 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Prediction:
-    """Calibrated probabilities (B, K) of the head, for the K labels."""
+    """Calibrated probabilities (B, K) of the head, for the K labels, and whether the model knows such pictures.
+
+    unfamiliarity (B,) from 0 on, higher for a stranger picture; familiar (B,) bool, where it is below 1, as 99 % of
+    cells are. Outside, neither verdict nor edit should be trusted. A checkpoint for which that was not fitted finds
+    everything familiar, and its unfamiliarity is NaN.
+    """
 
     labels: tuple[str, ...]
     probabilities: np.ndarray
+    unfamiliarity: np.ndarray
+    familiar: np.ndarray
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,8 @@ def test_entry_is_the_source_with_other_weights(toy, adapted):
     entries = json.loads((adapted / "manifest.json").read_text())["checkpoints"]
     assert list(entries) == ["toy"]
     after = entries["toy"]
-    assert {key for key in before if before[key] != after[key]} <= {"files", "metrics", "provenance"}
+    assert {key for key in before if before[key] != after[key]} <= {"files", "metrics", "provenance", "calibration"}
+    assert after["calibration"] == before["calibration"] | {"familiarity": None}  # it was that of other weights
     assert after["metrics"] == {}
     assert after["provenance"]["recipe"] == before["provenance"]["recipe"]
     assert after["provenance"]["images"] == before["provenance"]["images"] + 60  # six batches of all ten

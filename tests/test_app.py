@@ -1,8 +1,11 @@
 """The app without a browser: what its callbacks show, the words, the settings, and the endpoints for programs."""
 
+import base64
+import io
 import re
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import gradio as gr
 import httpx
@@ -16,11 +19,14 @@ import app
 from jdm_core import Explainer
 from jdm_core.counterfactual import EditSettings, Strength
 from web import text
-from web.callbacks import Callbacks, View
-from web.charts import elbo_chart, like
+from web.callbacks import Callbacks
+from web.charts import elbo_chart, legend, like, marked
 from web.checks import check_panel
+from web.edits import Edits
 from web.footer import figures
 from web.page import LAUNCH, build_page
+from web.settings import read_settings
+from web.view import View
 
 LABELS = ("Parasitized", "Uninfected")
 QUICK = EditSettings(steps=3, time=0.6, ladder=(Strength(2, 1.0), Strength(3, 2.0)))
@@ -38,6 +44,11 @@ def explainer():
 @pytest.fixture
 def callbacks(explainer):
     return Callbacks(explainer)
+
+
+@pytest.fixture
+def edits(explainer):
+    return Edits(explainer)
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +82,11 @@ def upload(path: Path, name: str | None = None) -> dict[str, str]:
     return {"path": str(path), "orig_name": name or path.name}
 
 
+def shown(html: str) -> list[Image.Image]:
+    """The pictures that HTML carries."""
+    return [Image.open(io.BytesIO(base64.b64decode(data))) for data in re.findall(r"base64,([^\"]+)", html)]
+
+
 def explained(callbacks, cell):
     *_, last = callbacks.explain(upload(cell), 8, 0)
     return last
@@ -91,6 +107,7 @@ def test_again_explains_the_same_cell_with_other_settings(callbacks, cell):
     reading = explained(callbacks, cell).reading
     *_, view = callbacks.again(reading, 16, 1)
     assert view.reading.explanation.file == "drawn cell.png"
+    assert np.array_equal(view.reading.upload, reading.upload)
     assert (view.reading.explanation.elbo.draws, view.reading.seed) == (16, 1)
     (view,) = callbacks.again(None, 16, 1)
     assert text.LOST in view.status
@@ -107,8 +124,9 @@ def test_what_a_browser_cannot_show_is_shown_as_png(callbacks, cell, tmp_path):
 def test_only_the_edit_away_from_the_verdict_is_on_offer(callbacks, cell):
     view = explained(callbacks, cell)
     says = LABELS[view.reading.explanation.prediction.probabilities[0].argmax()]
-    assert view.remove["interactive"] == (says == "Parasitized") == (view.remove["variant"] == "primary")
-    assert view.add["interactive"] == (says == "Uninfected") == (view.add["variant"] == "primary")
+    assert view.remove["interactive"] == (says == "Parasitized")
+    assert view.add["interactive"] == (says == "Uninfected")
+    assert view.flip["interactive"] and view.flip["variant"] == "primary"
     assert f"already says {says}" in view.reason and text.EDITS[says] in view.reason
 
 
@@ -146,26 +164,29 @@ def test_settings_that_the_page_does_not_offer_are_not_followed(callbacks, cell,
     assert view.reading.explanation.elbo.draws == 32 and view.reading.seed == 0
 
 
-def test_edit_shows_frames_and_then_the_checked_result(callbacks, cell, monkeypatch):
-    monkeypatch.setattr("web.callbacks.FRAMES_PER_SECOND", 1000)
+def test_edit_shows_frames_and_then_the_checked_result(callbacks, edits, cell, monkeypatch):
+    monkeypatch.setattr("web.edits.FRAMES_PER_SECOND", 1000)
     view = explained(callbacks, cell)
-    first, *frames, last = (callbacks.remove if view.remove["interactive"] else callbacks.add)(view.reading)
+    first, *frames, last = (edits.remove if view.remove["interactive"] else edits.add)(view.reading)
     assert first.stop["visible"] and not first.remove["interactive"] and not first.add["interactive"]
-    assert re.search(r"attempt 1 of 2, guidance 1, step \d of 2", frames[0].progress)
+    assert re.search(r"attempt 1 of 2, guidance 1, step \d of 2; at most \d+ s left", frames[0].progress)
     pictures = [frame.frame["value"].tobytes() for frame in frames]
     assert 2 <= len(set(pictures)) == len(pictures) <= 5
     edit = last.reading.explanation.edit
-    assert np.array_equal(last.slider[0], like(view.reading.explanation.cell, view.reading.explanation.cell))
-    assert np.array_equal(last.slider[1], last.after["value"]) and last.slider[1].size == (512, 384)
+    before, after = shown(last.slider)
+    assert np.array_equal(before, like(view.reading.explanation.cell, view.reading.explanation.cell))
+    assert np.array_equal(after, like(edit.full_resolution[0], view.reading.explanation.cell))
+    with Image.open(last.animation["value"]) as kept:
+        assert (kept.format, kept.n_frames, kept.size) == ("WEBP", 2, (512, 384 + 22))
     assert ("This edit works" in last.check) == bool(edit.flipped[0])
     assert ("This edit failed" in last.check) != bool(edit.flipped[0])
     assert not last.stop["visible"] and not last.frame["visible"] and last.edited["visible"]
 
 
-def test_closing_an_edit_closes_the_computation(callbacks, cell, monkeypatch):
+def test_closing_an_edit_closes_the_computation(callbacks, edits, cell, monkeypatch):
     view = explained(callbacks, cell)
     closed = []
-    stream = callbacks.explainer.stream
+    stream = edits.explainer.stream
 
     def watched(*arguments):
         try:
@@ -174,19 +195,116 @@ def test_closing_an_edit_closes_the_computation(callbacks, cell, monkeypatch):
             closed.append(True)
             raise
 
-    monkeypatch.setattr(callbacks.explainer, "stream", watched)
-    edit = callbacks.remove(view.reading) if view.remove["interactive"] else callbacks.add(view.reading)
+    monkeypatch.setattr(edits.explainer, "stream", watched)
+    edit = edits.flip(view.reading)
     assert next(edit).progress and next(edit).progress
     edit.close()
     assert closed == [True]
-    after = callbacks.stop(view.reading)
+    after = edits.stop(view.reading)
     assert text.STOPPED in after.progress and not after.stop["visible"]
-    assert (after.remove, after.add) == (view.remove, view.add)
+    assert (after.flip, after.remove, after.add) == (view.flip, view.remove, view.add)
 
 
-def test_an_edit_without_a_cell_says_so(callbacks):
-    (view,) = callbacks.remove(None)
-    assert text.LOST in view.status
+def test_an_edit_without_a_cell_says_so(edits):
+    for views in (edits.flip(None), edits.remove(None), edits.variants(None)):
+        (view,) = views
+        assert text.LOST in view.status
+
+
+def test_flip_is_the_edit_on_offer(callbacks, edits, cell):
+    reading = explained(callbacks, cell).reading
+    *_, view = edits.flip(reading)
+    edit = view.reading.explanation.edit
+    assert edit.target[0] == 1 - reading.explanation.prediction.probabilities[0].argmax()
+
+
+def test_a_fixed_strength_is_that_of_the_sliders(callbacks, edits, cell):
+    *_, view = edits.flip(explained(callbacks, cell).reading, text.FIXED, 2, 1.5)
+    settings = view.reading.explanation.edit.settings
+    assert (settings["guidance"], settings["attempts"], settings["decoded_steps"]) == ([1.5], [1], [2])
+    assert "attempt 1 of at most 1" in view.check
+    assert edits._strength(text.SMALLEST, 2, 1.5) is None and edits._strength(None, None, None) is None
+    assert edits._strength(text.FIXED, 99, -3) == Strength(3, 0.0)  # what the page does not offer is not followed
+
+
+def test_variants_are_weaker_and_stronger_than_the_edit(callbacks, edits, cell):
+    *_, edited = edits.flip(explained(callbacks, cell).reading, text.FIXED, 2, 1.0)
+    first, *_, last = edits.variants(edited.reading)
+    assert first.stop["visible"] and not last.stop["visible"]
+    figures = re.findall(r"<figure.*?</figure>", last.strengths)
+    assert ["Weaker" in figures[0], "As above" in figures[1], "Stronger" in figures[2]] == [True] * 3
+    strengths = [re.search(r"Guidance ([\d.]+), starting noise (\d+)", figure).groups() for figure in figures]
+    assert strengths == [("1", "20"), ("1", "40"), ("1.5", "60")]
+    for figure in figures:
+        assert ("Turns both verdicts" in figure) != ("Does not turn both verdicts" in figure)
+        assert "of the cell changed visibly" in figure and all(alt for alt in re.findall(r'alt="([^"]*)"', figure))
+    assert len({picture.tobytes() for picture in shown(last.strengths)}) == 6
+    assert edits.redraw(edited.reading, 0, 90, False).strengths == gr.skip()
+
+
+def test_the_change_map_is_redrawn_from_the_kept_difference(callbacks, edits, cell, monkeypatch):
+    *_, edited = edits.flip(explained(callbacks, cell).reading)
+    monkeypatch.setattr(edits.explainer, "stream", None)  # nothing is edited again
+
+    def drawn(*wishes):
+        return np.asarray(edits.redraw(edited.reading, *wishes).change["value"]).astype(int)
+
+    plain = drawn(0, 90, False)
+    assert np.array_equal(plain, np.asarray(edited.change["value"]))
+    gray = drawn(0, 0, False)
+    assert (np.ptp(gray, axis=2) <= 2).all() and np.ptp(plain, axis=2).max() > 60
+    assert np.array_equal(drawn(255, 90, False), gray)  # no change is that large
+    coloured = [(np.ptp(drawn(level, 90, False), axis=2) > 8).sum() for level in (0, 10, 20)]
+    assert coloured[0] > coloured[1] >= coloured[2]
+    outline = (drawn(0, 0, True) != gray).any(axis=2)
+    assert 0.001 < outline.mean() < 0.3 and outline.any(axis=0).mean() < 1
+    assert np.array_equal(drawn(None, None, None), plain)
+    assert edits.redraw(None, 0, 90, False) == View()
+
+
+def test_a_cell_on_a_bright_ground_is_found_unless_the_picture_is_to_be_taken_as_it_is(callbacks, tmp_path):
+    y, x = np.mgrid[:160, :180]
+    pixels = np.full((160, 180, 3), 232, np.uint8)
+    pixels[(x - 90) ** 2 + (y - 80) ** 2 < 50**2] = (205, 150, 160)
+    pixels[(x - 100) ** 2 + (y - 75) ** 2 < 90] = (110, 60, 130)
+    path = tmp_path / "bright.png"
+    Image.fromarray(pixels).save(path)
+    first, last = callbacks.explain(upload(path), 8, 0)
+    assert first.found["visible"] and "bright.png" in first.outline["alt_text"] and "put on black" in first.found_note
+    found = np.asarray(first.outline["value"]).astype(int)
+    differs = np.abs(found - np.asarray(like(pixels, pixels)).astype(int)).max(axis=2) > 20
+    rows, columns = differs.nonzero()
+    scale = 512 / 180
+    assert rows.min() / scale == pytest.approx(30, abs=5) and columns.max() / scale == pytest.approx(140, abs=5)
+    assert last.reading.explanation.cell[0, 0].tolist() == [0, 0, 0]
+    *_, given = callbacks.again(last.reading, 8, 0, True)
+    assert np.array_equal(given.reading.explanation.cell, pixels)
+    first, last = callbacks.explain(upload(path), 8, 0, True)
+    assert not first.found["visible"] and first.found_note == ""
+
+
+def test_gradient_saliency_on_request(callbacks, cell):
+    view = explained(callbacks, cell)
+    assert view.gradient["visible"] and not view.saliency["visible"]
+    asked = callbacks.gradient(view.reading)
+    assert asked.saliency["value"].size == (512, 384) and "drawn cell.png" in asked.saliency["alt_text"]
+    assert "strong gradient" in asked.saliency_scale and not asked.gradient["visible"]
+    assert text.LOST in callbacks.gradient(None).status
+
+
+def test_pictures_say_in_words_what_they_show(callbacks, edits, cell):
+    view = explained(callbacks, cell)
+    elbo = view.reading.explanation.elbo
+    speaks = LABELS[int(elbo.evidence[0].sum() < 0)]
+    assert f"on the whole it speaks for {speaks}, most strongly at " in view.evidence["alt_text"]
+    assert re.search(r"full colour: [\d.]+ log-odds a pixel", view.evidence_scale)
+    *_, edited = edits.flip(view.reading)
+    moved = edited.reading.explanation.edit.difference[0].mean(axis=2)
+    row = np.unravel_index(np.abs(moved).argmax(), moved.shape)[0]
+    third = ("top", "middle", "bottom")[3 * row // 64]
+    assert f"most at {third} " in edited.change["alt_text"]
+    full = round(255 * edits.explainer.difference_scale(edited.reading.explanation.edit.difference[0]))
+    assert f"−{full}: now darker" in edited.change_scale and "of 255" in edited.change_scale
 
 
 def test_report_holds_pictures_and_json(callbacks, cell):
@@ -199,22 +317,33 @@ def test_report_holds_pictures_and_json(callbacks, cell):
 def test_every_field_of_a_view_is_on_the_page(explainer):
     ids = {block.elem_id for block in build_page(explainer).blocks.values()}
     assert {*View._fields} - {"reading"} <= ids
+    assert {"as-given", "mode", "start", "guidance", "threshold", "opacity", "border"} <= ids
 
 
 @pytest.mark.parametrize(
     ("head", "posterior", "title"),
     [
-        ([0.97, 0.03], [0.9, 0.1], "Parasitized, 97\u00a0%"),
-        ([0.97, 0.03], None, "Parasitized, 97\u00a0%"),
+        ([0.97, 0.03], [0.9, 0.1], "Parasitized 97\u00a0%"),
+        ([0.97, 0.03], None, "Parasitized 97\u00a0%"),
         ([0.38, 0.62], [0.1, 0.9], "Not sure (62\u00a0% Uninfected)"),
         ([0.97, 0.03], [0.4, 0.6], "The two verdicts disagree"),
-        ([0.0, 1.0], [0.001, 0.999], "Uninfected, >99\u00a0%"),
+        ([0.0, 1.0], [0.001, 0.999], "Uninfected >99\u00a0%"),
     ],
 )
 def test_verdict_in_words(head, posterior, title):
     verdict = text.verdict(LABELS, head, posterior, 0.8)
     assert verdict.title == title
-    assert (verdict.tone == "unsure") == ("," not in title)
+    assert (verdict.tone == "unsure") == title.startswith(("Not sure", "The two"))
+
+
+def test_an_unfamiliar_picture_gets_no_verdict(callbacks, cell, monkeypatch):
+    verdict = text.verdict(LABELS, [0.97, 0.03], [0.9, 0.1], 0.8, familiar=False)
+    assert verdict.title == "This does not look like a stained red cell" and verdict.tone == "unsure"
+    assert "Classifier: Parasitized, 97\u00a0%. Likelihood: Parasitized, 90\u00a0%." in verdict.detail
+    prediction = callbacks.explainer.predict(cell)
+    for familiar, says_so in (([False], True), ([True], False), (None, False)):
+        strange = SimpleNamespace(probabilities=prediction.probabilities, familiar=familiar)
+        assert ("does not look like" in callbacks._verdict("x.png", strange, None, text.english)) == says_so
 
 
 def test_difference_within_its_error_is_no_evidence():
@@ -236,6 +365,24 @@ def test_chart_draws_the_likelier_class_on_the_right():
 def test_a_failed_edit_names_what_fell_short():
     words = text.outcome(False, "Uninfected", 0.6, 0.7, 0.9, 0.5)
     assert words.startswith("This edit failed: the classifier gives Uninfected 60\u00a0%, short of 90\u00a0%. ")
+
+
+def test_a_failed_fixed_edit_is_not_called_the_strongest():
+    words = [text.outcome(False, "Uninfected", 0.6, 0.7, 0.9, 0.5, fixed) for fixed in (True, False)]
+    assert ["strongest attempt" in sentence for sentence in words] == [False, True]
+
+
+def test_the_border_of_a_region_is_drawn_on_it_alone():
+    region = np.zeros((50, 100), bool)
+    region[10:40, 20:60] = True
+    picture = marked(Image.new("RGB", (200, 100), (9, 99, 200)), region)
+    pixels = np.asarray(picture)
+    assert pixels[50, 100].tolist() == pixels[2, 2].tolist() == [9, 99, 200]
+    assert pixels[50, 41].tolist() == [0, 0, 0] and pixels[50, 38].tolist() == [255, 255, 255]
+
+
+def test_legend_has_its_unit():
+    assert "of 255" in legend("a", "b", "c", "of 255") and 'class="unit"' not in legend("a", "b", "c")
 
 
 def test_check_tells_before_from_after(explainer, callbacks, cell):
@@ -265,9 +412,9 @@ def test_settings_come_from_the_environment(monkeypatch):
         "GRADIO_SERVER_NAME": "0.0.0.0", "GRADIO_SERVER_PORT": "7999", "PLASMOLENS_CHECKPOINT": "other",
     }.items():  # fmt: skip
         monkeypatch.setenv(name, value)
-    options = app._parser().parse_args([])
+    options = read_settings([])
     assert (options.host, options.port, options.checkpoint) == ("0.0.0.0", 7999, "other")
-    assert app._parser().parse_args(["--port", "8001"]).port == 8001
+    assert read_settings(["--port", "8001"]).port == 8001
 
 
 def test_only_the_named_endpoints_are_public(client):

@@ -4,15 +4,16 @@ import numpy as np
 import pytest
 import torch
 
-from jdm_core.cells import cell_mask
-from jdm_core.counterfactual import DEFAULT_EDIT, EditSettings, Strength, decode_edit, invert
+from jdm_core.cells import cell_mask, to_uint8
+from jdm_core.counterfactual import DEFAULT_EDIT, EditSettings, Strength, decode_edit, editable, invert, uninverted
 from training.commands.options import JUDGE
 from training.judge import judge_probabilities, load_judge
 
 
-def inverted(explainer, cells, source):
+def inverted(explainer, cells, source, target, level=DEFAULT_EDIT.steps):
     x = explainer._tensor(cells)
-    return x, invert(explainer.network, x, source, DEFAULT_EDIT.logsnr(x.device))
+    start = uninverted(x, torch.tensor(source), torch.tensor(target), DEFAULT_EDIT.logsnr(x.device))
+    return x, invert(explainer.network, start, level)
 
 
 def last_of(frames):
@@ -23,21 +24,81 @@ def last_of(frames):
 @torch.inference_mode()
 def test_decoding_under_the_own_class_returns_the_cell(explainer, cells):
     for label in (0, 1):
-        own = torch.full((2,), label)
-        x, inversion = inverted(explainer, cells[:2], own)
-        for strength in DEFAULT_EDIT.ladder:
-            back = last_of(decode_edit(explainer.network, inversion, own, strength))
-            assert (back - x).abs().max() * 127.5 <= 1
+        x, inversion = inverted(explainer, cells[:2], [label] * 2, [label] * 2)
+        for strength in (*DEFAULT_EDIT.ladder, Strength(DEFAULT_EDIT.steps, 4.0, region=0.0)):
+            back = last_of(decode_edit(explainer.network, inversion, strength))
+            assert (back - x).abs().max() * 127.5 < 0.05
+            assert torch.equal(to_uint8(back), to_uint8(x))
 
 
 @torch.inference_mode()
-def test_no_guidance_returns_the_cell_and_guidance_does_not(explainer, cells):
-    x, inversion = inverted(explainer, cells[:2], torch.tensor([0, 1]))
-    target = torch.tensor([1, 0])
-    back = last_of(decode_edit(explainer.network, inversion, target, Strength(DEFAULT_EDIT.steps, 0.0)))
-    assert (back - x).abs().max() * 127.5 <= 1
-    moved = last_of(decode_edit(explainer.network, inversion, target, Strength(DEFAULT_EDIT.steps, 4.0)))
-    assert (moved - x).abs().max() * 127.5 > 5
+@pytest.mark.parametrize("region", [0.0, 0.25])
+def test_no_guidance_returns_the_cell_and_guidance_does_not(explainer, cells, region):
+    x, inversion = inverted(explainer, cells[:2], [0, 1], [1, 0])
+    back = last_of(decode_edit(explainer.network, inversion, Strength(DEFAULT_EDIT.steps, 0.0, region)))
+    assert torch.equal(to_uint8(back), to_uint8(x))
+    moved = last_of(decode_edit(explainer.network, inversion, Strength(DEFAULT_EDIT.steps, 4.0, region)))
+    assert (moved - x).abs().amax((1, 2, 3)).min() * 127.5 > 5
+
+
+@torch.inference_mode()
+def test_outside_the_region_no_pixel_moves(explainer, cells):
+    x, inversion = inverted(explainer, cells[:2], [0, 1], [1, 0])
+    for strength in (Strength(DEFAULT_EDIT.steps, 4.0), Strength(DEFAULT_EDIT.steps, 4.0, 0.5, single=True)):
+        area = editable(inversion, strength).expand_as(x)
+        for frame in decode_edit(explainer.network, inversion, strength):
+            assert torch.equal(frame[area == 0], x[area == 0])
+        assert (frame - x)[area > 0.99].abs().max() * 127.5 > 5
+
+
+@torch.inference_mode()
+def test_an_inversion_goes_on_where_it_stopped(explainer, cells, monkeypatch):
+    passes = []
+    encode = explainer.network.encode
+    monkeypatch.setattr(explainer.network, "encode", lambda y, level: passes.append(len(y)) or encode(y, level))
+    _, low = inverted(explainer, cells[:2], [0, 1], [1, 0], level=2)
+    assert passes == [2] * 3
+    on = invert(explainer.network, low, 4)
+    assert passes == [2] * 5
+    _, at_once = inverted(explainer, cells[:2], [0, 1], [1, 0], level=4)
+    for name in ("states", "own", "other", "residuals"):
+        assert all(map(torch.equal, getattr(on, name), getattr(at_once, name)))
+    passes.clear()
+    list(decode_edit(explainer.network, on, Strength(4, 2.0)))
+    assert passes == [2] * 3  # the start has been read already
+    list(decode_edit(explainer.network, on.take(torch.tensor([False, True])), Strength(2, 2.0)))
+    assert passes == [2] * 3 + [1]
+
+
+def test_passes_are_counted_as_they_were_made(explainer, cells, monkeypatch):
+    levels = []
+    encode = explainer.network.encode
+
+    def counting(y, logsnr):
+        levels.extend(logsnr.tolist())
+        return encode(y, logsnr)
+
+    monkeypatch.setattr(explainer.network, "encode", counting)
+    monkeypatch.setattr(explainer, "_check_posterior", lambda x, seeds: torch.full((len(x), 2), 0.5))
+    settings = explainer.counterfactual(cells[:2]).settings
+    heads = 2 + 2 * sum(settings["attempts"])  # before, then each edit at the model's and at its own resolution
+    assert sum(settings["encoder_passes"]) == len(levels) - heads
+    assert max(settings["encoder_passes"]) <= 33
+
+
+def test_a_strength_is_not_searched(explainer, cells):
+    strength = Strength(3, 0.5, region=0.4, single=True)
+    edit = explainer.counterfactual(cells[0], strength=strength)
+    told = {name: edit.settings[name] for name in ("guidance", "region", "single", "attempts", "start_time")}
+    assert told == {"guidance": [0.5], "region": [0.4], "single": [True], "attempts": [1], "start_time": [0.3]}
+    assert np.isfinite(edit.posterior).all()
+    *frames, last = explainer.stream(cells[0], strength=strength)
+    assert [(frame.attempt, frame.attempts, frame.step, frame.steps) for frame in frames] == [
+        (1, 1, step, 3) for step in (1, 2, 3)
+    ]
+    assert np.array_equal(last.result.images, edit.images)
+    with pytest.raises(ValueError, match="step of the inversion"):
+        explainer.counterfactual(cells[0], strength=Strength(99, 1.0))
 
 
 def test_edits_flip_and_say_what_they_did(explainer, cells):
@@ -123,3 +184,8 @@ def test_unknown_target_is_refused(explainer, cells):
 def test_strength_outside_the_inversion_is_refused():
     with pytest.raises(ValueError, match="step of the inversion"):
         EditSettings(steps=4, time=0.5, ladder=(Strength(5, 1.0),))
+
+
+def test_region_beyond_the_peak_is_refused():
+    with pytest.raises(ValueError, match="region"):
+        EditSettings(steps=4, time=0.5, ladder=(Strength(4, 1.0, region=1.5),))

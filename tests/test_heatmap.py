@@ -34,3 +34,22 @@ def test_robust_scale_ignores_a_single_spike():
     values = torch.ones(1, 100, 100)
     values[0, 0, 0] = 1000
     assert heatmap.robust_scale(values).item() == 1
+
+
+def test_magnitude_goes_from_the_gray_cell_to_yellow():
+    images, values = torch.full((1, 3, 8, 8), -1.0), torch.zeros(1, 8, 8)
+    values[0, 2:6, 2:6] = 3
+    picture = heatmap.magnitude_overlay(images, values, torch.ones(1), 8)[0].int()
+    assert picture[0, 0].tolist() == [0, 0, 0]
+    red, green, blue = picture[4, 4].tolist()
+    assert red > 200 and green > 180 and blue < 80
+
+
+def test_outline_follows_the_border_of_the_region_alone():
+    region = torch.zeros(1, 16, 16, dtype=torch.bool)
+    region[0, 4:12, 4:12] = True
+    plain = torch.full((1, 64, 64, 3), 100, dtype=torch.uint8)
+    picture = heatmap.outlined(plain, region)[0, :, :, 0]
+    assert picture[32, 12:20].tolist() == [100, 100, 255, 255, 0, 0, 100, 100]  # the region starts at 16
+    assert picture[32, 32] == 100 and picture[0, 0] == 100
+    assert torch.equal(heatmap.outlined(plain, region & False), plain)

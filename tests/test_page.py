@@ -3,8 +3,10 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from gradio_client import Client, handle_file
+from PIL import Image
 
 from web.callbacks import EXAMPLES
 from web.screenshot import served
@@ -34,6 +36,17 @@ def cell(real_cells) -> Path:
 def bad(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("bad") / "notes.png"
     path.write_text("no image at all")
+    return path
+
+
+@pytest.fixture(scope="module")
+def bright(tmp_path_factory) -> Path:
+    """A drawn cell on a bright ground."""
+    y, x = np.mgrid[:160, :180]
+    pixels = np.full((160, 180, 3), 232, np.uint8)
+    pixels[(x - 90) ** 2 + (y - 80) ** 2 < 50**2] = (205, 150, 160)
+    path = tmp_path_factory.mktemp("bright") / "bright.png"
+    Image.fromarray(pixels).save(path)
     return path
 
 
@@ -125,16 +138,16 @@ def test_from_upload_to_checked_edit(page, cell):
     page.execute_script(WATCH)
     offered(page).click()
     outcome = wait(page, "#check .outcome")
-    steps = r"attempt \d+ of \d+, guidance [\d.]+, step \d+ of \d+"
+    steps = r"attempt \d+ of \d+, guidance [\d.]+, step \d+ of \d+; at most \d+ s left"
     assert any(re.search(steps, seen) for seen in page.execute_script("return window.progressSeen"))
     assert page.execute_script("return window.framesSeen.size") >= 1
     assert outcome.text.startswith(
         "This edit works" if "works" in outcome.get_attribute("class") else "This edit failed"
     )
     assert "of the cell changed visibly" in page.find_element(By.ID, "check").text
-    for selector in ("#slider img:nth-of-type(1)", "#slider img:nth-of-type(2)", "#after img", "#change img"):
+    for selector in ("#slider img:nth-of-type(1)", "#slider img:nth-of-type(2)", "#change img"):
         wait(page, selector, loaded)
-    assert "now darker" in page.find_element(By.CSS_SELECTOR, "#edited .legend").text
+    assert re.search(r"−\d+: now darker", page.find_element(By.CSS_SELECTOR, "#change_scale .legend").text)
     assert not page.find_elements(By.CSS_SELECTOR, "#stop") and not page.find_elements(By.CSS_SELECTOR, "#frame img")
 
 
@@ -193,3 +206,134 @@ def test_a_telephone_shows_everything_without_scrolling_sideways(page, cell):
         assert 0 <= page.execute_script("return arguments[0].getBoundingClientRect().top", top) < 100
     finally:
         page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_what_can_be_done_with_an_edit(page, cell):
+    """All of it from the keyboard."""
+    upload(page, cell)
+    explained(page, cell.name)
+    wait(page, "#gradient").send_keys(Keys.ENTER)
+    wait(page, "#saliency img", loaded)
+    wait(page, "#flip:enabled").send_keys(Keys.SPACE)
+    wait(page, "#check .outcome")
+    wait(page, "#change img", loaded)
+    the_slider_moves_and_alternates(page)
+    the_map_is_drawn_anew(page)
+    wait(page, "#variants").send_keys(Keys.ENTER)
+    wait(page, "#strengths .variant:nth-of-type(3) img", loaded)
+    names = [e.text for e in page.find_elements(By.CSS_SELECTOR, ".variant strong")]
+    assert names == ["Weaker", "As above", "Stronger"]
+    wait(page, "#animation", lambda e: e.is_displayed() and e.is_enabled())
+    silent = "return [...document.querySelectorAll('main img')].filter(i => !i.alt && i.offsetParent).length"
+    assert page.execute_script(silent) == 0
+
+
+def the_slider_moves_and_alternates(page):
+    border = page.find_element(By.CSS_SELECTOR, "#slider .compare")
+    slider = page.find_element(By.CSS_SELECTOR, "#slider input[type=range]")
+    slider.send_keys(Keys.ARROW_RIGHT * 5)
+    assert page.execute_script("return arguments[0].style.getPropertyValue('--at')", border) == "55%"
+    outline = "return getComputedStyle(arguments[0]).outlineStyle"
+    assert page.execute_script(outline, border) == "solid"
+    moves = "return getComputedStyle(document.querySelector('#slider img:nth-of-type(2)')).animationName"
+    assert page.execute_script(moves) == "none"
+    page.find_element(By.CSS_SELECTOR, "#slider [value=slide]").send_keys(Keys.ARROW_RIGHT)
+    assert page.execute_script(moves) == "blink"
+    calm = {"features": [{"name": "prefers-reduced-motion", "value": "reduce"}]}
+    page.execute_cdp_cmd("Emulation.setEmulatedMedia", calm)
+    try:
+        assert page.execute_script(moves) == "none"
+        assert not page.find_element(By.CSS_SELECTOR, "#slider [value=alternate]").is_displayed()
+    finally:
+        page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+def the_map_is_drawn_anew(page):
+    check = page.find_element(By.CSS_SELECTOR, "#check .outcome").text
+    for selector, key in (("#threshold input[type=range]", Keys.ARROW_RIGHT), ("#border input", Keys.SPACE)):
+        drawn = page.find_element(By.CSS_SELECTOR, "#change img").get_attribute("src")
+        wait(page, selector).send_keys(key)
+        wait(page, "#change img", lambda e, old=drawn: e.get_attribute("src") != old and loaded(e))
+    assert page.find_element(By.CSS_SELECTOR, "#check .outcome").text == check
+
+
+def test_a_cell_on_a_bright_ground_is_found_and_can_be_left_as_it_is(page, bright):
+    upload(page, bright)
+    explained(page, bright.name)
+    assert "outline of what was found" in wait(page, "#outline img", loaded).get_attribute("alt")
+    assert "put on black" in page.find_element(By.ID, "found_note").text
+    cut = page.find_element(By.CSS_SELECTOR, "#cell img").get_attribute("src")
+    wait(page, "#as-given input").send_keys(Keys.SPACE)
+    wait(page, "#cell img", lambda e: e.get_attribute("src") != cut and loaded(e))
+    assert not page.find_elements(By.CSS_SELECTOR, "#outline img")
+
+
+def test_a_fixed_strength_is_offered_under_advanced(page, cell):
+    upload(page, cell)
+    explained(page, cell.name)
+    wait(page, "#advanced button").send_keys(Keys.ENTER)
+    assert not page.find_elements(By.ID, "start")
+    wait(page, "#mode input[value='Fixed strength']").send_keys(Keys.SPACE)
+    wait(page, "#start input[type=range]").send_keys(Keys.ARROW_LEFT * 7)
+    wait(page, "#flip:enabled").click()
+    wait(page, "#check .outcome")
+    assert "Guidance 2, attempt 1 of at most 1." in page.find_element(By.ID, "check").text
+
+
+@pytest.mark.parametrize(
+    ("language", "notice", "button", "says"),
+    [
+        ("fr-FR", "Usage de recherche uniquement", "Retirer le parasite", ("Parasitée", "Saine")),
+        ("pt-BR", "Somente para pesquisa", "Remover o parasita", ("Parasitada", "Não infectada")),
+        ("de-DE", "Research use only", "Remove parasite", ("Parasitized", "Uninfected")),
+    ],
+)
+def test_the_browser_s_language_decides(page, cell, language, notice, button, says):
+    agent = page.execute_script("return navigator.userAgent")
+    page.execute_cdp_cmd("Network.setUserAgentOverride", {"userAgent": agent, "acceptLanguage": language})
+    try:
+        page.refresh()
+        upload(page, cell)
+        wait(page, "#verdict .verdict", lambda e: any(label in e.text for label in says))
+        assert notice in page.find_element(By.ID, "top").text
+        assert wait(page, "#remove").text == button
+        assert wait(page, "#elbo svg").get_attribute("aria-label").startswith(says[0])
+        assert "__i18n__" not in page.find_element(By.TAG_NAME, "body").text
+        assert "block-" not in page.find_element(By.TAG_NAME, "body").text
+    finally:
+        page.execute_cdp_cmd("Network.setUserAgentOverride", {"userAgent": agent, "acceptLanguage": "en-US"})
+
+
+CONTRASTS = """
+const parse = (colour) => { const c = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
+    c.fillStyle = colour; c.fillRect(0, 0, 1, 1); return [...c.getImageData(0, 0, 1, 1).data]; };
+const light = (rgb) => { const [r, g, b] = rgb.slice(0, 3).map(v => v / 255).map(
+    v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+const ground = (element) => { for (let e = element; e; e = e.parentElement) {
+    const colour = parse(getComputedStyle(e).backgroundColor); if (colour[3] === 255) return colour; }
+    return [255, 255, 255, 255]; };
+return arguments[0].flatMap(selector => [...document.querySelectorAll(selector)].filter(e => e.offsetParent).map(e => {
+    const [a, b] = [light(parse(getComputedStyle(e).color)), light(ground(e))].sort((x, y) => y - x);
+    return [selector, (a + 0.05) / (b + 0.05)]; }));
+"""
+TEXTS = [
+    "#top .notice", "#top .tagline", ".note", "#verdict .verdict", "#verdict .file", ".bar > span:first-child",
+    ".bar strong", "#elbo td", "#elbo th", "#reason", ".legend .ends span", ".legend .unit", "#flip", "#remove:enabled",
+    "#add:enabled",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_words_stand_out_from_their_ground(page, cell, scheme):
+    """WCAG 2.2 AA: a contrast of at least 4.5 for text."""
+    media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    page.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+    try:
+        page.refresh()
+        upload(page, cell)
+        explained(page, cell.name)
+        found = page.execute_script(CONTRASTS, TEXTS)
+        assert len({selector for selector, _ in found}) >= len(TEXTS) - 1  # one of the two edits is off
+        assert [(selector, round(ratio, 2)) for selector, ratio in found if ratio < 4.5] == []
+    finally:
+        page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})

@@ -163,7 +163,8 @@ def _save(
 ) -> Path:  # fmt: skip
     """Writes the weights and, last, a manifest with the source's entry, changed where these weights are others.
 
-    Calibration, thresholds and the recipe, which says how NIH was split, stay; figures were measured on other weights.
+    Calibration but for what is familiar, thresholds and the recipe, which says how NIH was split, stay; figures were
+    measured on other weights.
     """
     before, data = checkpoint.provenance, pack_weights(average.cpu().state_dict())
     digest = hashlib.sha256(data).hexdigest()
@@ -184,6 +185,7 @@ def _save(
         "metrics": {},
         "provenance": provenance,
     }
+    entry["calibration"] |= {"familiarity": None}  # it was fitted on what other weights make of other cells
     path = run / "weights" / f"{name}.safetensors"
     path.parent.mkdir(exist_ok=True)
     replace_file(path, lambda partial: partial.write_bytes(data))

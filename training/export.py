@@ -12,6 +12,7 @@ import torch
 
 from jdm_core.checkpoints import FORMAT, Calibration, CheckpointError, half_weights, pack_weights, read_manifest
 from jdm_core.diffusion import LOGSNR_MAX, LOGSNR_MIN
+from jdm_core.familiarity import Familiarity
 from jdm_core.files import replace_file
 from jdm_core.network import JointDiffusionNetwork
 from training.state import RunState, averaged_weights
@@ -82,11 +83,18 @@ def write_manifest(manifest: Path, entries: Mapping[str, Any]) -> None:
     replace_file(manifest, lambda partial: partial.write_text(text, encoding="utf-8"))
 
 
-def record_metrics(manifest: Path, name: str, figures: Mapping[str, Any]) -> None:
-    """Adds measured figures, which say the set that they were measured on, to the metrics of the manifest's entry."""
+def record_metrics(
+    manifest: Path, name: str, figures: Mapping[str, Any], familiarity: Familiarity | None = None
+) -> None:
+    """Adds measured figures, which say the set that they were measured on, to the metrics of the manifest's entry.
+
+    With them goes what is familiar, where it was fitted for them.
+    """
     read_manifest(manifest)
     entries = json.loads(manifest.read_text(encoding="utf-8"))["checkpoints"]
     entries[name]["metrics"] |= figures
+    if familiarity is not None:
+        entries[name]["calibration"]["familiarity"] = asdict(familiarity)
     write_manifest(manifest, entries)
 
 

@@ -29,6 +29,7 @@ def _import_torchvision() -> None:
 
 _import_torchvision()
 
+from torchvision.datasets import MNIST  # noqa: E402
 from torchvision.models.resnet import BasicBlock, ResNet  # noqa: E402
 
-__all__ = ["BasicBlock", "ResNet"]
+__all__ = ["MNIST", "BasicBlock", "ResNet"]

@@ -1,6 +1,7 @@
 """Named endpoints for programs; their components are never shown."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any
 
 import gradio as gr
@@ -16,24 +17,54 @@ def add_endpoints(explainer: Explainer, limits: dict[str, Any]) -> None:
     """Adds /predict, /explain and /edit to the surrounding page."""
 
     def predict(file: dict[str, Any]) -> dict[str, Any]:
-        """Verdicts of classifier and likelihood on one cell image, as JSON."""
+        """Tells whether a cropped red blood cell looks parasitized (malaria), by two verdicts of one research model.
+
+        Research use only, not for diagnosis.
+
+        Parameters:
+            file: an image (PNG, JPEG, TIFF, WebP, BMP or GIF) of one Giemsa-stained cell cut out of a thin smear.
+        Returns:
+            the label, its calibrated probabilities of the classifier, the posterior by likelihood, and the ELBO.
+        """
         return _verdicts(file)[1]
 
     def explain(file: dict[str, Any]) -> tuple[dict[str, Any], Any]:
-        """Verdicts as JSON and the evidence map: orange speaks for the first label, blue for the second."""
+        """The verdicts of `predict`, and a map of where in the cell the evidence for each of them lies.
+
+        Research use only, not for diagnosis.
+
+        Parameters:
+            file: an image (PNG, JPEG, TIFF, WebP, BMP or GIF) of one Giemsa-stained cell cut out of a thin smear.
+        Returns:
+            the verdicts as JSON, and the map: orange speaks for a parasite, blue against one.
+        """
         cell, fields, evidence = _verdicts(file)
         return fields, like(explainer.draw_evidence(explainer.model_view(cell), evidence, SHOWN), cell)
 
-    def edit(file: dict[str, Any], target: str | None) -> tuple[dict[str, Any], Any, Any]:
-        """The smallest edit to the target label with its check as JSON, the edited cell, and the map of change."""
+    def edit(file: dict[str, Any], target: str | None) -> Iterator[tuple[Any, Any, Any]]:
+        """The smallest edit of a cell that changes both verdicts to another label, with its check and a map of change.
+
+        Progress comes while it is sought. Research use only, not for diagnosis.
+
+        Parameters:
+            file: an image (PNG, JPEG, TIFF, WebP, BMP or GIF) of one Giemsa-stained cell cut out of a thin smear.
+            target: "Parasitized", "Uninfected", or nothing for the label that the cell does not have now.
+        Returns:
+            the check of the edit as JSON, the edited cell, and the map: blue became darker, orange brighter.
+        """
         name, cell = _read(file)
         try:
-            result = explainer.counterfactual(cell, target or None)
+            with closing(explainer.stream(cell, target or None)) as frames:  # a caller that leaves stops the work
+                for frame in frames:
+                    if frame.result is None:
+                        progress = {"attempt": frame.attempt, "attempts": frame.attempts}
+                        yield {**progress, "step": frame.step, "steps": frame.steps}, None, None
         except ValueError as error:
             raise gr.Error(str(error), print_exception=False) from error
+        result = frame.result
         change = explainer.draw_difference(result.original[0], result.difference[0], SHOWN)
         fields = {"file": name, **edit_fields(result, 0)}
-        return fields, like(result.full_resolution[0], cell), like(change, cell)
+        yield fields, like(result.full_resolution[0], cell), like(change, cell)
 
     def _verdicts(file: dict[str, Any]) -> tuple[np.ndarray, dict[str, Any], np.ndarray]:
         name, cell = _read(file)

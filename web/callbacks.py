@@ -1,141 +1,98 @@
-"""What happens behind the page: uploads in, updates of the page out. No layout here."""
+"""What happens behind the page when a cell comes or goes: uploads in, updates of the page out. No layout here."""
 
 import re
-import time
 from collections.abc import Iterator
-from contextlib import closing
-from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path, PureWindowsPath
 from shutil import make_archive
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import Any
 
 import gradio as gr
 import numpy as np
 from gradio.processing_utils import save_file_to_cache
 from gradio.utils import get_upload_folder
 
-from jdm_core import CellImageError, Explainer, Frame
+from jdm_core import CellImageError, Explainer
 from jdm_core.cells import read_cell
+from jdm_core.finding import Finding, find_cell
 from jdm_core.report import Explanation, write_report
+from jdm_core.results import Prediction
 from web import text
-from web.charts import SHOWN, bars, elbo_panel, like
-from web.checks import check_panel
+from web.charts import SHOWN, bars, elbo_panel, legend, like, magnitude_legend, marked
+from web.edits import ready
+from web.text import HEAD, POSTERIOR, Say
+from web.translation import say_for
+from web.view import Reading, View, alert, empty, gone, hidden, picture
 
 EXAMPLES = Path(__file__).parent / "examples"
 DRAWS = (8, 16, 32, 64)
-FRAMES_PER_SECOND = 8
 NOT_SHOWN_BY_BROWSERS = {".tif", ".tiff"}
-_SKIP = gr.skip()
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What the page knows of the cell that it shows."""
-
-    explanation: Explanation
-    seed: int
-
-
-class View(NamedTuple):
-    """What a callback changes; each field names a component of the page, and one left out stays as it is."""
-
-    upload: Any = _SKIP
-    reading: Any = _SKIP
-    status: Any = _SKIP
-    intro: Any = _SKIP
-    results: Any = _SKIP
-    verdict: Any = _SKIP
-    cell: Any = _SKIP
-    evidence: Any = _SKIP
-    elbo: Any = _SKIP
-    remove: Any = _SKIP
-    add: Any = _SKIP
-    stop: Any = _SKIP
-    reason: Any = _SKIP
-    progress: Any = _SKIP
-    frame: Any = _SKIP
-    edited: Any = _SKIP
-    slider: Any = _SKIP
-    after: Any = _SKIP
-    change: Any = _SKIP
-    check: Any = _SKIP
-    prepare: Any = _SKIP
-    report: Any = _SKIP
 
 
 class Callbacks:
-    """The callbacks of one page around one explainer."""
+    """The callbacks of one page around one explainer, but for those of its edits."""
 
     def __init__(self, explainer: Explainer) -> None:
         self.explainer = explainer
-        self.thresholds = explainer.checkpoint.thresholds
+        self.unsure_below = explainer.checkpoint.thresholds["unsure_below"]
 
-    def explain(self, upload: dict[str, Any] | None, draws: int | None, seed: float | None) -> Iterator[View]:
-        """Reads the upload, or says why that cannot be done, and explains it."""
+    def explain(
+        self, upload: dict[str, Any] | None, draws: int | None, seed: float | None, as_given: bool | None = False,
+        request: gr.Request | None = None,
+    ) -> Iterator[View]:  # fmt: skip
+        """Reads the upload, or says why that cannot be done, and explains the cell that it shows."""
         if upload is None:
             yield empty()
             return
         try:
-            name, cell = read_upload(upload)
+            name, pixels = read_upload(upload)
         except CellImageError as error:
             gr.Warning(escape(str(error)), duration=6)
-            yield empty()._replace(upload=None, status=_alert(str(error)))
+            yield empty()._replace(upload=None, status=alert(str(error)))
             return
-        for number, view in enumerate(self._explain(name, cell, draws, seed)):
+        for number, view in enumerate(self._explain(name, pixels, draws, seed, as_given, say_for(request))):
             unseen = number == 0 and Path(name).suffix.lower() in NOT_SHOWN_BY_BROWSERS
-            yield view._replace(upload=like(cell, cell)) if unseen else view
+            yield view._replace(upload=like(pixels, pixels)) if unseen else view
 
-    def again(self, reading: Reading | None, draws: int | None, seed: float | None) -> Iterator[View]:
-        """Explains the cell once more, with other settings."""
+    def again(
+        self, reading: Reading | None, draws: int | None, seed: float | None, as_given: bool | None = False,
+        request: gr.Request | None = None,
+    ) -> Iterator[View]:  # fmt: skip
+        """Explains the same upload once more, with other settings."""
+        say = say_for(request)
         if reading is None:
-            yield empty()._replace(status=_alert(text.LOST))
+            yield empty()._replace(status=alert(say(text.LOST)))
         else:
-            yield from self._explain(reading.explanation.file, reading.explanation.cell, draws, seed)
+            yield from self._explain(reading.explanation.file, reading.upload, draws, seed, as_given, say)
 
-    def _explain(self, name: str, cell: np.ndarray, draws: int | None, seed: float | None) -> Iterator[View]:
-        """The head's verdict at once, then the likelihood's with evidence map and ELBO."""
-        draws, seed = draws if draws in DRAWS else 32, _seed(seed)
-        prediction = self.explainer.predict(cell)
-        yield empty()._replace(
-            intro=gr.update(visible=False), results=gr.update(visible=True), cell=_picture(like(cell, cell), name),
-            verdict=self._verdict(name, prediction.probabilities[0].tolist(), None),
-        )  # fmt: skip
-        elbo = self.explainer.elbo(cell, draws, seed)
-        evidence = self.explainer.draw_evidence(self.explainer.model_view(cell), elbo.evidence[0], SHOWN)
-        reading = Reading(Explanation(name, cell, 0, prediction, elbo), seed)
-        paired = float(elbo.difference[0]), float(elbo.difference_standard_error[0])
-        yield self._ready(reading)._replace(
-            reading=reading,
-            verdict=self._verdict(name, prediction.probabilities[0].tolist(), elbo.posterior[0].tolist()),
-            evidence=_picture(like(evidence, cell), f"evidence map of {name}"),
-            elbo=elbo_panel(elbo.labels, elbo.elbo[0], elbo.standard_error[0], paired, draws),
-        )
-
-    def example(self, draws: int | None, seed: float | None, event: gr.EventData) -> Iterator[View]:
+    def example(
+        self, draws: int | None, seed: float | None, as_given: bool | None, event: gr.EventData,
+        request: gr.Request | None = None,
+    ) -> Iterator[View]:  # fmt: skip
         """Puts the example of the clicked button, which bears its file's name as id, in the place of an upload."""
         file = EXAMPLES / f"{Path(event.target.elem_id).name}.png"
-        for number, view in enumerate(self.explain({"path": str(file), "orig_name": file.name}, draws, seed)):
+        upload = {"path": str(file), "orig_name": file.name}
+        for number, view in enumerate(self.explain(upload, draws, seed, as_given, request)):
             yield view if number else view._replace(upload=str(file))
-
-    def remove(self, reading: Reading | None) -> Iterator[View]:
-        """Edits the cell to the second label, Uninfected."""
-        yield from self._edit(reading, self.explainer.labels[1])
-
-    def add(self, reading: Reading | None) -> Iterator[View]:
-        """Edits the cell to the first label, Parasitized."""
-        yield from self._edit(reading, self.explainer.labels[0])
 
     def clear(self) -> View:
         """The page after its cell was taken away."""
         return empty()
 
-    def stop(self, reading: Reading | None) -> View:
-        """The page after an edit was stopped."""
+    def gradient(self, reading: Reading | None, request: gr.Request | None = None) -> View:
+        """The gradient saliency of the classifier beside the evidence."""
+        say = say_for(request)
         if reading is None:
-            return empty()
-        return self._ready(reading)._replace(progress=_status(text.STOPPED))
+            return empty()._replace(status=alert(say(text.LOST)))
+        cell = reading.explanation.cell
+        drawn = self.explainer.draw_saliency(self.explainer.model_view(cell), self.explainer.saliency(cell)[0], SHOWN)
+        words = say("gradient saliency of {file}: yellow where the classifier’s score depends most on the pixel")
+        return View(
+            gradient=hidden(), saliency=picture(like(drawn, cell), words.format(file=reading.explanation.file)),
+            saliency_scale=magnitude_legend(say("weak gradient"), say("strong gradient"))
+            + f'<p class="note">{say(text.SALIENCY_NOTE)}</p>',
+        )  # fmt: skip
 
     def report(self, reading: Reading | None) -> View:
         """A ZIP of everything that the page shows of the cell."""
@@ -148,74 +105,63 @@ class Callbacks:
             kept = save_file_to_cache(archive, get_upload_folder())
         return View(prepare=gr.update(visible=False), report=gr.update(value=kept, visible=True))
 
-    def _edit(self, reading: Reading | None, target: str) -> Iterator[View]:
-        if reading is None:
-            yield empty()._replace(status=_alert(text.LOST))
-            return
-        explanation = replace(reading.explanation, edit=None)
-        cell, name = explanation.cell, explanation.file
-        yield View(
-            reading=replace(reading, explanation=explanation), status="", reason="",
-            edited=gr.update(visible=False), slider=None, after=None, change=None, check="",
-            remove=gr.update(interactive=False), add=gr.update(interactive=False), stop=gr.update(visible=True),
-            progress=_progress("Looking for the way back to noise …", 0), frame=gr.update(value=None, visible=True),
-            prepare=gr.update(visible=False), report=gr.update(visible=False),
+    def _explain(
+        self, name: str, pixels: np.ndarray, draws: int | None, seed: float | None, as_given: bool | None, say: Say
+    ) -> Iterator[View]:
+        """The head's verdict at once, then the likelihood's with evidence map and ELBO."""
+        draws, seed = draws if draws in DRAWS else 32, _seed(seed)
+        finding = None if as_given else find_cell(pixels)
+        cell = pixels if finding is None else finding.cell
+        prediction = self.explainer.predict(cell)
+        words = say("the cell in {file}").format(file=name)
+        yield _found(pixels, finding, name, say)._replace(
+            intro=hidden(), results=gr.update(visible=True), cell=picture(like(cell, cell), words),
+            verdict=self._verdict(name, prediction, None, say),
         )  # fmt: skip
-        with closing(self.explainer.stream(cell, target, reading.seed)) as frames:
-            for frame in _paced(frames):
-                if frame.result is None:
-                    done = (frame.attempt - 1 + frame.step / frame.steps) / frame.attempts
-                    yield View(
-                        progress=_progress(text.progress(frame), done),
-                        frame=_picture(like(frame.image, cell), f"the edit so far, {text.progress(frame)}"),
-                    )
-        edit = frame.result
-        reading = replace(reading, explanation=replace(explanation, edit=edit))
-        change = self.explainer.draw_difference(edit.original[0], edit.difference[0], SHOWN)
-        yield self._ready(reading)._replace(
+        elbo = self.explainer.elbo(cell, draws, seed)
+        evidence = self.explainer.draw_evidence(self.explainer.model_view(cell), elbo.evidence[0], SHOWN)
+        reading = Reading(Explanation(name, cell, 0, prediction, elbo), seed, pixels)
+        paired = float(elbo.difference[0]), float(elbo.difference_standard_error[0])
+        yield ready(reading, say)._replace(
             reading=reading,
-            edited=gr.update(visible=True),
-            slider=(like(cell, cell), like(edit.full_resolution[0], cell)),
-            after=_picture(like(edit.full_resolution[0], cell), f"{name}, edited to {target}"),
-            change=_picture(like(change, cell), f"map of what changed in {name}, edited to {target}"),
-            check=check_panel(reading.explanation, self.thresholds, frame.attempts),
-        )
-
-    def _verdict(self, name: str, head: list[float], posterior: list[float] | None) -> str:
-        labels = self.explainer.labels
-        verdict = text.verdict(labels, head, posterior, self.thresholds["unsure_below"])
-        readings = {text.HEAD: head, text.POSTERIOR: posterior}
-        return (
-            f'<p class="file">{escape(name)}</p><h2 class="verdict tone-{verdict.tone}">{escape(verdict.title)}</h2>'
-            f'<p role="status">{escape(verdict.detail)}</p>{bars(labels, readings)}'
-        )
-
-    def _ready(self, reading: Reading) -> View:
-        """The page with no edit running: one edit on offer, the other with the reason why not."""
-        says = int(reading.explanation.prediction.probabilities[0].argmax())
-        labels = self.explainer.labels
-        on, off = {"interactive": True, "variant": "primary"}, {"interactive": False, "variant": "secondary"}
-        return View(
-            remove=gr.update(**(on if says == 0 else off)), add=gr.update(**(on if says == 1 else off)),
-            stop=gr.update(visible=False), reason=text.why_off(labels[says], labels[says]),
-            progress="", frame=gr.update(value=None, visible=False),
-            prepare=gr.update(visible=True), report=gr.update(visible=False),
+            verdict=self._verdict(name, prediction, elbo.posterior[0].tolist(), say),
+            evidence=picture(like(evidence, cell), self._evidence_words(name, elbo.evidence[0], say)),
+            evidence_scale=self._evidence_scale(elbo.evidence[0], say),
+            elbo=elbo_panel(elbo.labels, elbo.elbo[0], elbo.standard_error[0], paired, draws, say),
+            gradient=gr.update(visible=True), saliency=gone(), saliency_scale="",
         )  # fmt: skip
 
+    def _verdict(self, name: str, prediction: Prediction, posterior: list[float] | None, say: Say) -> str:
+        labels, head = self.explainer.labels, prediction.probabilities[0].tolist()
+        familiar = getattr(prediction, "familiar", None)
+        known = familiar is None or bool(familiar[0])
+        verdict = text.verdict(labels, head, posterior, self.unsure_below, known, say)
+        return (
+            f'<p class="file">{escape(name)}</p>'
+            f'<h2 class="verdict tone-{verdict.tone}">{escape(verdict.title)}</h2>'
+            f'<p role="status">{escape(verdict.detail)}</p>'
+            f"{bars(labels, {HEAD: head, POSTERIOR: posterior}, say)}"
+        )
 
-def empty() -> View:
-    """The page without a cell."""
-    off = gr.update(interactive=False, variant="secondary")
-    return View(
-        reading=None, status="", intro=gr.update(visible=True), results=gr.update(visible=False), verdict="", cell=None,
-        evidence=None, elbo="", remove=off, add=off, stop=gr.update(visible=False), reason="", progress="",
-        frame=gr.update(value=None, visible=False), edited=gr.update(visible=False), slider=None, after=None,
-        change=None, check="", prepare=gr.update(visible=False), report=gr.update(visible=False),
-    )  # fmt: skip
+    def _evidence_words(self, name: str, evidence: np.ndarray, say: Say) -> str:
+        """The evidence map in words: which class it speaks for on the whole, and where it is strongest."""
+        first, second = (say(label) for label in self.explainer.labels)
+        row, column = np.unravel_index(np.abs(evidence).argmax(), evidence.shape)
+        height = say(("top", "middle", "bottom")[3 * int(row) // evidence.shape[0]])
+        side = say(("left", "centre", "right")[3 * int(column) // evidence.shape[1]])
+        words = say("evidence map of {file}: on the whole it speaks for {label}, most strongly at {height} {side}")
+        return words.format(file=name, label=first if evidence.sum() > 0 else second, height=height, side=side)
+
+    def _evidence_scale(self, evidence: np.ndarray, say: Say) -> str:
+        first, second = (say("speaks for {label}").format(label=say(label)) for label in self.explainer.labels)
+        unit = say("full colour: {scale} log-odds a pixel").format(
+            scale=f"{self.explainer.evidence_scale(evidence):.2g}"
+        )
+        return legend(second, say("no evidence"), first, unit)
 
 
 def read_upload(upload: dict[str, Any]) -> tuple[str, np.ndarray]:
-    """The user's name of an uploaded file and its cell. Raises CellImageError, which never names the server's path."""
+    """The user's name of an uploaded file, and its pixels. Raises CellImageError, which never names the path here."""
     path = upload.get("path")
     name = PureWindowsPath(upload.get("orig_name") or path or "").name or "image"  # parts of either kind of path go
     if not path:
@@ -223,38 +169,15 @@ def read_upload(upload: dict[str, Any]) -> tuple[str, np.ndarray]:
     return name, read_cell(path, name)
 
 
+def _found(pixels: np.ndarray, finding: Finding | None, name: str, say: Say) -> View:
+    """The page before anything is known of the cell but where it lies in the upload."""
+    if finding is None or finding.status == "as given":
+        return empty()
+    words = say("{file} with the outline of what was found in it").format(file=name)
+    note = f'<p class="note {"warning" if finding.status != "cut out" else ""}">{escape(say(finding.note))}</p>'
+    drawn = marked(like(pixels, pixels), finding.outline)
+    return empty()._replace(found=gr.update(visible=True), outline=picture(drawn, words), found_note=note)
+
+
 def _seed(value: float | None) -> int:
     return min(max(int(value or 0), 0), 2**31 - 1)
-
-
-def _paced(frames: Iterator[Frame]) -> Iterator[Frame]:
-    """Frames not faster than a page can show, none with an image shown before; and always the last."""
-    shown: set[bytes] = set()
-    due = 0.0
-    for frame in frames:
-        image = frame.image.tobytes()
-        if frame.result is not None:
-            yield frame
-        elif time.monotonic() >= due and image not in shown:
-            shown.add(image)
-            due = time.monotonic() + 1 / FRAMES_PER_SECOND
-            yield frame
-
-
-def _picture(picture: Any, words: str) -> dict[str, Any]:
-    return gr.update(value=picture, visible=True, alt_text=words)
-
-
-def _alert(message: str) -> str:
-    return f'<p class="alert" role="alert">{escape(message)}</p>'
-
-
-def _status(message: str) -> str:
-    return f'<p role="status">{escape(message)}</p>'
-
-
-def _progress(words: str, done: float) -> str:
-    return (
-        f'<div class="progress" role="progressbar" aria-valuenow="{100 * done:.0f}" aria-valuetext="{escape(words)}">'
-        f'<span style="width:{100 * done:.1f}%"></span></div><p>{escape(words)}</p>'
-    )

@@ -6,56 +6,69 @@ from html import escape
 
 import numpy as np
 from matplotlib.figure import Figure
-from PIL import Image
+from PIL import Image, ImageFilter
 
-from jdm_core.heatmap import SIGNED_STOPS
-from web.text import ELBO_NOTE, elbo_sentence, nats, percent
+from jdm_core.heatmap import OPACITY, SEQUENTIAL_STOPS, SIGNED_STOPS
+from web.text import ELBO_NOTE, Say, elbo_sentence, english, nats, percent
 
-OPACITY = 0.9  # of the strongest colour in a map
 SHOWN = 512  # pixels on the longer side of every picture of the cell
 _INK = "#010203"  # stands for the page's text colour in the chart
 _CLASS_COLOURS = ("#d95f02", "#3d85c6")  # orange and blue, apart with any colour blindness and on black or white
 
 
-def like(picture: np.ndarray, cell: np.ndarray) -> Image.Image:
-    """A picture (H, W, 3) uint8 of a cell, at the size of display and in the proportions of the cell."""
+def like(picture: np.ndarray, cell: np.ndarray, longer: int = SHOWN) -> Image.Image:
+    """A picture (H, W, 3) uint8 of a cell, in the cell's proportions and with a longer side of that many pixels."""
     height, width = cell.shape[:2]
-    scale = SHOWN / max(height, width)
+    scale = longer / max(height, width)
     return Image.fromarray(picture).resize((round(width * scale), round(height * scale)), Image.Resampling.LANCZOS)
 
 
-def bars(labels: tuple[str, ...], readings: dict[str, list[float] | None]) -> str:
+def marked(picture: Image.Image, region: np.ndarray) -> Image.Image:
+    """A picture with the border of a region (H, W) bool of it drawn in black and white, seen on any ground."""
+    mask = Image.fromarray(region.astype(np.uint8) * 255).resize(picture.size, Image.Resampling.NEAREST)
+    inner, outer = (np.asarray(mask.filter(kind(7))) for kind in (ImageFilter.MinFilter, ImageFilter.MaxFilter))
+    pixels, inside = np.array(picture), np.asarray(mask)
+    pixels[outer > inside] = 255
+    pixels[inside > inner] = 0
+    return Image.fromarray(pixels)
+
+
+def bars(labels: tuple[str, ...], readings: dict[str, list[float] | None], say: Say = english) -> str:
     """A bar for each label of each reading, which is None while it is being computed."""
     groups = []
     for name, shares in readings.items():
         rows = "".join(
-            f'<div class="bar"><span>{escape(label)}</span><span class="track">'
+            f'<div class="bar"><span>{escape(say(label))}</span><span class="track">'
             f'<span class="fill class-{k}" style="width:{100 * (shares[k] if shares else 0):.1f}%"></span></span>'
             f"<strong>{percent(shares[k]) if shares else '…'}</strong></div>"
             for k, label in enumerate(labels)
         )
-        groups.append(f'<div class="reading"><h3>{escape(name)}</h3>{rows}</div>')
+        groups.append(f'<div class="reading"><h3>{escape(say(name))}</h3>{rows}</div>')
     return f'<div class="readings">{"".join(groups)}</div>'
 
 
 def elbo_panel(
-    labels: tuple[str, ...], elbo: np.ndarray, errors: np.ndarray, paired: tuple[float, float], draws: int
-) -> str:
+    labels: tuple[str, ...], elbo: np.ndarray, errors: np.ndarray, paired: tuple[float, float], draws: int,
+    say: Say = english,
+) -> str:  # fmt: skip
     """Chart and table of the ELBO (K,) of both labels, their errors (K,) and the paired difference with its error."""
+    names = tuple(say(label) for label in labels)
     rows = "".join(
-        f"<tr><th scope='row'>{escape(label)}</th><td>{nats(float(value))}</td><td>± {nats(float(error))}</td></tr>"
-        for label, value, error in zip(labels, elbo, errors, strict=True)
+        f"<tr><th scope='row'>{escape(name)}</th><td>{nats(float(value))}</td><td>± {nats(float(error))}</td></tr>"
+        for name, value, error in zip(names, elbo, errors, strict=True)
     )
     return (
-        f"<p>{escape(elbo_sentence(labels, *paired, draws))}</p>"
-        f'<div class="elbo">{elbo_chart(labels, *paired)}<table><thead><tr><td></td><th scope="col">ELBO, nats</th>'
-        f'<th scope="col">standard error</th></tr></thead><tbody>{rows}</tbody><tfoot><tr>'
-        f'<th scope="row">Difference</th><td>{nats(paired[0], sign=True)}</td><td>± {nats(paired[1])}</td></tr></tfoot>'
-        f'</table></div><p class="note">{escape(ELBO_NOTE)}</p>'
+        f"<p>{escape(elbo_sentence(labels, *paired, draws, say))}</p>"
+        f'<div class="elbo">{elbo_chart(names, *paired, say)}<table><thead><tr><td></td>'
+        f'<th scope="col">{escape(say("ELBO, nats"))}</th><th scope="col">{escape(say("standard error"))}</th></tr>'
+        f'</thead><tbody>{rows}</tbody><tfoot><tr><th scope="row">{escape(say("Difference"))}</th>'
+        f"<td>{nats(paired[0], sign=True)}</td><td>± {nats(paired[1])}</td></tr></tfoot></table></div>"
+        f'<details class="note"><summary>{escape(say("How to read the chart"))}</summary>'
+        f"<p>{escape(say(ELBO_NOTE))}</p></details>"
     )
 
 
-def elbo_chart(labels: tuple[str, ...], difference: float, error: float) -> str:
+def elbo_chart(labels: tuple[str, ...], difference: float, error: float, say: Say = english) -> str:
     """SVG: each of two classes relative to their mean, ± half the standard error of the paired difference."""
     figure = Figure(figsize=(3.7, 1.4), layout="constrained")
     axis = figure.subplots()
@@ -65,8 +78,9 @@ def elbo_chart(labels: tuple[str, ...], difference: float, error: float) -> str:
         )
     reach = max(abs(difference) / 2 + error / 2, 1e-6) * 1.25
     axis.set(
-        xlim=(-reach, reach), ylim=(1.6, -0.6), yticks=range(2), xlabel="nats relative to the mean (right: likelier)"
-    )
+        xlim=(-reach, reach), ylim=(1.6, -0.6), yticks=range(2),
+        xlabel=say("nats relative to the mean (right: likelier)"),
+    )  # fmt: skip
     axis.set_yticklabels(labels)
     axis.axvline(0, color=_INK, linewidth=0.8, linestyle=(0, (4, 3)))
     axis.locator_params(axis="x", nbins=5)
@@ -82,13 +96,24 @@ def elbo_chart(labels: tuple[str, ...], difference: float, error: float) -> str:
     return drawing.replace(_INK, "currentColor").replace("<svg", f'<svg role="img" aria-label="{escape(name)}"', 1)
 
 
-def legend(low: str, middle: str, high: str) -> str:
-    """The signed colour scale of a map, with what its ends and its middle mean; as in the map, small is see-through."""
+def legend(low: str, middle: str, high: str, unit: str = "") -> str:
+    """The signed colour scale of a map: what its ends and its middle mean, in which unit; small is see-through."""
     levels = np.linspace(-1, 1, len(SIGNED_STOPS))
-    cover = 255 * OPACITY * np.sqrt(np.abs(levels))
-    stops = ",".join(f"{stop}{round(alpha):02x}" for stop, alpha in zip(SIGNED_STOPS, cover.tolist(), strict=True))
-    ends = "".join(f"<span>{escape(words)}</span>" for words in (low, middle, high))
+    return _scale(SIGNED_STOPS, np.abs(levels), (low, middle, high), unit)
+
+
+def magnitude_legend(low: str, high: str) -> str:
+    """The sequential colour scale of a map."""
+    return _scale(SEQUENTIAL_STOPS, np.linspace(0, 1, len(SEQUENTIAL_STOPS)), (low, "", high), "")
+
+
+def _scale(colours: tuple[str, ...], levels: np.ndarray, ends: tuple[str, ...], unit: str) -> str:
+    """A bar of colours that cover the cell by their levels (n,), from 0 to 1, as they do in the map."""
+    cover = 255 * OPACITY * np.sqrt(levels)
+    stops = ",".join(f"{colour}{round(alpha):02x}" for colour, alpha in zip(colours, cover.tolist(), strict=True))
+    words = "".join(f"<span>{escape(end)}</span>" for end in ends)
+    below = f'<div class="unit">{escape(unit)}</div>' if unit else ""
     return (
         f'<div class="legend"><div class="scale" style="background-image:linear-gradient(90deg,{stops})"></div>'
-        f'<div class="ends">{ends}</div></div>'
+        f'<div class="ends">{words}</div>{below}</div>'
     )

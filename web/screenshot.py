@@ -99,7 +99,7 @@ def edit(browser: Any) -> None:
     from selenium.webdriver.support.ui import WebDriverWait
 
     wait = WebDriverWait(browser, WAIT)
-    wait.until(lambda b: b.find_elements(By.CSS_SELECTOR, "#edit .buttons button:enabled"))[0].click()
+    wait.until(lambda b: b.find_elements(By.CSS_SELECTOR, "#flip:enabled"))[0].click()
     wait.until(lambda b: b.find_elements(By.CSS_SELECTOR, "#check .outcome"))
     wait.until(lambda b: len(b.find_elements(By.CSS_SELECTOR, "#slider img, #change img")) >= 3)
 

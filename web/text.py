@@ -1,61 +1,41 @@
-"""The words of the page, and the sentences that numbers turn into."""
+"""The words of the page, and the sentences that numbers turn into.
 
+English is written here; `say` turns a sentence of it, or a template before its numbers are put in, into the reader's
+language.
+"""
+
+from collections.abc import Callable
 from typing import NamedTuple
 
 from jdm_core import Frame
 
-TAGLINE = "What a joint diffusion model sees in a red blood cell"
-INTRO = "Upload one red blood cell from a Giemsa-stained thin smear, cut out of its field, or pick an example. You get:"
-STEPS = (
-    "two verdicts, from a classifier and from how likely the model finds the cell under each class;",
-    "a map of where the evidence lies;",
-    "on request, the smallest edit that changes the verdict: the parasite removed, or added.",
-)
-EXAMPLES = "Examples, drawn by the model"
-PLACEHOLDER = "Drop a cell image here\nor click to upload"
+Say = Callable[[str], str]
+
 HEAD, POSTERIOR = "Classifier", "Likelihood"
-ELBO_NOTE = (
-    "The chart leaves out what both classes share: dots show each class relative to their mean, bars ± one "
-    "standard error from paired draws. The noise behind each class’s own error is the same for both, so most "
-    "of it cancels in the difference. The ELBO weighs all noise levels; the likelihood verdict reads those "
-    "that tell the classes apart best, so the two can differ."
-)
 WORKING = "Comparing how likely the cell is under each class …"
 STOPPED = "Stopped. Nothing was kept of the unfinished edit."
 LOST = "Upload a cell first: this page no longer holds one."
-
+INVERTING = "Looking for the way back to noise …"
+SMALLEST, FIXED = "Smallest change that flips", "Fixed strength"
 EDITS = {"Uninfected": "Remove parasite", "Parasitized": "Add parasite"}
+ELBO_NOTE = (
+    "Dots show each class relative to the mean of both, bars ± one standard error from paired draws. The noise behind "
+    "each class’s own error is the same for both, so most of it cancels in the difference. The ELBO weighs all noise "
+    "levels; the likelihood verdict reads those that tell the classes apart best, so the two can differ."
+)
+SALIENCY_NOTE = (
+    "For comparison: how strongly each pixel moves the classifier’s score (gradient). It says nothing about the "
+    "direction, and a strong gradient beside the stain is common."
+)
+VARIANTS_NOTE = (
+    "The same cell, seed and direction at three strengths. A weaker edit that already turns both verdicts would be the "
+    "smaller one; a stronger one shows what the model adds or takes away when pushed."
+)
 
-GLOSSARY = {
-    "Verdict": (
-        "One network gives two verdicts: a classifier head reads the cell directly, and the likelihood verdict "
-        "asks under which class the model can better rebuild the cell from noise. Both percentages were calibrated "
-        "on patients that training never saw. Where they disagree, or the classifier is unsure, trust neither."
-    ),
-    "ELBO": (
-        "The ELBO is a lower bound on how probable the model finds this image under a class, in nats; higher is "
-        "likelier. Its absolute value says little, so read the difference between the classes, which the same "
-        "random draws of noise make far more precise than either value. A difference within twice its standard "
-        "error (±) is no evidence; more draws make the error smaller."
-    ),
-    "Evidence": (
-        "The map splits the likelihood verdict over the pixels: orange pixels are rebuilt better when the model "
-        "assumes a parasite, blue ones when it assumes none, and without colour there is no evidence. The colours "
-        "scale with the strongest evidence in this cell and stay faint where all of it is weak: compare places within "
-        "a cell, not cells. It shows what this model relies on, which need not be the parasite."
-    ),
-    "Edit": (
-        "The edit starts from this very cell and changes as little as the model needs to reverse both verdicts, "
-        "trying weak settings before strong ones. The change map shows what became darker (blue) or brighter "
-        "(orange); where the map has no colour the cell stays as it was. An edit that fails the check explains "
-        "nothing and is marked as failed."
-    ),
-    "Limits": (
-        "The model saw single cells of one collection, one stain and one kind of microscope, at 64 × 64 pixels: "
-        "other material may get confident nonsense. It knows parasite or no parasite, not species, stage or count. "
-        "It is a research instrument and no basis for a diagnosis or a treatment."
-    ),
-}
+
+def english(words: str) -> str:
+    """English as it is written."""
+    return words
 
 
 class Verdict(NamedTuple):
@@ -80,53 +60,77 @@ def nats(value: float, sign: bool = False) -> str:
     return f"{value:{'+' if sign else ''},.1f}".replace(",", "\u202f").replace("-", "−")
 
 
-def verdict(labels: tuple[str, ...], head: list[float], posterior: list[float] | None, unsure_below: float) -> Verdict:
-    """The verdict of the head, unless it is unsure or the posterior, once there, says otherwise."""
+def verdict(
+    labels: tuple[str, ...], head: list[float], posterior: list[float] | None, unsure_below: float,
+    familiar: bool = True, say: Say = english,
+) -> Verdict:  # fmt: skip
+    """The verdict of the head (K,), unless it is unsure, or the posterior (K,), once there, says otherwise.
+
+    A picture that is not familiar gets no verdict.
+    """
     best = max(range(len(labels)), key=head.__getitem__)
-    name, share = labels[best], percent(head[best])
+    name, share = say(labels[best]), percent(head[best])
+    both, agree = f"{say(HEAD)}: {name}, {share}.", True
     if posterior is not None:
         likelier = max(range(len(labels)), key=posterior.__getitem__)
-        by_likelihood = f"{labels[likelier]}, {percent(posterior[likelier])}"
-        if likelier != best:
-            return Verdict(
-                "The two verdicts disagree", f"{HEAD}: {name}, {share}. {POSTERIOR}: {by_likelihood}.", "unsure"
-            )
-        detail = f"Both verdicts agree; by likelihood {percent(posterior[best])}."
-    else:
-        detail = WORKING
+        both += f" {say(POSTERIOR)}: {say(labels[likelier])}, {percent(posterior[likelier])}."
+        agree = likelier == best
+    if not familiar:
+        warning = say("The model has seen nothing like it: read nothing into the figures.")
+        return Verdict(say("This does not look like a stained red cell"), f"{warning} {both}", "unsure")
+    if not agree:
+        return Verdict(say("The two verdicts disagree"), f"{both} {say('Trust neither.')}", "unsure")
+    detail = say(WORKING)
+    if posterior is not None:
+        detail = say("Both verdicts agree; by likelihood {share}.").format(share=percent(posterior[best]))
     if head[best] < unsure_below:
-        return Verdict(f"Not sure ({share} {name})", detail, "unsure")
-    return Verdict(f"{name}, {share}", detail, str(best))
+        return Verdict(say("Not sure ({share} {name})").format(share=share, name=name), detail, "unsure")
+    return Verdict(f"{name} {share}", detail, str(best))
 
 
-def elbo_sentence(labels: tuple[str, ...], difference: float, error: float, draws: int) -> str:
+def elbo_sentence(labels: tuple[str, ...], difference: float, error: float, draws: int, say: Say = english) -> str:
     """What the paired difference of the bounds says, in a sentence."""
-    numbers = f"{nats(abs(difference))} ± {nats(error)} nats, {draws} paired draws"
-    if abs(difference) < 2 * error:
-        return f"No clear difference between the classes ({numbers})."
-    return f"The cell is likelier as {labels[0] if difference > 0 else labels[1]} (by {numbers})."
-
-
-def progress(frame: Frame) -> str:
-    """Where the search for the weakest edit stands."""
-    return (
-        f"attempt {frame.attempt} of {frame.attempts}, guidance {frame.guidance:g}, step {frame.step} of {frame.steps}"
+    numbers = say("{difference} ± {error} nats, {draws} paired draws").format(
+        difference=nats(abs(difference)), error=nats(error), draws=draws
     )
+    if abs(difference) < 2 * error:
+        return say("No clear difference between the classes ({numbers}).").format(numbers=numbers)
+    name = say(labels[0] if difference > 0 else labels[1])
+    return say("The cell is likelier as {name} (by {numbers}).").format(name=name, numbers=numbers)
 
 
-def why_off(label: str, says: str) -> str:
+def progress(frame: Frame, seconds: float | None = None, say: Say = english) -> str:
+    """Where the search for the weakest edit stands, and at most how many seconds it still takes."""
+    words = say("attempt {attempt} of {attempts}, guidance {guidance}, step {step} of {steps}").format(
+        attempt=frame.attempt, attempts=frame.attempts, guidance=f"{frame.guidance:g}", step=frame.step,
+        steps=frame.steps,
+    )  # fmt: skip
+    if seconds is None:
+        return words
+    return f"{words}; {say('at most {seconds} s left').format(seconds=max(1, round(seconds)))}"
+
+
+def why_off(label: str, say: Say = english) -> str:
     """Why the button of the edit towards the predicted label cannot be used."""
-    return f"“{EDITS.get(label, label)}” is off: the classifier already says {says}."
+    words = say("“{button}” is off: the classifier already says {label}.")
+    return words.format(button=say(EDITS.get(label, label)), label=say(label))
 
 
-def outcome(flipped: bool, target: str, head: float, posterior: float, flip_head: float, flip_posterior: float) -> str:
+def outcome(
+    flipped: bool, target: str, head: float, posterior: float, flip_head: float, flip_posterior: float,
+    fixed: bool = False, say: Say = english,
+) -> str:  # fmt: skip
     """Whether the edit did what it should, and if not, why it failed."""
+    target = say(target)
     if flipped:
-        return f"This edit works: classifier and likelihood both say {target} now."
+        return say("This edit works: classifier and likelihood both say {target} now.").format(target=target)
     reasons = []
     if head < flip_head:
-        reasons.append(f"the classifier gives {target} {percent(head)}, short of {percent(flip_head)}")
+        words = say("the classifier gives {target} {share}, short of {least}")
+        reasons.append(words.format(target=target, share=percent(head), least=percent(flip_head)))
     if posterior < flip_posterior:
-        reasons.append(f"the likelihood gives it {percent(posterior)}, short of {percent(flip_posterior)}")
-    reason = " and ".join(reasons) or "at the resolution of the upload the classifier does not follow"
-    return f"This edit failed: {reason}. What you see is the strongest attempt and explains nothing."
+        words = say("the likelihood gives {target} {share}, short of {least}")
+        reasons.append(words.format(target=target, share=percent(posterior), least=percent(flip_posterior)))
+    reason = say(" and ").join(reasons) or say("at the resolution of the upload the classifier does not follow")
+    shown = "It explains nothing." if fixed else "What you see is the strongest attempt and explains nothing."
+    return f"{say('This edit failed: {reason}.').format(reason=reason)} {say(shown)}"

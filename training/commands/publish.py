@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from jdm_core import Explainer
@@ -30,7 +31,6 @@ def register(commands: Commands) -> None:
     examples.set_defaults(function=_examples)
 
     card = commands.add_parser("card", help="write the manifest's figures into README.md and MODEL_CARD.md")
-    card.add_argument("--checkpoint", default="malaria-64", help="name in the manifest")
     card.set_defaults(function=_card)
 
     hub = commands.add_parser("hub", help="write a checkpoint as a folder for the Hugging Face hub")
@@ -43,6 +43,7 @@ def register(commands: Commands) -> None:
 def _export(options: argparse.Namespace) -> int:
     from training.calibrate import calibrate
     from training.export import export, rounded_network
+    from training.familiarity import fit_familiarity
 
     state, device = read_state(options.run), choose_device(options.device)
     recipe = state.recipe
@@ -51,7 +52,10 @@ def _export(options: argparse.Namespace) -> int:
     if split.digest != state.split_digest:
         raise StateError(f"{options.data}: splits into other slides than the run's data did")
     validation = cells.of_slides(split.validation)
-    calibration, windows = calibrate(rounded_network(state, device), validation, options.cells, device)
+    network = rounded_network(state, device)
+    calibration, windows = calibrate(network, validation, options.cells, device)
+    known, _ = fit_familiarity(network, cells.of_slides(split.train), validation, device)
+    calibration = replace(calibration, familiarity=known)
     (options.run / "windows.json").write_text(json.dumps(windows, indent=1), encoding="utf-8")
     path = export(state, calibration, options.name or recipe.name, options.manifest, device.type, metrics={})
     print(f"{path}: {path.stat().st_size} bytes; {calibration}")
@@ -70,8 +74,7 @@ def _examples(options: argparse.Namespace) -> int:
 def _card(options: argparse.Namespace) -> int:
     from training.card import write_card
 
-    checkpoint = read_manifest()[options.checkpoint]
-    for path in write_card(options.checkpoint, checkpoint, MANIFEST.parent.parent):
+    for path in write_card(read_manifest(), MANIFEST.parent.parent):
         print(path)
     return 0
 

@@ -1,0 +1,200 @@
+"""The sheet of a report: one A4 page of pictures, colour bars, numbers and provenance, as a matplotlib figure."""
+
+from datetime import datetime
+from pathlib import Path
+from textwrap import wrap
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from jdm_core.heatmap import OPACITY, SIGNED_STOPS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+A4 = (210 / 25.4, 297 / 25.4)  # inches
+LEFT, RIGHT = 0.085, 0.915  # margins, as shares of the page
+DPI = 120  # of the PNG
+PICTURE = 500  # pixels on the longer side of a picture in the PDF: 150 to the inch
+BELOW = 0.235  # of the page, kept for what stands below the pictures
+NAME_CHARACTERS = 86  # of a file name, in one line of a monospaced font
+GRAY = 0.66  # under the colours of a bar, about a cell's own
+INK, QUIET, ALERT = "#111827", "#4b5563", "#9b1c1c"
+SANS, MONO = "DejaVu Sans", "DejaVu Sans Mono"  # they come with matplotlib: the same page everywhere
+
+
+class Panel(NamedTuple):
+    """A picture (H, W, 3) uint8 under its title; a map has the label of its colour bar, and what takes full colour."""
+
+    title: str
+    picture: np.ndarray
+    bar: str = ""
+    scale: float = 0.0
+
+
+def draw_sheet(panels: list[Panel], report: dict[str, Any]) -> "Figure":
+    """The A4 page of one report: up to four panels, the first of which is the cell itself, and the JSON's values."""
+    from matplotlib.figure import Figure  # here, since its import takes longer than a prediction
+
+    figure = Figure(figsize=A4, facecolor="white")
+    _text(figure, LEFT, 0.965, "PlasmoLens report", size=15, weight="bold")
+    _text(figure, RIGHT, 0.965, report["notice"], size=9.5, weight="bold", color=ALERT, ha="right")
+    _text(figure, LEFT, 0.944, printable(report["file"]), size=9, family=MONO)
+    bottom = _lines(figure, 0.922, _verdicts(report), size=10.5)
+    bottom = _panels(figure, panels, bottom - 0.012)
+    bottom = _table(figure, bottom - 0.016, report)
+    _lines(figure, bottom - 0.012, _provenance(report), size=7, color=QUIET)
+    _text(figure, LEFT, 0.028, f"{report['notice']}. {report['software']}, {report['time']}", size=8, color=ALERT)
+    return figure
+
+
+def save_sheet(figure: "Figure", report: dict[str, Any], path: Path, kind: str) -> None:
+    """Writes the page as "png" or "pdf", whose only date is the report's own."""
+    metadata = {
+        "png": {"Comment": report["notice"], "Software": None},
+        "pdf": {
+            "Title": printable(report["file"]), "Subject": report["notice"], "Creator": report["software"],
+            "Keywords": f"{report['model']['name']} {report['model']['sha256']}", "Producer": None,
+            "CreationDate": datetime.fromisoformat(report["time"]),
+        },
+    }  # fmt: skip
+    figure.savefig(path, format=kind, dpi=DPI, metadata=metadata[kind])
+
+
+def printable(name: str) -> str:
+    """A file name on one line that the sheet's font can print: the rest as escapes, its middle left out if long."""
+    from matplotlib.font_manager import findfont, get_font
+
+    known = get_font(findfont(MONO)).get_charmap()
+    shown = "".join(c if c.isprintable() and ord(c) in known else c.encode("unicode_escape").decode() for c in name)
+    if len(shown) <= NAME_CHARACTERS:
+        return shown
+    half = (NAME_CHARACTERS - 1) // 2
+    return f"{shown[:half]}…{shown[-half:]}"
+
+
+def _text(figure: "Figure", x: float, y: float, words: str, **style: Any) -> None:
+    style = {"va": "top", "color": INK, "family": SANS} | style
+    figure.text(x, y, words, parse_math=False, **style)  # a name with $ signs is no formula
+
+
+def _lines(figure: "Figure", top: float, lines: list[tuple[str, dict[str, Any]]], **style: Any) -> float:
+    """Lines from the top down; returns where the last one ends."""
+    step = 1.45 * style["size"] / 72 / A4[1]
+    for words, own in lines:
+        _text(figure, LEFT, top, words, **{**style, **own})
+        top -= step
+    return top
+
+
+def _verdicts(report: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    head, posterior = report["probabilities"], report["posterior"]
+    label, likelier = report["label"], max(posterior, key=posterior.__getitem__)
+    lines = [
+        (f"Classifier: {label}, {_percent(head[label])}.  Likelihood: {likelier}, {_percent(posterior[likelier])}.",
+         {"weight": "bold"}),
+    ]  # fmt: skip
+    if label != likelier:
+        lines.append(("The two verdicts disagree: trust neither.", {"color": ALERT}))
+    if report.get("familiar") is False:
+        lines.append(("This does not look like the cells that the model knows: do not trust the verdicts.",
+                      {"color": ALERT}))  # fmt: skip
+    if note := report.get("found_note"):
+        lines.append((f"In the upload: {note}", {"size": 9, "color": QUIET}))
+    if edit := report.get("counterfactual"):
+        outcome = "both verdicts changed" if edit["flipped"] else "the edit failed and explains nothing"
+        lines.append((f"Edit to {edit['target']}: {outcome}.", {"color": INK if edit["flipped"] else ALERT}))
+    return lines
+
+
+def _panels(figure: "Figure", panels: list[Panel], top: float) -> float:
+    """Two columns of pictures from `top` down, maps in the proportions of the cell; returns where they end."""
+    height, width = panels[0].picture.shape[:2]
+    rows = -(-len(panels) // 2)
+    tall = min(0.39 * A4[0] / A4[1] * height / width, (top - BELOW) / rows - 0.068)  # shares of the page
+    shown = round(PICTURE * width / max(height, width)), round(PICTURE * height / max(height, width))
+    for i, panel in enumerate(panels):
+        left, above = LEFT + 0.44 * (i % 2), top - (tall + 0.068) * (i // 2)
+        _text(figure, left + 0.195, above, panel.title, size=8.5, ha="center")
+        axis = figure.add_axes((left, above - 0.016 - tall, 0.39, tall))
+        axis.imshow(Image.fromarray(panel.picture).resize(shown, Image.Resampling.LANCZOS), interpolation="none")
+        axis.set_axis_off()
+        if panel.bar:
+            _bar(figure.add_axes((left + 0.06, above - 0.016 - tall - 0.013, 0.27, 0.008)), panel)
+    return top - (tall + 0.068) * rows
+
+
+def _bar(axis: "Axes", panel: Panel) -> None:
+    """The colours of a map over mid-gray, as they lie over the cell: the smaller the value, the less they cover."""
+    values = np.linspace(-1, 1, 257)
+    stops = np.array([[int(stop[i : i + 2], 16) / 255 for i in (1, 3, 5)] for stop in SIGNED_STOPS])
+    at = np.linspace(-1, 1, len(stops))
+    colours = np.stack([np.interp(values, at, stops[:, channel]) for channel in range(3)], axis=1)
+    cover = OPACITY * np.sqrt(np.abs(values))[:, None]
+    axis.imshow((cover * colours + (1 - cover) * GRAY)[None], aspect="auto", extent=(-1, 1, 0, 1))
+    ticks = [f"{value:+.2g}".replace("-", "−") if value else "0" for value in (-panel.scale, 0, panel.scale)]
+    axis.set_xticks((-1, 0, 1), ticks, fontsize=7, family=SANS, parse_math=False)
+    axis.set_yticks([])
+    axis.tick_params(length=2, pad=1.5, color=QUIET)
+    axis.set_xlabel(panel.bar, fontsize=7, labelpad=1, family=SANS, color=QUIET)
+    axis.spines[:].set_linewidth(0.4)
+
+
+def _table(figure: "Figure", top: float, report: dict[str, Any]) -> float:
+    """The numbers of each class, a line a class, and of the edit; returns where the table ends."""
+    edit = report.get("counterfactual")
+    columns = ["", "Classifier", "Likelihood", "ELBO, nats"]
+    rows = [
+        [label, _percent(report["probabilities"][label]), _percent(report["posterior"][label]),
+         f"{_number(report['elbo'][label])} ± {_number(report['elbo_standard_error'][label])}"]
+        for label in report["probabilities"]
+    ]  # fmt: skip
+    if edit:
+        columns += ["Edit: classifier", "Edit: likelihood"]
+        for row in rows:
+            row += [_percent(edit["probabilities"][row[0]]), _percent(edit["posterior"][row[0]])]
+    at = (LEFT, 0.32, 0.43, 0.62, 0.765, RIGHT)
+    for row, cells in enumerate([columns, *rows]):
+        for column, words in enumerate(cells):
+            _text(figure, at[column], top, words, size=8.5, ha="right" if column else "left",
+                  color=INK if row else QUIET)  # fmt: skip
+        top -= 0.0155
+    first, second = list(report["probabilities"])[:2]
+    lines = [
+        f"ELBO of {first} minus {second}: {_number(report['elbo_difference'], '+')} ± "
+        f"{_number(report['elbo_difference_standard_error'])} nats (standard error), {report['draws']} paired draws."
+    ]
+    if edit:
+        lines.append(
+            f"Edit: {_percent(edit['changed_fraction'])} of the cell changed by more than 10/255; mean absolute change "
+            f"{255 * edit['mean_absolute_change']:.2f}/255."
+        )
+    return _lines(figure, top, [(line, {}) for line in lines], size=8.5)
+
+
+def _percent(share: float) -> str:
+    """Certain is nothing: never 100 %, nor a rounded 0 %."""
+    if 0 < share < 0.001:
+        return "<0.1 %"
+    return ">99.9 %" if share > 0.999 else f"{share:.1%}".replace("%", " %")
+
+
+def _number(value: float, sign: str = "") -> str:
+    return f"{value:{sign},.1f}".replace(",", "\u202f").replace("-", "−")
+
+
+def _provenance(report: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    model = report["model"]
+    lines = [
+        f"Model {model['name']}, version {model['version']}, sha256 {model['sha256']}",
+        f"Pixels, sha256 {report['input_sha256']}",
+    ]
+    if digest := report.get("file_sha256"):
+        lines.append(f"File, sha256 {digest}")
+    settings = f"Seed {report['seed']}, {report['draws']} draws"
+    if edit := report.get("counterfactual"):
+        chosen = {key: value for key, value in edit["settings"].items() if not isinstance(value, list | dict)}
+        settings += "; edit: " + ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in chosen.items())
+    return [(line, {}) for line in [*lines, *wrap(settings, 120)]]

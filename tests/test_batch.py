@@ -1,0 +1,319 @@
+"""Many cells at once: uploads that attack, bad files among good ones, the table, CSV, reports, and the real page."""
+
+import csv
+import io
+import stat
+import zipfile
+from itertools import pairwise
+from pathlib import Path
+from types import SimpleNamespace
+
+import gradio as gr
+import numpy as np
+import pytest
+from PIL import Image
+
+from jdm_core import CellImageError
+from jdm_core.report import NOTICE
+from web import batch_reports, batch_run, uploads
+from web.batch import BatchCallbacks, View, add_batch_tab
+from web.batch_run import Batch, Result, progress
+from web.batch_table import harmless, table_csv, table_rows
+from web.uploads import Item, Limits, list_items, read_item
+
+LABELS = ("Parasitized", "Uninfected")
+PIXEL_NOISE = np.random.default_rng(0).integers(0, 256, (24, 24, 3), dtype=np.uint8)
+
+
+def png(pixels: np.ndarray = PIXEL_NOISE) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def zipped(path: Path, *members: tuple[str | zipfile.ZipInfo, bytes], method: int = zipfile.ZIP_DEFLATED) -> dict:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in members:
+            archive.writestr(name, data, method)
+    return {"path": str(path), "orig_name": path.name}
+
+
+def link(name: str, kind: int = stat.S_IFLNK) -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo(name)
+    info.external_attr = (kind | 0o777) << 16
+    return info
+
+
+ATTACKS = {
+    "up": ("../../etc/cell.png", png(), "a path that leads out of its archive"),
+    "absolute": ("/etc/cell.png", png(), "a path that leads out of its archive"),
+    "backslashes": ("..\\..\\cell.png", png(), "a path that leads out of its archive"),
+    "drive": ("C:\\cell.png", png(), "a path that leads out of its archive"),
+    "link": (link("cell.png"), b"/etc/passwd", "a link, not an image"),
+    "pipe": (link("cell.png", stat.S_IFIFO), b"", "not a regular file"),
+    "nested": ("more.zip", b"PK\x03\x04", "an archive within an archive"),
+    "nested in disguise": ("cell.png", b"PK\x03\x04" + bytes(50), "an archive within an archive"),
+    "bomb": ("cell.bmp", b"BM" + bytes(2 * 2**20), "compressed more than 200 to 1"),
+}
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_an_attack_gets_its_reason_and_its_neighbour_is_read(attack, tmp_path):
+    name, data, reason = ATTACKS[attack]
+    items, total = list_items([zipped(tmp_path / "a.zip", (name, data), ("good.png", png()))], Limits())
+    assert total == 2
+    with pytest.raises(CellImageError) as caught:
+        read_item(items[0])
+    assert caught.value.reason == reason
+    assert read_item(items[1]) == png()
+
+
+def test_other_archives_that_are_refused(tmp_path):
+    lzma = zipped(tmp_path / "lzma.zip", ("cell.png", png()), method=zipfile.ZIP_LZMA)
+    secret = zipped(tmp_path / "secret.zip", ("cell.png", png()), method=zipfile.ZIP_STORED)
+    data = Path(secret["path"]).read_bytes()
+    at = data.index(b"PK\x01\x02") + 8
+    Path(secret["path"]).write_bytes(data[:at] + b"\x01" + data[at + 1 :])
+    broken = zipped(tmp_path / "broken.zip", ("cell.png", png()))
+    Path(broken["path"]).write_bytes(Path(broken["path"]).read_bytes()[:60])
+    empty = zipped(tmp_path / "empty.zip")
+    gone = {"path": str(tmp_path / "gone.zip"), "orig_name": "gone.zip"}
+    items, _ = list_items([lzma, secret, broken, empty, gone], Limits())
+    assert [item.reason for item in items] == [
+        "compressed in another way than deflate", "encrypted", "a damaged zip", "an empty zip",
+        "no longer kept: upload it again",
+    ]  # fmt: skip
+
+
+def test_a_member_with_a_wrong_checksum_is_damaged(tmp_path):
+    upload = zipped(tmp_path / "a.zip", ("cell.png", png()), method=zipfile.ZIP_STORED)
+    data = bytearray(Path(upload["path"]).read_bytes())
+    data[80] ^= 255
+    Path(upload["path"]).write_bytes(data)
+    (item,), _ = list_items([upload], Limits())
+    with pytest.raises(CellImageError, match=r"cell\.png: damaged in its archive"):
+        read_item(item)
+
+
+def test_hidden_files_are_passed_over_and_limits_hold(tmp_path):
+    hidden = [("__MACOSX/._a.png", b"x"), (".git/a.png", b"x"), ("cells/.a.png", b"x"), ("cells/", b"")]
+    upload = zipped(tmp_path / "a.zip", *hidden, *((f"cells/{i}.png", png()) for i in range(5)))
+    items, total = list_items([upload], Limits(images=3))
+    assert ([item.name for item in items], total) == (["cells/0.png", "cells/1.png", "cells/2.png"], 5)
+    items, _ = list_items([upload], Limits(unpacked_bytes=2 * len(png()) + 1))
+    assert [bool(item.reason) for item in items] == [False, False, True, True, True]
+    assert "MiB of a batch" in items[2].reason
+
+
+def test_a_huge_directory_is_not_even_read(tmp_path, monkeypatch):
+    upload = zipped(tmp_path / "a.zip", *((f"{i}.png", b"x") for i in range(50)))
+    monkeypatch.setattr(uploads, "MAX_DIRECTORY_BYTES", 1000)
+    monkeypatch.setattr(zipfile.ZipFile, "infolist", lambda self: pytest.fail("read"))
+    (item,), _ = list_items([upload], Limits())
+    assert item.reason == "a zip of too many files"
+
+
+def test_names_are_on_one_line_and_not_endless(tmp_path):
+    items, _ = list_items([zipped(tmp_path / "a.zip", ("a\nb\u202e.png", b"x"), ("W" * 5000 + ".png", b"x"))], Limits())
+    assert items[0].name == "a�b�.png"
+    assert len(items[1].name) == 200 and items[1].name.endswith("W.png")
+
+
+@pytest.fixture(scope="module")
+def mixed(cell_files, tmp_path_factory):
+    """Uploads: an image, a text, and a zip of two images, one damaged, and one whose name is a formula."""
+    folder = tmp_path_factory.mktemp("mixed")
+    text = folder / "notes.png"
+    text.write_text("no image at all")
+    first, second, third = (path.read_bytes() for path in cell_files[:3])
+    archive = zipped(
+        folder / "more.zip", ("smear/b.png", second), ("smear/cut.png", second[: len(second) // 3]),
+        ("=HYPERLINK(1).png", third),
+    )  # fmt: skip
+    alone = {"path": str(cell_files[0]), "orig_name": "a.png"}
+    return [alone, {"path": str(text), "orig_name": "notes.png"}, archive], [first, second, third]
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    monkeypatch.setattr(batch_run, "CHUNK", 2)
+    monkeypatch.setattr(batch_run, "DRAWS", 3)
+
+
+@pytest.fixture
+def callbacks(explainer):
+    return BatchCallbacks(explainer, Limits())
+
+
+def test_good_files_are_read_and_bad_ones_say_why(callbacks, explainer, mixed, quick):
+    files, contents = mixed
+    views = list(callbacks.read(files))
+    steps = [view.batch for view in views if isinstance(view.batch, Batch)]
+    assert [len(batch.results) for batch in steps] == [0, 2, 4, 5]
+    batch, last = steps[-1], views[-1]
+    assert [r.item.name for r in batch.done] == ["a.png", "smear/b.png", "=HYPERLINK(1).png"]
+    errors = {r.item.name: r.error for r in batch.results if r.error}
+    assert errors["notes.png"] == "not a PNG, JPEG, TIFF, WebP, BMP or GIF image"
+    assert "damaged, incomplete" in errors["smear/cut.png"]
+    expected = explainer.predict([batch_run.prepare(data).cell for data in contents]).probabilities
+    np.testing.assert_allclose([r.head for r in batch.done], expected, atol=1e-5)
+    np.testing.assert_allclose([sum(r.posterior) for r in batch.done], 1, atol=1e-5)
+    assert "3 cells" in last.status and "2 files could not be read" in last.status
+    rows = [view.table["value"] for view in views if "value" in view.table]
+    assert all(later.startswith(earlier) for earlier, later in pairwise(rows))  # only ever appended
+    assert rows[-1].count("<tr") == 5 and rows[-1].count("data:image/webp") == 3
+
+
+def test_cells_pass_the_network_together(callbacks, explainer, cell_files, monkeypatch):
+    passes = []
+    predict = explainer.predict
+    monkeypatch.setattr(batch_run, "DRAWS", 3)
+    monkeypatch.setattr(explainer, "predict", lambda cells: passes.append(len(cells)) or predict(cells))
+    list(callbacks.read([{"path": str(path), "orig_name": path.name} for path in cell_files] * 2))
+    assert passes == [len(cell_files) * 2] == [16]
+
+
+def test_a_stopped_batch_keeps_what_was_done(callbacks, mixed, quick):
+    running = callbacks.read(mixed[0])
+    next(running)
+    batch = next(running).batch
+    running.close()
+    view = callbacks.stop(batch)
+    assert "Stopped. What was done stays: 1 cell: " in view.status and not view.stop["visible"]
+    lines = list(csv.DictReader(Path(view.csv["value"]).read_text().splitlines()))
+    assert [line["file"] for line in lines] == ["a.png", "notes.png"]
+    assert callbacks.stop(None).batch is None
+
+
+def test_csv_follows_rfc_4180_and_no_cell_is_a_formula():
+    item = Item('=cmd|" /C calc", "x".png', "path")
+    good = Result(item, "", "Unclear", (0.25, 0.75), (0.6, 0.4), ("verdicts disagree", "not sure"), "a,\nnote")
+    written = table_csv([good, Result(Item("+b.png", ""), "an empty file")], LABELS, {"model": "m", "seed": 0})
+    assert written.count("\r\n") == 3 and '"\'=cmd|"" /C calc"", ""x"".png"' in written
+    first, second = csv.DictReader(io.StringIO(written, newline=""))
+    assert first["file"] == "'" + item.name and first["note"] == good.note
+    assert (first["classifier_Parasitized"], first["likelihood_Uninfected"]) == ("0.250000", "0.400000")
+    assert (first["remarks"], first["model"], first["notice"]) == ("verdicts disagree; not sure", "m", NOTICE)
+    assert (second["file"], second["error"], second["classifier_Parasitized"]) == ("'+b.png", "an empty file", "")
+    assert [harmless(v) for v in ("@a", "-1", "\tx", " =1", "a=b", -1)] == ["'@a", "'-1", "'\tx", "' =1", "a=b", -1]
+
+
+def test_names_in_the_table_are_text():
+    hostile = Item('"><img src=x onerror=alert(1)>${x}{{y}}', "path")
+    rows = table_rows([Result(hostile, "", "Unclear", (0.5, 0.5), (0.5, 0.5)), Result(hostile, "<b>")], LABELS, 0)
+    assert "<img src=x" not in rows and "<b>" not in rows and rows.count("&lt;img") >= 2
+
+
+def test_remarks_of_a_cell(explainer):
+    finding = SimpleNamespace(status="several", note="3 cells.", cell=PIXEL_NOISE)
+    result = batch_run._result(explainer, Item("a", ""), finding, [0.55, 0.45], [0.1, 0.9], False)
+    assert result.flags == ("verdicts disagree", "not sure", "unfamiliar", "several cells")
+    assert (result.verdict, result.note) == ("Unclear", "3 cells.")
+    finding.status = "as given"
+    result = batch_run._result(explainer, Item("a", ""), finding, [0.02, 0.98], [0.1, 0.9], True)
+    assert (result.verdict, result.flags, result.note) == ("Uninfected", (), "")
+
+
+@pytest.mark.parametrize(
+    ("done", "seconds", "words"),
+    [
+        (0, 0, "0 of 50"), (12, 24, "12 of 50; about 76 s left"), (10, 100, "10 of 50; about 7 min left"),
+        (50, 9, "50 of 50"),
+    ],
+)
+def test_progress_in_words(done, seconds, words):
+    assert progress(done, 50, seconds) == words
+
+
+def test_reports_hold_the_table_and_a_folder_a_cell(callbacks, mixed, quick, monkeypatch):
+    monkeypatch.setattr(batch_reports, "DRAWS", 3)
+    files = [*mixed[0], mixed[0][0]]  # one of them twice: two folders
+    *_, batch = (view.batch for view in callbacks.read(files) if isinstance(view.batch, Batch))
+    *steps, last = callbacks.prepare(batch, edits=False)
+    assert any("Reports: 2 of 4" in step.status for step in steps if isinstance(step.status, str))
+    with zipfile.ZipFile(last.archive["value"]) as archive:
+        names = archive.namelist()
+        assert NOTICE in archive.read("batch.csv").decode()
+        assert archive.read("a/a.json") != b"" and archive.read("a-2/a-2.pdf").startswith(b"%PDF")
+    folders = {name.split("/")[0] for name in names if "/" in name}
+    assert folders == {"a", "a-2", "smear_b", "HYPERLINK_1"}
+    assert {name for name in names if name.startswith("a/")} == {
+        "a/a.json", "a/a.pdf", "a/a_original.png", "a/a_evidence.png"
+    }  # fmt: skip
+
+
+def test_a_pressed_row_is_explained(callbacks, mixed, quick):
+    *_, batch = (view.batch for view in callbacks.read(mixed[0]) if isinstance(view.batch, Batch))
+    shown = callbacks.explain(batch, SimpleNamespace(row=2)).detail
+    assert "smear/b.png" in shown and "evidence map of" in shown and "<svg" in shown
+    assert callbacks.explain(batch, SimpleNamespace(row=1)) == View()  # it could not be read
+    assert callbacks.explain(batch, SimpleNamespace(row=99)) == View()
+    assert callbacks.explain(None, SimpleNamespace(row=0)) == View()
+
+
+def test_every_field_of_a_view_is_in_the_tab(explainer):
+    with gr.Blocks() as page:
+        add_batch_tab(explainer, {})
+    ids = {block.elem_id for block in page.blocks.values()}
+    assert {f"batch-{name}" for name in ("status", "table", "stop", "take", "csv", "prepare", "zip", "detail")} <= ids
+
+
+@pytest.fixture(scope="module")
+def many(cell_files, tmp_path_factory) -> Path:
+    """A zip of 40 files, more than two chunks: cells over and over, a text, and a name that tries to be a script."""
+    members = [(f"cell {i}.png", cell_files[i % len(cell_files)].read_bytes()) for i in range(38)]
+    members += [("notes.txt", b"no image"), ("${alert(1)}{{x}}<b>`.png", cell_files[0].read_bytes())]
+    path = tmp_path_factory.mktemp("many") / "many.zip"
+    zipped(path, *members)
+    return path
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_upload_stop_sort_open_and_download_in_the_browser(browser, many, tmp_path):
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    from web.screenshot import served
+
+    def all_of(selector):
+        return browser.find_elements(By.CSS_SELECTOR, selector)
+
+    def wait(condition):
+        from selenium.common.exceptions import StaleElementReferenceException as Stale
+
+        return WebDriverWait(browser, 200, ignored_exceptions=(Stale, IndexError)).until(lambda _: condition())
+
+    with served() as address:
+        browser.get(address)
+        wait(lambda: [tab for tab in all_of("button[role=tab]") if tab.text == "Many cells"])[0].click()
+        wait(lambda: all_of("#batch-files input[type=file]"))[0].send_keys(str(many))
+        wait(lambda: all_of("#batch-table tbody tr"))
+        wait(lambda: " of 40" in all_of("#batch-status")[0].text)
+        all_of("#batch-stop")[0].click()
+        wait(lambda: "Stopped." in all_of("#batch-status")[0].text)
+        done = len(all_of("#batch-table tbody tr"))
+        assert done in (16, 32)
+
+        heading = all_of("#batch-table .sort")[1]
+        heading.send_keys(Keys.ENTER)
+        heading.send_keys(Keys.SPACE)  # once more: downwards
+        names = [button.text for button in all_of("#batch-table .open")]
+        assert names[:2] == [f"cell {done - 1}.png", f"cell {done - 2}.png"] and len(names) == done
+        assert all_of("#batch-table th")[1].get_attribute("aria-sort") == "descending"
+
+        all_of("#batch-table .open")[0].send_keys(Keys.ENTER)
+        wait(lambda: all_of("#batch-detail svg"))
+        assert names[0] in all_of("#batch-detail .file")[0].text
+        assert len(all_of("#batch-detail figure img")) == 2
+        assert browser.switch_to.active_element.get_attribute("aria-label") == names[0]
+
+        saved = {"behavior": "allow", "downloadPath": str(tmp_path)}
+        browser.execute_cdp_cmd("Browser.setDownloadBehavior", saved)
+        all_of("#batch-csv")[0].click()
+        file = tmp_path / "PlasmoLens-batch.csv"
+        wait(file.exists)
+        lines = list(csv.DictReader(io.StringIO(file.read_text())))
+        assert [line["file"] for line in lines] == [f"cell {i}.png" for i in range(done)]
+        assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []

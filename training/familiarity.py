@@ -1,0 +1,121 @@
+"""python -m training familiarity: fits what the model knows on cells, and measures what it then finds strange."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from jdm_core import Explainer
+from jdm_core.diffusion import LOGSNR_MAX
+from jdm_core.familiarity import COLOURS, LIMIT, Ellipsoid, Familiarity, measure_traits
+from jdm_core.network import JointDiffusionNetwork
+from training.data import Cells
+from training.metrics import accuracy, auroc, slide_spread, summarise
+from training.outliers import Outliers, as_pictures
+from training.probes import sample_cells
+from training.validate import as_images
+
+CELLS = 3000  # training cells behind the fit: far more than it has numbers
+SHARE = 0.99  # of the validation cells that are to be familiar
+DIGITS = 6  # significant ones that the manifest keeps
+CHUNK = 64
+
+
+def fit_familiarity(
+    network: JointDiffusionNetwork, training: Cells, validation: Cells, device: torch.device
+) -> tuple[Familiarity, np.ndarray]:
+    """Ellipsoids fitted on a sample of the training cells, and which validation cells lie inside: about `SHARE`.
+
+    The sample has at most `CELLS` cells; the second is (N,) bool.
+    """
+    fitted = gather_traits(network, sample_cells(training, CELLS, seed=0), device)
+    held_out = gather_traits(network, validation, device)
+    blocks = slice(None), slice(-COLOURS, None)
+    centres, whitenings = zip(*(_gaussian(fitted[:, block]) for block in blocks), strict=True)
+    away = [((held_out[:, b] - c) @ w.T).norm(dim=1) for b, c, w in zip(blocks, centres, whitenings, strict=True)]
+    # Each alone leaves out as few, so that neither outweighs the other; then both together.
+    limits = [distance.quantile(SHARE) for distance in away]
+    both = torch.stack([distance / limit for distance, limit in zip(away, limits, strict=True)]).amax(dim=0)
+    scales = [limit * both.quantile(SHARE) for limit in limits]
+    known = Familiarity(*(_ellipsoid(c, w / s) for c, w, s in zip(centres, whitenings, scales, strict=True)))
+    return known, (known.unfamiliarity(held_out) < LIMIT).numpy()
+
+
+@torch.inference_mode()
+def gather_traits(network: JointDiffusionNetwork, cells: Cells, device: torch.device) -> Tensor:
+    """The traits (N, d) of cells, float64 on the CPU."""
+    traits = []
+    for start in tqdm(range(0, len(cells), CHUNK), desc="encoding cells", unit="batch"):
+        x = as_images(cells.take(range(start, min(start + CHUNK, len(cells)))), device)
+        z = network.encode(x, torch.full((len(x),), LOGSNR_MAX, device=device))
+        traits.append(measure_traits(x, network.levels(z)).double().cpu())
+    return torch.cat(traits)
+
+
+def _gaussian(traits: Tensor) -> tuple[Tensor, Tensor]:
+    """Centre (d,) of traits (N, d), and the inverse of Cholesky's factor of their covariance (d, d).
+
+    Correlations are shrunk by d / (N + d), so that a few cells too make a covariance that can be inverted.
+    """
+    count, d = traits.shape
+    centre, scale = traits.mean(dim=0), traits.std(dim=0).clamp(min=1e-6)
+    z = (traits - centre) / scale
+    shrinkage = d / (count + d)
+    correlation = (1 - shrinkage) * z.T @ z / count + shrinkage * torch.eye(d, dtype=traits.dtype)
+    return centre, torch.linalg.inv(torch.linalg.cholesky(correlation)) / scale
+
+
+def _ellipsoid(centre: Tensor, whitening: Tensor) -> Ellipsoid:
+    def kept(values: Tensor) -> tuple[float, ...]:
+        return tuple(float(f"{value:.{DIGITS}g}") for value in values.tolist())
+
+    return Ellipsoid(kept(centre), tuple(kept(row[: i + 1]) for i, row in enumerate(whitening)))
+
+
+def measure_familiarity(
+    explainer: Explainer, cells: Cells, kinds: Iterable[Outliers]
+) -> dict[str, object]:
+    """Figures of cells, and how each kind of outliers is told from them; plain JSON values.
+
+    Intervals are clustered by slide, photograph or field. Outliers pass as a user's pictures would.
+    """
+    own, labels, slides = explainer.predict(as_pictures(cells)), cells.labels.numpy(), cells.slides
+    right = own.probabilities.argmax(1) == labels
+    rows = []
+    for kind in tqdm(kinds, desc="outliers", unit="kind"):
+        strange = explainer.predict(kind.pictures)
+        scores = np.concatenate([own.unfamiliarity, strange.unfamiliarity])
+        positive = np.arange(len(scores)) >= len(cells)
+        rows.append({
+            "kind": kind.name, "near": kind.near, "n": len(kind.pictures), "groups": len(set(kind.groups)),
+            **summarise(scores, positive, [*slides, *kind.groups], {"auroc": auroc}),
+            **_share("found", ~strange.familiar, kind.groups),
+        })  # fmt: skip
+    return {
+        "checkpoint": explainer.name,
+        "sha256": explainer.sha256,
+        "n": len(cells),
+        "slides": len(set(slides)),
+        **_share("familiar", own.familiar, slides),
+        "familiar_by_label": {
+            label: round(float(own.familiar[labels == k].mean()), 5) for k, label in enumerate(explainer.labels)
+        },
+        "familiar_per_slide": familiar_per_slide(own.familiar, slides),
+        "head_accuracy": {
+            name: {"n": int(of.sum()), "accuracy": round(float(right[of].mean()), 5) if of.any() else None}
+            for name, of in (("familiar", own.familiar), ("unfamiliar", ~own.familiar))
+        },
+        "outliers": rows,
+    }
+
+
+def familiar_per_slide(familiar: np.ndarray, slides: Sequence[str]) -> dict[str, object]:
+    """The spread over slides of the share of familiar cells (N,) bool; plain JSON values."""
+    return slide_spread(np.eye(2)[familiar.astype(int)], np.ones(len(familiar), dtype=int), slides)
+
+
+def _share(name: str, flags: np.ndarray, groups: Sequence[str]) -> dict[str, object]:
+    """The share of flags (N,) bool and its interval."""
+    return summarise(np.eye(2)[flags.astype(int)], np.ones(len(flags), dtype=int), groups, {name: accuracy})

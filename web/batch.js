@@ -1,0 +1,41 @@
+// Sorts the table by the column whose heading is pressed, again after rows have come; a row opens its explanation.
+let column = -1, ascending = true;
+const collator = new Intl.Collator(undefined, {numeric: true, sensitivity: 'base'});
+
+function key(row) {
+    return row.cells[column].dataset.key;
+}
+
+function compare(a, b) {
+    const x = key(a), y = key(b);
+    if (!x || !y) return !x - !y; // what has no value stays at the end either way
+    const order = isNaN(x) || isNaN(y) ? collator.compare(x, y) : x - y;
+    return ascending ? order : -order;
+}
+
+function sort() {
+    const body = element.querySelector('tbody');
+    if (column < 0 || !body) return;
+    element.querySelectorAll('thead th').forEach((head, i) => {
+        if (i === column) head.setAttribute('aria-sort', ascending ? 'ascending' : 'descending');
+        else head.removeAttribute('aria-sort');
+    });
+    [...body.rows].sort(compare).forEach(row => body.appendChild(row));
+}
+
+element.addEventListener('click', event => {
+    const heading = event.target.closest('.sort');
+    if (heading) {
+        const pressed = heading.parentElement.cellIndex;
+        ascending = pressed === column ? !ascending : true;
+        column = pressed;
+        sort();
+        return;
+    }
+    const row = event.target.closest('tbody tr:not(.bad)');
+    if (!row) return;
+    element.querySelectorAll('.chosen').forEach(other => other.classList.remove('chosen'));
+    row.classList.add('chosen');
+    trigger('select', {row: Number(row.dataset.number)});
+});
+watch('value', sort);

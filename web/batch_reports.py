@@ -1,0 +1,65 @@
+"""The reports of a batch in one ZIP: the table, and for each cell its pictures, PDF and JSON."""
+
+import hashlib
+import re
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from jdm_core import CellImageError, Explainer
+from jdm_core.finding import Finding, prepare
+from jdm_core.report import Explanation, write_report
+from web.batch_run import DRAWS, Batch, Result
+from web.batch_table import table_csv
+from web.uploads import read_item
+
+CHUNK = 8  # cells whose scores and edits pass through the network together
+STEM_CHARACTERS = 60
+
+
+def write_reports(explainer: Explainer, batch: Batch, edits: bool, seed: int, path: Path) -> Iterator[int]:
+    """Writes the ZIP and yields how many cells are in it; whole once the iterator is at its end.
+
+    One cell's files at a time are on disk, in a folder that is gone afterwards.
+    """
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:  # pictures do not shrink
+        archive.writestr("batch.csv", table_csv(batch.results, explainer.labels, batch.settings))
+        done = batch.done
+        taken: set[str] = set()
+        for start in range(0, len(done), CHUNK):
+            for explanation in _explained(explainer, done[start : start + CHUNK], edits, seed):
+                stem = _stem(explanation.file, taken)
+                with TemporaryDirectory() as folder:
+                    write_report(explainer, explanation, Path(folder, stem), seed, ("pdf",))
+                    for file in sorted(Path(folder).iterdir()):
+                        archive.write(file, f"{stem}/{file.name}")
+                yield len(taken)
+
+
+def _explained(explainer: Explainer, results: list[Result], edits: bool, seed: int) -> Iterator[Explanation]:
+    found: list[tuple[Result, Finding, str]] = []
+    for result in results:
+        try:
+            data = read_item(result.item)
+            found.append((result, prepare(data, result.item.name), hashlib.sha256(data).hexdigest()))
+        except CellImageError:  # the upload is no longer kept: the table has its numbers
+            continue
+    if not found:
+        return
+    cells = [finding.cell for _, finding, _ in found]
+    prediction, elbo = explainer.predict(cells), explainer.elbo(cells, DRAWS, seed)
+    edit = explainer.counterfactual(cells, seed=seed) if edits else None
+    for i, (result, finding, digest) in enumerate(found):
+        yield Explanation(result.item.name, finding.cell, i, prediction, elbo, edit, finding, digest)
+
+
+def _stem(name: str, taken: set[str]) -> str:
+    """A file name that every system takes, and that no other cell of the batch has."""
+    plain = re.sub(r"[^\w-]+", "_", name.rsplit(".", 1)[0], flags=re.ASCII).strip("_")[-STEM_CHARACTERS:] or "cell"
+    stem, number = plain, 1
+    while stem.lower() in taken:
+        number += 1
+        stem = f"{plain}-{number}"
+    taken.add(stem.lower())
+    return stem

@@ -1,0 +1,77 @@
+"""The results of a batch as rows: of the page's table, and of a CSV file."""
+
+import csv
+import io
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from jdm_core.report import NOTICE
+from web.batch_run import Result
+from web.text import HEAD, POSTERIOR, percent
+
+HERE = Path(__file__).parent
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would reckon out
+SORT = (HERE / "batch.js").read_text(encoding="utf-8")
+
+
+def table_template(labels: tuple[str, ...]) -> str:
+    """The table around its rows, `${value}`, with a button in every heading that sorts by it."""
+    headings = ("Cell", "File", "Verdict", f"{HEAD}: {labels[0]}", f"{POSTERIOR}: {labels[0]}", "Remarks")
+    heads = "".join(
+        f'<th scope="col" role="columnheader"><button type="button" class="sort">{escape(heading)}</button></th>'
+        for heading in headings
+    )
+    return (
+        '<table role="table" aria-label="Results, one row a file"><thead role="rowgroup"><tr role="row">'
+        f'{heads}</tr></thead><tbody role="rowgroup">${{value}}</tbody></table>'
+    )
+
+
+def table_rows(results: Sequence[Result], labels: tuple[str, ...], first: int) -> str:
+    """The table's rows of results, the first of which has number `first`: rows to come are added at the end."""
+    return "".join(_row(result, number, labels) for number, result in enumerate(results, start=first))
+
+
+def _row(result: Result, number: int, labels: tuple[str, ...]) -> str:
+    name = escape(result.item.name)
+    if result.error:
+        cells = [
+            ("", ""), (name, name), ("not read", ""), ("", ""), ("", ""),
+            (f'<span class="why">{escape(result.error)}</span>', ""),
+        ]  # fmt: skip
+    else:
+        tone = labels.index(result.verdict) if result.verdict in labels else "unsure"
+        remarks = escape(", ".join(result.flags))
+        cells = [
+            (f'<img src="{result.thumbnail}" alt="" loading="lazy">', str(number)),
+            (f'<button type="button" class="open" data-row="{number}">{name}</button>', name),
+            (f'<span class="tone-{tone}">{escape(result.verdict)}</span>', escape(result.verdict)),
+            (percent(result.head[0]), f"{result.head[0]:.6f}"),
+            (percent(result.posterior[0]), f"{result.posterior[0]:.6f}"),
+            (f'{remarks}<span class="note">{escape(result.note)}</span>', remarks),
+        ]
+    row = "".join(f'<td role="cell" data-key="{key}">{shown}</td>' for shown, key in cells)
+    return f'<tr role="row" data-number="{number}"{" class=bad" if result.error else ""}>{row}</tr>'
+
+
+def table_csv(results: Sequence[Result], labels: tuple[str, ...], settings: dict[str, Any]) -> str:
+    """The results as CSV (RFC 4180), a line a file; texts that a spreadsheet would take for a formula get a quote."""
+    buffer = io.StringIO()
+    columns = [
+        "file", "verdict", *(f"classifier_{label}" for label in labels), *(f"likelihood_{label}" for label in labels),
+        "remarks", "note", "error", *settings, "notice",
+    ]  # fmt: skip
+    writer = csv.writer(buffer, lineterminator="\r\n")
+    writer.writerow(columns)
+    for r in results:
+        shares = [f"{share:.6f}" for share in (*r.head, *r.posterior)] or [""] * (2 * len(labels))
+        texts = [r.item.name, r.verdict], ["; ".join(r.flags), r.note, r.error, *settings.values(), NOTICE]
+        writer.writerow([*map(harmless, texts[0]), *shares, *map(harmless, texts[1])])
+    return buffer.getvalue()
+
+
+def harmless(value: Any) -> Any:
+    """A text that no spreadsheet takes for a formula, by a single quote before it; other values as they are."""
+    return f"'{value}" if isinstance(value, str) and value.lstrip(" ").startswith(FORMULA) else value

@@ -1,0 +1,196 @@
+"""The layout of the page for one cell, and which callback answers to what."""
+
+from typing import Any
+
+import gradio as gr
+
+from jdm_core import Explainer
+from web import text
+from web.callbacks import DRAWS, EXAMPLES, Callbacks
+from web.compare import FOLLOW
+from web.edits import OPACITY, THRESHOLD, Edits
+from web.translation import block, label
+from web.view import View
+
+QUIET = {"show_progress": "hidden", "api_visibility": "private"}
+DRAW = {"concurrency_id": "draw", "concurrency_limit": 2}  # maps drawn anew need not wait for an edit
+Parts = dict[str, Any]
+
+
+def add_one_cell(explainer: Explainer, compute: dict[str, Any], kept_seconds: int) -> None:
+    """Adds upload, verdicts, evidence and edit of one cell to the surrounding tab; forgotten after some seconds."""
+    parts: Parts = {"reading": gr.State(time_to_live=kept_seconds)}
+    with gr.Row(elem_id="main"):
+        with gr.Column(scale=1, min_width=280, elem_id="input"):
+            parts |= _input_section()
+            controls = _advanced(explainer.edit.steps)
+        with gr.Column(scale=3, min_width=300, elem_id="output"):
+            parts["status"] = gr.HTML(elem_id="status")
+            parts["intro"] = gr.HTML(block("introduction"), elem_id="intro")
+            with gr.Column(visible=False, elem_id="results") as parts["results"]:
+                parts |= _verdict_section() | _edit_section()
+    _wire(Callbacks(explainer), Edits(explainer), parts, controls, compute)
+
+
+def _input_section() -> Parts:
+    parts: Parts = {}
+    parts["upload"] = gr.Image(
+        format="png", sources=["upload", "clipboard"], label=label("Cell"), height=220, buttons=[], elem_id="upload",
+        placeholder=label("Drop a cell image here or click to upload"), alt_text="the uploaded cell",
+    )  # fmt: skip
+    with gr.Column(visible=False, elem_id="found") as parts["found"]:
+        parts["outline"] = _picture("What was found", "outline")
+        parts["found_note"] = gr.HTML(elem_id="found_note")
+    parts["as_given"] = gr.Checkbox(False, label=label("Use the picture as it is"), elem_id="as-given", container=False)
+    files = sorted(EXAMPLES.glob("*.png"))
+    if files:
+        gr.HTML(block("examples"), elem_classes="note")
+    with gr.Row(elem_id="examples"):
+        parts["examples"] = [
+            gr.Button(file.stem.replace("-", " ").capitalize(), icon=file, size="sm", min_width=60, elem_id=file.stem)
+            for file in files
+        ]
+    return parts
+
+
+def _advanced(steps: int) -> Parts:
+    controls: Parts = {}
+    with gr.Accordion(label("Advanced"), open=False, elem_id="advanced"):
+        controls["draws"] = gr.Radio(
+            list(DRAWS), value=32, label=label("Draws"), info=label("More are slower and more precise")
+        )
+        controls["seed"] = gr.Number(
+            0, label=label("Seed"), info=label("Same seed, same numbers"), precision=0, minimum=0
+        )
+        controls["again"] = gr.Button(label("Explain again"), size="sm", elem_id="again")
+        controls["mode"] = gr.Radio(
+            [(label(mode), mode) for mode in (text.SMALLEST, text.FIXED)], value=text.SMALLEST,
+            label=label("Strength of the edit"), elem_id="mode",
+        )  # fmt: skip
+        controls["start"] = gr.Slider(
+            1, steps, steps, step=1, label=label("Starting noise, in steps"), visible=False, elem_id="start"
+        )
+        controls["guidance"] = gr.Slider(
+            0.5, 6, 2, step=0.5, label=label("Guidance"), visible=False, elem_id="guidance"
+        )
+    return controls
+
+
+def _verdict_section() -> Parts:
+    parts: Parts = {}
+    with gr.Column(elem_classes="card"):
+        parts["verdict"] = gr.HTML(elem_id="verdict")
+    with gr.Row(elem_id="glance"):
+        with gr.Column(elem_classes="card", elem_id="why", scale=5, min_width=300):
+            gr.HTML(block("evidence"))
+            with gr.Row(elem_classes="pair"):
+                parts["cell"] = _picture("The cell", "cell")
+                parts["evidence"] = _picture("Evidence map", "evidence")
+                parts["saliency"] = _picture("Gradient saliency", "saliency", visible=False)
+            parts["evidence_scale"] = gr.HTML(elem_id="evidence_scale")
+            parts["saliency_scale"] = gr.HTML(elem_id="saliency_scale")
+            parts["gradient"] = gr.Button(
+                label("Compare with the classifier’s gradient"), size="sm", visible=False, elem_id="gradient"
+            )
+        with gr.Column(elem_classes="card", elem_id="likelihood", scale=4, min_width=300):
+            gr.HTML(block("likelihood"))
+            parts["elbo"] = gr.HTML(elem_id="elbo")
+    return parts
+
+
+def _edit_section() -> Parts:
+    parts: Parts = {}
+    with gr.Column(elem_classes="card", elem_id="edit"):
+        gr.HTML(block("change"))
+        with gr.Row(elem_classes="buttons"):
+            parts["flip"] = _button("What would change the verdict?", "flip")
+            parts["remove"] = _button("Remove parasite", "remove")
+            parts["add"] = _button("Add parasite", "add")
+            parts["stop"] = gr.Button(
+                label("Stop"), variant="stop", visible=False, elem_id="stop", min_width=80
+            )
+        parts["reason"] = gr.HTML(elem_id="reason", elem_classes="note")
+        parts["progress"] = gr.HTML(elem_id="progress")
+        parts["frame"] = _picture("The edit so far", "frame", visible=False)
+        with gr.Column(visible=False, elem_id="edited") as parts["edited"]:
+            parts["check"] = gr.HTML(elem_id="check")
+            with gr.Row(elem_id="comparison"):
+                with gr.Column(min_width=260):
+                    parts["slider"] = gr.HTML(elem_id="slider", js_on_load=FOLLOW)
+                with gr.Column(min_width=260, elem_classes="framed"):
+                    parts["change"] = _picture("Change map", "change")
+            parts["change_scale"] = gr.HTML(elem_id="change_scale")
+            parts |= _map_controls()
+            parts["strengths"] = gr.HTML(elem_id="strengths")
+            with gr.Row(elem_classes="buttons"):
+                parts["variants"] = gr.Button(
+                    label("Compare a weaker and a stronger edit"), size="sm", visible=False, elem_id="variants"
+                )
+                parts["animation"] = gr.DownloadButton(
+                    label("Keep before and after (animated WebP)"), size="sm", visible=False, elem_id="animation"
+                )
+    with gr.Row(elem_classes="buttons"):
+        parts["prepare"] = gr.Button(label("Prepare report"), size="sm", visible=False, elem_id="prepare")
+        parts["report"] = gr.DownloadButton(
+            label("Download report (ZIP)"), size="sm", visible=False, elem_id="report"
+        )
+    return parts
+
+
+def _map_controls() -> Parts:
+    with gr.Row(elem_id="map-controls"):
+        return {
+            "threshold": gr.Slider(
+                0, 60, THRESHOLD, step=1, label=label("Hide changes below (of 255)"), elem_id="threshold", min_width=160
+            ),
+            "opacity": gr.Slider(
+                0, 100, OPACITY, step=5, label=label("Opacity of the colours (%)"), elem_id="opacity", min_width=160
+            ),
+            "border": gr.Checkbox(
+                False, label=label("Outline what changed visibly"), elem_id="border", min_width=160, container=False
+            ),
+        }
+
+
+def _button(words: str, elem_id: str) -> gr.Button:
+    return gr.Button(label(words), interactive=False, elem_id=elem_id, min_width=120)
+
+
+def _picture(words: str, elem_id: str, visible: bool = True) -> gr.Image:
+    return gr.Image(
+        label=label(words), format="png", interactive=False, buttons=["fullscreen"], elem_id=elem_id, min_width=120,
+        visible=visible,
+    )  # fmt: skip
+
+
+def _wire(callbacks: Callbacks, edits: Edits, parts: Parts, controls: Parts, compute: dict[str, Any]) -> None:
+    page = [parts[name] for name in View._fields]
+    upload, reading = parts["upload"], parts["reading"]
+    reads = [controls["draws"], controls["seed"], parts["as_given"]]
+    strength = [controls[name] for name in ("mode", "start", "guidance")]
+    options = {"preprocess": False, **QUIET}
+    running = [
+        parts[name].click(getattr(edits, name), [reading, *strength], page, **options, **compute)
+        for name in ("flip", "remove", "add")
+    ]
+    running.append(parts["variants"].click(edits.variants, [reading], page, **options, **compute))
+    parts["gradient"].click(callbacks.gradient, [reading], page, **options, **compute)
+    maps = [parts[name] for name in ("threshold", "opacity", "border")]
+    redraw = {"trigger_mode": "always_last", **options, **DRAW}  # while one is drawn, only the last wish is kept
+    gr.on([part.input for part in maps], edits.redraw, [reading, *maps], page, **redraw)
+    controls["mode"].input(_strength_controls, [controls["mode"]], strength[1:], queue=False, **QUIET)
+    parts["prepare"].click(callbacks.report, [reading], page, **options)
+    options |= {"cancels": running}
+    upload.upload(callbacks.explain, [upload, *reads], page, trigger_mode="multiple", **options, **compute)
+    gr.on(
+        [controls["again"].click, parts["as_given"].input], callbacks.again, [reading, *reads], page, **options,
+        **compute,
+    )  # fmt: skip
+    upload.clear(callbacks.clear, None, page, **options)
+    parts["stop"].click(edits.stop, [reading], page, **options)
+    clicks = [example.click for example in parts["examples"]]
+    gr.on(clicks, callbacks.example, reads, page, trigger_mode="multiple", **options, **compute)
+
+
+def _strength_controls(mode: str) -> list[dict[str, Any]]:
+    return [gr.update(visible=mode == text.FIXED)] * 2

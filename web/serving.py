@@ -1,0 +1,122 @@
+"""One server from start to stop: the page launched as its settings say, health and status, and a graceful end."""
+
+import logging
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jdm_core import Explainer
+from jdm_core.version import VERSION
+from web.logs import fault, note
+from web.scratch import Scratch
+from web.settings import Settings, SettingsError
+from web.space import is_shared
+
+HEALTH_SECONDS = 10  # for which an answer of the model is believed
+OUTSIDE = {  # what libraries would ask or tell of their own accord
+    "GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1",
+}  # fmt: skip
+
+
+class Service:
+    """A launched page: `stop` ends it in good order."""
+
+    def __init__(self, explainer: Explainer, settings: Settings) -> None:
+        self.explainer, self.settings = explainer, settings
+        self.started, self.stopping, self.loop = time.monotonic(), False, None
+        self._answered = 0.0
+        self.blocks: Any = None
+        parent = os.environ.get("GRADIO_TEMP_DIR")
+        self.scratch = Scratch(settings.kept_seconds, Path(parent) if parent else None)
+
+    def launch(self) -> str:
+        """Serves the page and returns its address. Raises OSError for a port that is taken, SettingsError."""
+        os.environ.update(OUTSIDE, GRADIO_TEMP_DIR=str(self.scratch.folder))
+        from starlette.middleware import Middleware  # Gradio takes seconds to import, and reads the environment then
+
+        from web.gate import Gate
+        from web.jobs import watch_jobs
+        from web.page import LAUNCH, build_page
+
+        settings = self.settings
+        self.blocks = build_page(self.explainer, settings.kept_seconds, settings.batch_cells)
+        watch_jobs(self.blocks)
+        self.blocks.queue(max_size=settings.queue_length)
+        options = LAUNCH | {
+            "server_name": settings.host, "server_port": settings.port, "root_path": settings.root_path or None,
+            "auth": settings.logins(), "max_file_size": settings.upload_megabytes * 2**20,
+            "app_kwargs": {"middleware": [Middleware(Gate, service=self)]},
+            "mcp_server": settings.mcp, "share": False, "ssr_mode": False, "pwa": False, "quiet": True,
+            "prevent_thread_lock": True,
+        }  # fmt: skip
+        _, address, _ = self.blocks.launch(**options)
+        if settings.mcp and not self.blocks.mcp_server:
+            self.stop()
+            raise SettingsError('mcp: needs pip install "gradio[mcp]"')
+        self.scratch.keep_all()
+        note("started", seconds=round(time.monotonic() - self.started, 2), **self.status())
+        return address
+
+    def healthy(self) -> bool:
+        """Whether the model answers; asked at most every ten seconds, and never of a GPU that must be asked for."""
+        if self.stopping:
+            return False
+        if not is_shared() and time.monotonic() - self._answered > HEALTH_SECONDS:
+            size = self.explainer.size
+            try:
+                answer = self.explainer.predict(np.zeros((size, size, 3), np.uint8)).probabilities
+            except Exception as error:  # whatever it is, this server is not well
+                note("not well", logging.ERROR, **fault(error))
+                return False
+            if not np.isfinite(answer).all():
+                return False
+            self._answered = time.monotonic()
+        return True
+
+    def status(self) -> dict[str, Any]:
+        """What this server serves, and how busy it is."""
+        queue = self.blocks._queue  # Gradio has no public way to ask for its length
+        return {
+            "name": "PlasmoLens", "version": VERSION, "model": self.explainer.name,
+            "model_version": self.explainer.checkpoint.version, "sha256": self.explainer.sha256,
+            "device": str(self.explainer.device), "running": queue.get_active_worker_count(), "waiting": len(queue),
+            "uptime_seconds": round(time.monotonic() - self.started, 1), "stopping": self.stopping,
+        }  # fmt: skip
+
+    def stop(self) -> bool:
+        """Takes no more jobs, waits for the running ones, tells who still waits, deletes files; whether all ended."""
+        self.stopping = True
+        queue, until = self.blocks._queue, time.monotonic() + self.settings.stop_seconds
+        while (busy := queue.get_active_worker_count() + len(queue)) and time.monotonic() < until:
+            time.sleep(0.05)
+        queue.close()
+        if self.loop is not None:  # open streams sleep until a message comes: wake them, so that they tell
+            self.loop.call_soon_threadsafe(_wake, queue)
+            time.sleep(0.2)
+        self.blocks.server.config.timeout_graceful_shutdown = 1  # browsers keep connections open for ever
+        self.blocks.close(verbose=False)
+        self.scratch.close()
+        note("stopped", jobs_broken_off=busy, uptime_seconds=round(time.monotonic() - self.started, 1))
+        return not busy
+
+
+def run_until_told(service: Service) -> None:
+    """Serves until SIGTERM or SIGINT, then stops; ends the process with status 0 even where a job hangs."""
+    told = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: told.set())
+    told.wait()
+    if not service.stop():
+        os._exit(0)  # a computation cannot be broken off from outside, and its thread would hold the process
+
+
+def _wake(queue: Any) -> None:
+    from gradio.server_messages import HeartbeatMessage
+
+    for messages in list(queue.pending_messages_per_session.values()):
+        messages.put_nowait(HeartbeatMessage())

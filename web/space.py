@@ -1,0 +1,33 @@
+"""On a Space whose GPU is shared (ZeroGPU), the device is there only within functions that ask for it."""
+
+import importlib.util
+import os
+from typing import Any
+
+COMPUTING = (
+    "predict", "elbo", "posterior", "counterfactual", "stream", "draw_evidence", "draw_difference",
+)  # fmt: skip
+
+
+def shared_gpu() -> Any | None:
+    """The `spaces` package where it is installed, imported before torch as it wants; else None."""
+    if importlib.util.find_spec("spaces") is None:
+        return None
+    import spaces
+
+    return spaces
+
+
+def is_shared() -> bool:
+    """Whether the GPU is lent call by call, so that nothing may compute outside of a call."""
+    return os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "true")
+
+
+def ask_for_gpu(explainer: Any, spaces: Any, seconds: int) -> None:
+    """Lets each computing method of an explainer ask for the GPU, for at most so many seconds.
+
+    Arguments and results pass between processes there, which arrays and results can and live pages cannot: so the
+    explainer's methods are what is wrapped, not the page's callbacks.
+    """
+    for name in COMPUTING:
+        setattr(explainer, name, spaces.GPU(duration=seconds)(getattr(explainer, name)))

@@ -1,0 +1,116 @@
+"""What the page of one cell shows: its state between callbacks, and the updates that callbacks send it."""
+
+from dataclasses import dataclass
+from html import escape
+from typing import Any, NamedTuple
+
+import gradio as gr
+import numpy as np
+
+from jdm_core.report import Explanation
+
+_SKIP = gr.skip()
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the page knows of the cell that it shows: its explanation, and the upload (H, W, 3) that it came from."""
+
+    explanation: Explanation
+    seed: int
+    upload: np.ndarray
+
+
+class View(NamedTuple):
+    """What a callback changes; each field names a component of the page, and one left out stays as it is."""
+
+    upload: Any = _SKIP
+    found: Any = _SKIP
+    outline: Any = _SKIP
+    found_note: Any = _SKIP
+    reading: Any = _SKIP
+    status: Any = _SKIP
+    intro: Any = _SKIP
+    results: Any = _SKIP
+    verdict: Any = _SKIP
+    cell: Any = _SKIP
+    evidence: Any = _SKIP
+    evidence_scale: Any = _SKIP
+    elbo: Any = _SKIP
+    gradient: Any = _SKIP
+    saliency: Any = _SKIP
+    saliency_scale: Any = _SKIP
+    flip: Any = _SKIP
+    remove: Any = _SKIP
+    add: Any = _SKIP
+    stop: Any = _SKIP
+    reason: Any = _SKIP
+    progress: Any = _SKIP
+    frame: Any = _SKIP
+    edited: Any = _SKIP
+    check: Any = _SKIP
+    slider: Any = _SKIP
+    change: Any = _SKIP
+    change_scale: Any = _SKIP
+    animation: Any = _SKIP
+    variants: Any = _SKIP
+    strengths: Any = _SKIP
+    prepare: Any = _SKIP
+    report: Any = _SKIP
+
+
+OFF = {"interactive": False, "variant": "secondary"}
+ON = {"interactive": True, "variant": "secondary"}
+MAIN = {"interactive": True, "variant": "primary"}
+
+
+def empty() -> View:
+    """The page without a cell."""
+    return no_edit()._replace(
+        found=hidden(), outline=None, found_note="", reading=None, status="", intro=gr.update(visible=True),
+        results=hidden(), verdict="", cell=None, evidence=None, evidence_scale="", elbo="",
+        gradient=gr.update(visible=False), saliency=gone(), saliency_scale="", flip=gr.update(**OFF),
+        remove=gr.update(**OFF), add=gr.update(**OFF), stop=hidden(), reason="", progress="", frame=gone(),
+        prepare=hidden(), report=hidden(),
+    )  # fmt: skip
+
+
+def no_edit() -> View:
+    """The page without an edit."""
+    return View(
+        edited=hidden(), check="", slider="", change=None, change_scale="", animation=hidden(), variants=hidden(),
+        strengths="",
+    )  # fmt: skip
+
+
+def hidden() -> dict[str, Any]:
+    """A component put out of sight."""
+    return gr.update(visible=False)
+
+
+def gone() -> dict[str, Any]:
+    """A picture put out of sight and dropped."""
+    return gr.update(value=None, visible=False)
+
+
+def picture(value: Any, words: str) -> dict[str, Any]:
+    """A picture with what it shows in words."""
+    return gr.update(value=value, visible=True, alt_text=words)
+
+
+def alert(message: str) -> str:
+    """What went wrong."""
+    return f'<p class="alert" role="alert">{escape(message)}</p>'
+
+
+def status(message: str) -> str:
+    """What happened."""
+    return f'<p role="status">{escape(message)}</p>'
+
+
+def progress_bar(words: str, done: float) -> str:
+    """Words over a bar of which a share, from 0 to 1, is full."""
+    return (
+        f'<div class="progress" role="progressbar" aria-valuenow="{100 * done:.0f}" aria-valuetext="{escape(words)}">'
+        f'<span style="width:{100 * done:.1f}%"></span></div><p>{escape(words)}</p>'
+    )
