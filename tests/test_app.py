@@ -16,6 +16,7 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 
 import app
+import jdm_core.explainer as explainer_module
 from jdm_core import Explainer
 from jdm_core.counterfactual import EditSettings, Strength
 from web import text
@@ -92,7 +93,8 @@ def explained(callbacks, cell):
     return last
 
 
-def test_explain_shows_the_head_at_once_and_then_everything(callbacks, cell):
+def test_explain_shows_the_head_at_once_and_then_everything(callbacks, cell, monkeypatch):
+    monkeypatch.setattr(explainer_module, "LIMIT", np.inf)  # the drawn cell is none to the model
     first, last = callbacks.explain(upload(cell), 16, 3)
     assert text.WORKING in first.verdict and "drawn cell.png" in first.verdict
     assert first.reading is None and not first.remove["interactive"] and not first.add["interactive"]

@@ -53,6 +53,7 @@ def bright(tmp_path_factory) -> Path:
 @pytest.fixture
 def page(browser, address):
     """The fresh page; afterwards, that nothing came from elsewhere and that the console has no errors."""
+    browser.get("about:blank")  # what was still under way on the page before breaks off here
     browser.get_log("browser")
     counted = browser.execute_cdp_cmd(
         "Page.addScriptToEvaluateOnNewDocument", {"source": "performance.setResourceTimingBufferSize(10000)"}
