@@ -1,0 +1,62 @@
+"""A proxy for where the parasite is, by its stain alone: no label of a pixel was ever used, and it is no ground truth.
+
+Giemsa colours chromatin a purple that is not that of the cell. In optical density stains add up (Beer and Lambert's
+law; Ruifrok & Johnston 2001), so what a pixel absorbs beyond the cell's median, along the direction of chromatin,
+is an amount of it. Gray is left out of that direction: at its rim a cell is mixed with the black background, which
+adds to all channels alike, and so does thickness.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from jdm_core.cells import cell_mask, from_uint8
+
+DARKEST = 0.01  # the share of a cell's pixels from which the direction is fitted
+NOISE = 3.0  # deviations of the cell's own texture that do not count
+DEVIATION = 1.4826  # of a normal distribution, in median absolute deviations
+
+
+@dataclass(frozen=True)
+class StainProxy:
+    """The direction (3,) of chromatin in optical density, of unit length and without gray: its sum is 0."""
+
+    direction: np.ndarray
+
+    def maps(self, squares: np.ndarray) -> np.ndarray:
+        """Chromatin (B, S, S) ≥ 0 of cells (B, S, S, 3) uint8, in optical density beyond the cell's own texture."""
+        return np.stack([self._map(square) for square in squares])
+
+    def _map(self, square: np.ndarray) -> np.ndarray:
+        excess, inside = _excess(square)
+        amount = excess @ self.direction
+        if not inside.any():
+            return np.zeros(amount.shape)
+        deviation = DEVIATION * np.median(np.abs(amount[inside] - np.median(amount[inside])))
+        return np.where(inside, np.maximum(amount - NOISE * deviation, 0), 0)
+
+
+def fit_stain_proxy(squares: np.ndarray) -> StainProxy:
+    """The proxy fitted on parasitized training cells (N, S, S, 3) uint8: the mean colour of their densest pixels.
+
+    Densest by green, which purple absorbs most. Raises ValueError where no picture shows a stain.
+    """
+    total = np.zeros(3)
+    for square in squares:
+        excess, inside = _excess(square)
+        if inside.any():
+            pixels = excess[inside]
+            darkest = np.argsort(-pixels[:, 1])[: max(1, round(DARKEST * len(pixels)))]
+            total += pixels[darkest].mean(0)
+    if (length := np.linalg.norm(total)) < 1e-9:
+        raise ValueError("stain proxy: no cell with any stain to fit on")
+    return StainProxy(total / length)
+
+
+def _excess(square: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Optical density (S, S, 3) beyond the cell's median, less its mean over channels; what is cell, (S, S) bool."""
+    mask = cell_mask(from_uint8(torch.from_numpy(square)[None]))[0].numpy() & square.any(2)
+    density = -np.log((square.astype(np.float64) + 1) / 256)
+    colour = density - density.mean(2, keepdims=True)
+    return colour - (np.median(colour[mask], axis=0) if mask.any() else np.zeros(3)), mask
