@@ -5,10 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from torch import Tensor
 
 from jdm_core import Explainer
 from jdm_core.cells import read_cell
-from jdm_core.explainer import CHECK_DRAWS
 
 ROUNDS, DRAWS = 5, 16
 EXAMPLES = Path(__file__).parent.parent / "web" / "examples"
@@ -26,16 +26,39 @@ def timed(action: Callable[[], object]) -> float:
     return float(np.median(seconds))
 
 
+def counted(explainer: Explainer, action: Callable[[], object]) -> tuple[int, int]:
+    """Images that an action passes through encoder and decoder."""
+    network, images = explainer.network, {"encode": 0, "decode": 0}
+
+    def counting(name: str) -> Callable[..., object]:
+        original = getattr(network, name)
+
+        def call(inputs: object, logsnr: Tensor, *more: Tensor) -> object:
+            images[name] += len(logsnr)
+            return original(inputs, logsnr, *more)
+
+        return call
+
+    for name in images:
+        setattr(network, name, counting(name))
+    try:
+        action()
+    finally:
+        for name in images:
+            delattr(network, name)
+    return images["encode"], images["decode"]
+
+
 def main() -> None:
     """Times prediction, scores and edit on the example cells and prints each with its passes."""
     explainer = Explainer.load()
     cells = [read_cell(path) for path in sorted(EXAMPLES.glob("*.png"))]
     classes = len(explainer.labels)
     edits = [explainer.counterfactual(cell).settings for cell in cells]
-    decoded = [settings["decoded_steps"][0] for settings in edits]
-    longest = cells[int(np.argmax(decoded))]
-    inversion, attempts = explainer.edit.steps + 1, max(settings["attempts"][0] for settings in edits)
-    checks = 1 + 2 * attempts + attempts * CHECK_DRAWS
+    passes = [settings["encoder_passes"][0] for settings in edits]
+    longest = int(np.argmax(passes))
+    own, attempts = passes[longest], edits[longest]["attempts"][0]
+    encoder, decoder = counted(explainer, lambda: explainer.counterfactual(cells[longest]))
     rows = {
         "prediction": (timed(lambda: explainer.predict(cells[0])), "1 encoder"),
         "scores": (
@@ -43,9 +66,9 @@ def main() -> None:
             f"{2 * DRAWS} encoder, {2 * DRAWS * classes} decoder, half for the bound and half for the posterior",
         ),
         "edit": (
-            timed(lambda: explainer.counterfactual(longest)),
-            f"{inversion + max(decoded)} encoder, {inversion + 2 * max(decoded)} decoder for the edit; "
-            f"{checks} encoder, {attempts * CHECK_DRAWS * classes} decoder to check its {attempts} attempts",
+            timed(lambda: explainer.counterfactual(cells[longest])),
+            f"{own} encoder, {2 * own} decoder for the edit; "
+            f"{encoder - own} encoder, {decoder - 2 * own} decoder to check its {attempts} attempts",
         ),
     }
     for name, (seconds, passes) in rows.items():

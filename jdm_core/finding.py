@@ -16,12 +16,11 @@ from jdm_core.cells import MAX_ASPECT, MIN_SIDE, read_cell
 
 Status = Literal["as given", "cut out", "several", "none"]
 
-WORK_SIDE = 256  # pixels of the longer side at which cells are looked for
+WORK_SIDE = 384  # pixels of the longer side at which cells are looked for
 BLACK = 32  # as in cells.py: lossy compression leaves black backgrounds below this
 BLACK_FRAME = 0.4  # of the outermost pixels; the least of 23,603 NIH cells has 0.55
 BACKGROUND_SHARE = 0.03  # of the picture: fewer of its brightest pixels are glare or lettering
-SP = 2.0
-LC = 4.0
+BACKGROUND_SPREAD = 4.0  # of 255, beside twice the median spread: what is as near to the surface is background
 BACKGROUND_TERMS = 6  # of a quadratic surface: illumination falls off smoothly
 LEAST_CONTRAST = 8.0  # of 255: the palest cells differ from their background by twice that
 NOISE = 4.0  # standard deviations of the background by which a cell differs from it
@@ -29,6 +28,7 @@ EDGE = 0.35  # of a cell's difference from the background: as wide as the crops 
 NECK = 0.92  # of the smaller radius: two cells part where what joins them is narrower
 SPECK = 0.1  # of the largest piece's area: smaller ones are platelets, dirt or lettering
 SMALLEST = 0.01  # of the picture's area, for a cell that is to be cut out
+TINY = 0.001  # of the picture's area, for one of many cells of a field
 THIN = 1.5  # pixels: half the width of what is no cell, but a thread or a seam
 PALE = 0.5  # of the threshold: a hole that differs as much is not background
 HOLE = 0.75  # solidity: a pale centre is convex, a gap between cells that touch is not
@@ -44,7 +44,8 @@ class Finding:
     """What an upload shows: `cell` uint8 (h, w, 3) to explain, how it was come by, and where it lay.
 
     `outline` (H, W) bool marks in the upload what was found; `count` is how many cells it shows, those cut off by
-    its border included; `note` is one sentence for a person. `cell` is the whole upload unless status is "cut out".
+    its border included, and 0 for "none"; `note` is one sentence for a person. `cell` is the whole upload unless
+    status is "cut out".
     """
 
     cell: np.ndarray
@@ -82,15 +83,12 @@ def find_cell(pixels: np.ndarray) -> Finding:
     count = int(regions.max())
     chosen, whole = _meant(regions)
     if chosen is None:
-        several = whole > 1
         outline = _enlarged(regions > 0, pixels.shape[:2])
-        if several:
+        if whole > 1:
             note = f"{count} cells, none of them clearly the one that is meant: the whole picture is read as one cell."
-        elif count:
-            note = "Only parts of cells, cut off by the border: the whole picture is read as one cell."
-        else:
-            note = "No cell stands out from the background: the whole picture is read as one cell."
-        return Finding(pixels, "several" if several else "none", outline, note, count)
+            return Finding(pixels, "several", outline, note, count)
+        note = "No whole cell stands out from a background: the whole picture is read as one cell."
+        return Finding(pixels, "none", outline, note, 0)
     outline = _enlarged(regions == chosen, pixels.shape[:2])
     others = f" of {count} that the picture shows" if count > 1 else ""
     note = f"One cell{others} was found on a bright background and put on black."
@@ -158,7 +156,7 @@ def _background(smooth: np.ndarray) -> np.ndarray:
     if bright.mean() < BACKGROUND_SHARE:
         bright = (green > threshold_otsu(green[~bright.reshape(green.shape)])).ravel()
     surface = np.broadcast_to(np.median(values[bright], axis=0), values.shape)
-    spread = SP * np.median(np.linalg.norm(values[bright] - surface[0], axis=1)) + LC
+    spread = 2 * np.median(np.linalg.norm(values[bright] - surface[0], axis=1)) + BACKGROUND_SPREAD
     for count in (1, 3, BACKGROUND_TERMS):  # a level, a plane, a quadratic: what the level misses, the plane reaches
         near = np.linalg.norm(values - surface, axis=1) < spread
         if near.sum() < 10 * count:
@@ -206,14 +204,14 @@ def _parted(mask: np.ndarray) -> np.ndarray:
 def _meant(regions: np.ndarray) -> tuple[int | None, int]:
     """The number of the cell that is meant, if one is, and how many lie whole in the picture."""
     height, width = regions.shape
-    cells = [cell for cell in regionprops(regions) if cell.area >= SMALLEST * regions.size]
+    cells = [cell for cell in regionprops(regions) if cell.area >= TINY * regions.size]
     whole = [cell for cell in cells if _cut_off(regions == cell.label, cell.area) <= CUT_OFF]
     central = [
         cell for cell in cells
         if abs(cell.centroid[0] / height - 0.5) < CENTRAL and abs(cell.centroid[1] / width - 0.5) < CENTRAL
         and cell.equivalent_diameter_area >= MEANT * min(height, width) and cell.area < FULL * regions.size
     ]  # fmt: skip
-    if len(whole) == 1 and not central:
+    if len(whole) == 1 and not central and whole[0].area >= SMALLEST * regions.size:
         return whole[0].label, 1
     if central:
         return max(central, key=lambda cell: cell.area).label, len(whole)

@@ -293,6 +293,15 @@ def test_pil_images(cell):
     assert "4 x 4" in refused(Image.new("RGB", (4, 4)))
 
 
+def test_the_bytes_of_a_file(cell, monkeypatch):
+    data = encoded(Image.fromarray(cell), "PNG")
+    np.testing.assert_array_equal(read_cell(data), cell)
+    assert refused(b"") == "an empty file"
+    assert "not a PNG" in refused(b"no image", name="upload.png")
+    monkeypatch.setattr(cells, "MAX_FILE_BYTES", len(data) - 1)
+    assert "a file of more than" in refused(data)
+
+
 def test_arrays_are_copied(cell):
     flipped = cell[:, ::-1]
     pixels = read_cell(flipped)
@@ -474,7 +483,7 @@ def test_wrong_arrays(array):
     assert refused(array)
 
 
-@pytest.mark.parametrize("source", [None, b"\x89PNG", 7, [1, 2], torch.zeros(3, 8, 8)], ids=type)
+@pytest.mark.parametrize("source", [None, bytearray(b"\x89PNG"), 7, [1, 2], torch.zeros(3, 8, 8)], ids=type)
 def test_other_types(source):
     assert refused(source) == f"a path, a PIL image or an array is expected, not {type(source).__name__}"
 

@@ -94,8 +94,7 @@ def _rate(flips: np.ndarray, slides: np.ndarray) -> dict[str, object]:
 
 def _passes(edit: Counterfactual) -> np.ndarray:
     """Encoder passes of each edit: the inversion and every step of the search; checks not counted."""
-    inversion = edit.settings["steps"] + 1
-    return np.array([inversion + decoded if decoded else 0 for decoded in edit.settings["decoded_steps"]])
+    return np.array(edit.settings["encoder_passes"])
 
 
 def _specks(edit: Counterfactual) -> np.ndarray:

@@ -90,8 +90,10 @@ class Edits:
         edit, cell = reading.explanation.edit, reading.explanation.cell
         target, own = edit.labels[int(edit.target[0])], _strength_of(edit)
         steps = edit.settings["steps"]
-        weaker = Strength(max(1, own.start - STEPS_APART), own.guidance)
-        stronger = Strength(min(steps, own.start + STEPS_APART), round(own.guidance * TIMES_APART, 2))
+        weaker = replace(own, start=max(1, own.start - STEPS_APART))
+        stronger = replace(
+            own, start=min(steps, own.start + STEPS_APART), guidance=round(own.guidance * TIMES_APART, 2)
+        )
         busy = gr.update(interactive=False)
         yield View(
             flip=busy, remove=busy, add=busy, stop=gr.update(visible=True), variants=hidden(),
@@ -186,7 +188,7 @@ def ready(reading: Reading, say: Say) -> View:
 def _strength_of(edit: Counterfactual) -> Strength:
     settings = edit.settings
     start = round(settings["start_time"][0] / settings["inversion_time"] * settings["steps"])
-    return Strength(start, settings["guidance"][0])
+    return Strength(start, settings["guidance"][0], settings["region"][0], settings["single"][0])
 
 
 def _change_words(name: str, edit: Counterfactual, say: Say) -> str:

@@ -1,4 +1,4 @@
-"""The commands that measure a checkpoint: evaluate, edits."""
+"""The commands that measure a checkpoint: evaluate, edits, edit-study."""
 
 import argparse
 from pathlib import Path
@@ -10,9 +10,11 @@ from training.commands.options import (
     checkpoint_options,
     judge_options,
     slides_options,
+    split_of,
     wanted_slides,
     write_figures,
 )  # fmt: skip
+from training.commands.tables import print_table, shown
 
 
 def register(commands: Commands) -> None:
@@ -26,6 +28,14 @@ def register(commands: Commands) -> None:
     edits.add_argument("--cells", type=int, default=200, help="cells of each class (default: 200)")
     edits.add_argument("--sheet", type=Path, metavar="FILE.png", help="draw the first 24 cells with maps and edits")
     edits.set_defaults(function=_edits)
+
+    study = commands.add_parser(
+        "edit-study", parents=[checkpoint_options(), slides_options(record=False), judge_options()],
+        help="ways of editing side by side",
+    )  # fmt: skip
+    study.add_argument("--cells", type=int, default=32, help="cells of each class (default: 32)")
+    study.add_argument("--sheet", type=Path, metavar="FILE.png", help="draw eight cells of each class with every edit")
+    study.set_defaults(function=_edit_study)
 
 
 def _evaluate(options: argparse.Namespace) -> int:
@@ -68,4 +78,38 @@ def _edits(options: argparse.Namespace) -> int:
         print(f"from {label}: n {f['n']} of {f['slides']} slides; flips: {shown}; "
               f"median changed {f['changed_fraction_median']:.3f}; {f['network_passes_mean']} passes; "
               f"{f['cells_with_dark_specks']} cells with dark specks")  # fmt: skip
+    return 0
+
+
+def _edit_study(options: argparse.Namespace) -> int:
+    from training.edit_study import draw_sheet, draw_study_cells, study_edits
+    from training.heatmaps import fit_proxy
+    from training.judge import load_judge
+
+    explainer = Explainer.load(options.checkpoint, options.device, options.manifest)
+    judge, labels = load_judge(options.judge)
+    if labels != explainer.labels:
+        raise ValueError(f"{options.judge}: judges {labels}, not {explainer.labels}")
+    keep, test_set = wanted_slides(explainer, options)
+    proxy = fit_proxy(explainer, options.data, split_of(explainer, options.data).train, options.seed)
+    cells = draw_study_cells(explainer, judge, options.data, keep, options.cells, options.seed)
+    facts = {"test_set": test_set, "judge": options.judge.name}
+    figures, pictures = study_edits(
+        explainer, judge, proxy, cells, options.seed, facts, options.out, write_figures
+    )  # fmt: skip
+    if options.sheet and pictures:
+        draw_sheet(cells, pictures, options.sheet)
+    columns = {
+        "outside the change": "outside_changed", "outside the parasite": "outside_parasite",
+        "share changed": "changed_fraction", "L1": "l1", "shape IoU": "shape_iou", "colour drift": "colour_drift",
+        "encoder": "encoder_passes", "decoder": "decoder_passes", "s": "seconds", "Fréchet": "frechet",
+    }  # fmt: skip
+    rows = []
+    for name, both in figures["methods"].items():
+        for source, f in both.items():
+            turned = (shown(f, f"{who}_flips") for who in ("head", "posterior", "judge"))
+            rows.append([name, source, *turned, *(f"{f[column]:g}" for column in columns.values())])
+    print_table(["method", "from", "head flips", "posterior flips", "judge flips", *columns], rows)
+    print(f"medians, colours in 1/255; n {figures['cells']} cells of {figures['slides']} slides ({test_set}); Fréchet "
+          f"of the classes unedited {figures['unedited_frechet']:g}; {options.out}")  # fmt: skip
     return 0
