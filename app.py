@@ -40,8 +40,9 @@ def warm_up(explainer: "Explainer") -> None:  # noqa: F821
 
 def serve(explainer: "Explainer", settings: Settings) -> int:  # noqa: F821
     """Serves the page around an explainer; 1 when the port is taken or a package is missing."""
-    from web.serving import Service, run_until_told
+    from web.serving import Service, run_until, when_told
 
+    told = when_told()
     try:
         service = Service(explainer, settings)
         address = service.launch()
@@ -49,7 +50,7 @@ def serve(explainer: "Explainer", settings: Settings) -> int:  # noqa: F821
         print(f"error: {error}", file=sys.stderr)
         return 1
     print(f"PlasmoLens serves on {address}", flush=True)
-    run_until_told(service)
+    run_until(told, service)
     return 0
 
 

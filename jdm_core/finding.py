@@ -23,7 +23,7 @@ BACKGROUND_SHARE = 0.03  # of the picture: fewer of its brightest pixels are gla
 BACKGROUND_SPREAD = 4.0  # of 255, beside twice the median spread: what is as near to the surface is background
 BACKGROUND_TERMS = 6  # of a quadratic surface: illumination falls off smoothly
 LEAST_CONTRAST = 8.0  # of 255: the palest cells differ from their background by twice that
-NOISE = 4.0  # standard deviations of the background by which a cell differs from it
+CORE = 0.6  # of a cell's difference from the background: where cells that nearly touch are apart
 EDGE = 0.35  # of a cell's difference from the background: as wide as the crops of training are cut
 NECK = 0.92  # of the smaller radius: two cells part where what joins them is narrower
 SPECK = 0.1  # of the largest piece's area: smaller ones are platelets, dirt or lettering
@@ -133,13 +133,13 @@ def _regions(pixels: np.ndarray) -> np.ndarray:
     if levels.min() == levels.max():
         return np.zeros(green.shape, dtype=int)
     threshold = float(np.exp(threshold_otsu(levels)))
-    noise = float(np.sqrt((difference[difference <= threshold] ** 2).mean()))
-    threshold = max(threshold, NOISE * noise)
     regions = _parted(_filled(difference, np.array(threshold)))
-    # A cell's edge lies part of the way to its own colour, whatever the stain of others.
+    # A cell's edge lies part of the way to its own colour, whatever the stain of others; and where blurred edges run
+    # into one another, the cells part further in.
     own = ndimage.median(difference, regions, np.arange(regions.max() + 1))
     own[0] = np.inf
-    return _parted(_filled(difference, np.maximum(threshold, EDGE * own[regions])))
+    inner, outer = (_filled(difference, np.maximum(threshold, level * own[regions])) for level in (CORE, EDGE))
+    return watershed(-difference, _parted(inner), mask=inner | outer)
 
 
 def _background(smooth: np.ndarray) -> np.ndarray:

@@ -45,6 +45,7 @@ class Service:
 
         settings = self.settings
         self.blocks = build_page(self.explainer, settings.kept_seconds, settings.batch_cells)
+        self.blocks.delete_cache = None  # Gradio's own sweep would take the pictures of the page's buttons too
         watch_jobs(self.blocks)
         self.blocks.queue(max_size=settings.queue_length)
         options = LAUNCH | {
@@ -105,11 +106,16 @@ class Service:
         return not busy
 
 
-def run_until_told(service: Service) -> None:
-    """Serves until SIGTERM or SIGINT, then stops; ends the process with status 0 even where a job hangs."""
+def when_told() -> threading.Event:
+    """Set from now on by SIGTERM and SIGINT. To be called before the launch, after which either may come."""
     told = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: told.set())
+    return told
+
+
+def run_until(told: threading.Event, service: Service) -> None:
+    """Serves until told, then stops; ends the process with status 0 even where a job hangs."""
     told.wait()
     if not service.stop():
         os._exit(0)  # a computation cannot be broken off from outside, and its thread would hold the process
