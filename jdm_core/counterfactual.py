@@ -11,6 +11,8 @@ from jdm_core.diffusion import alpha_sigma, cosine_logsnr, ddim_step, predicted_
 from jdm_core.network import JointDiffusionNetwork
 from jdm_core.region import class_shift, region_of
 
+_DARKEST = 0.35 * 2 - 1  # brightest channel of the darkest stain, in [-1, 1]: guidance makes nothing darker
+
 
 @dataclass(frozen=True)
 class Strength:
@@ -148,7 +150,7 @@ def decode_edit(network: JointDiffusionNetwork, inversion: Inversion, strength: 
         here = inversion.logsnr[i].expand(b)
         again = i == strength.start
         own, other = (inversion.own[i], inversion.other[i]) if again else _read(network, y, here, inversion)
-        image = _hold(own + strength.guidance * (other - own))
+        image = _without_specks(_hold(own + strength.guidance * (other - own)), inversion.own[i])
         y = ddim_step(image, _noise_of(y, image, here), inversion.logsnr[i - 1].expand(b))
         y = torch.lerp(inversion.states[i - 1], y + kept * inversion.residuals[i - 1], area)
         yield (torch.lerp(inversion.states[0], image, area) if i > 1 else y).clamp(-1, 1)
@@ -164,6 +166,12 @@ def _read(network: JointDiffusionNetwork, y: Tensor, logsnr: Tensor, inversion: 
 def _hold(image: Tensor) -> Tensor:
     """x̂ held within the range of images: guidance that overshoots leaves black and white specks."""
     return image.clamp(-1, 1)
+
+
+def _without_specks(image: Tensor, own: Tensor) -> Tensor:
+    """x̂ no darker than the darkest stain, unless the inversion's x̂ was: what is almost black is not of a cell."""
+    lowest = own.amax(1, keepdim=True).clamp(max=_DARKEST)
+    return image + (lowest - image.amax(1, keepdim=True)).clamp(min=0)
 
 
 def _noise_of(noisy: Tensor, image: Tensor, logsnr: Tensor) -> Tensor:

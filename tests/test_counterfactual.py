@@ -52,6 +52,16 @@ def test_outside_the_region_no_pixel_moves(explainer, cells):
 
 
 @torch.inference_mode()
+def test_guidance_leaves_no_black_specks(explainer, cells):
+    x, inversion = inverted(explainer, cells[:4], [0, 1, 0, 1], [1, 0, 1, 0])
+    strength = Strength(DEFAULT_EDIT.steps, 8.0, region=0.1)
+    within = editable(inversion, strength)[:, 0] > 0.99
+    edited = last_of(decode_edit(explainer.network, inversion, strength))
+    brightest, before = ((image.amax(1) + 1) / 2 for image in (edited, x))
+    assert (brightest[within & (before > 0.4)] > 0.3).all()
+
+
+@torch.inference_mode()
 def test_an_inversion_goes_on_where_it_stopped(explainer, cells, monkeypatch):
     passes = []
     encode = explainer.network.encode

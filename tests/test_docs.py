@@ -17,9 +17,9 @@ def test_figures_are_those_of_the_shipped_checkpoints(document):
 
 
 def test_figures_are_written_between_their_markers():
-    marked = "before\n" + BEGIN.format(name="malaria-64") + "\nold\n" + END + "\nafter"
+    marked = "before\n" + BEGIN.format(name="malaria-64") + "\nstale figures\n" + END + "\nafter"
     written = with_figures(marked, read_manifest())
-    assert written.startswith("before\n") and written.endswith("\nafter") and "old" not in written
+    assert written.startswith("before\n") and written.endswith("\nafter") and "stale" not in written
     assert f"{read_manifest()['malaria-64'].metrics['head']['accuracy']:.3f}" in written
     for unmarked in ("no markers", marked.replace("malaria-64", "malaria-65")):
         with pytest.raises(ValueError, match="figures"):

@@ -19,7 +19,6 @@ JSON_BYTES = 2**20  # of a post that carries no file: names of files and numbers
 MULTIPART_BYTES = 2**16  # what a multipart post adds to its files
 QUIET = re.compile(r"^/(assets|static|svelte|theme\.css|favicon\.ico|healthz|manifest\.json)")
 PRIVATE_PART = re.compile(r"(/file=|/file/|/proxy=|/deep_link|/heartbeat/|/stream/|/call/[^/]+/|/call/v2/[^/]+/).*")
-UNSAFE_TYPES = re.compile(rb"text/html|svg|xml|javascript")
 # Nothing from elsewhere and nothing to elsewhere; Gradio's page needs inline scripts, styles and compiled templates.
 POLICY = (
     b"default-src 'self' data: blob: 'unsafe-inline' 'unsafe-eval'; "
@@ -131,11 +130,7 @@ def _limited(scope: Message, receive: Callable, most: int) -> Callable:
 
 
 def _headers(headers: list[tuple[bytes, bytes]], is_file: bool) -> list[tuple[bytes, bytes]]:
-    kinds = b" ".join(value for name, value in headers if name.lower() == b"content-type")
-    if is_file and UNSAFE_TYPES.search(kinds.lower()):  # what a person uploaded is never run, whatever it is
-        headers = [item for item in headers if item[0].lower() not in (b"content-type", b"content-disposition")]
-        headers += [(b"content-type", b"application/octet-stream"), (b"content-disposition", b"attachment")]
-    policy = POLICY + (b"; sandbox" if is_file else b"")
+    policy = POLICY + (b"; sandbox" if is_file else b"")  # no script of an upload would run here
     return [*headers, *HEADERS, (b"content-security-policy", policy)]
 
 

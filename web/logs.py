@@ -4,7 +4,7 @@ import json
 import logging
 import sys
 import time
-from typing import Any
+from typing import Any, TextIO
 
 LOG = logging.getLogger("plasmolens")
 
@@ -26,9 +26,21 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, ensure_ascii=False)
 
 
+class CurrentStderr(logging.StreamHandler):
+    """Writes to stderr as it is at the moment: whoever hosts this process may exchange it."""
+
+    @property
+    def stream(self) -> TextIO:
+        return sys.stderr
+
+    @stream.setter
+    def stream(self, _: TextIO) -> None:
+        pass
+
+
 def set_up_logs(level: str) -> None:
     """Sends all logs to stderr as JSON lines from a level on; those of libraries from "warning" on."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = CurrentStderr()
     handler.setFormatter(JsonLines())
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
