@@ -23,12 +23,11 @@ BACKGROUND_SHARE = 0.03  # of the picture: fewer of its brightest pixels are gla
 BACKGROUND_SPREAD = 4.0  # of 255, beside twice the median spread: what is as near to the surface is background
 BACKGROUND_TERMS = 6  # of a quadratic surface: illumination falls off smoothly
 LEAST_CONTRAST = 8.0  # of 255: the palest cells differ from their background by twice that
-CORE = 0.6  # of a cell's difference from the background: where cells that nearly touch are apart
 EDGE = 0.35  # of a cell's difference from the background: as wide as the crops of training are cut
 NECK = 0.92  # of the smaller radius: two cells part where what joins them is narrower
 SPECK = 0.1  # of the largest piece's area: smaller ones are platelets, dirt or lettering
 SMALLEST = 0.01  # of the picture's area, for a cell that is to be cut out
-TINY = 0.001  # of the picture's area, for one of many cells of a field
+TINY = 40  # pixels where cells are looked for: what is smaller is no cell, not even one of a large field
 THIN = 1.5  # pixels: half the width of what is no cell, but a thread or a seam
 PALE = 0.5  # of the threshold: a hole that differs as much is not background
 HOLE = 0.75  # solidity: a pale centre is convex, a gap between cells that touch is not
@@ -134,12 +133,10 @@ def _regions(pixels: np.ndarray) -> np.ndarray:
         return np.zeros(green.shape, dtype=int)
     threshold = float(np.exp(threshold_otsu(levels)))
     regions = _parted(_filled(difference, np.array(threshold)))
-    # A cell's edge lies part of the way to its own colour, whatever the stain of others; and where blurred edges run
-    # into one another, the cells part further in.
+    # A cell's edge lies part of the way to its own colour, whatever the stain of others.
     own = ndimage.median(difference, regions, np.arange(regions.max() + 1))
     own[0] = np.inf
-    inner, outer = (_filled(difference, np.maximum(threshold, level * own[regions])) for level in (CORE, EDGE))
-    return watershed(-difference, _parted(inner), mask=inner | outer)
+    return _parted(_filled(difference, np.maximum(threshold, EDGE * own[regions])))
 
 
 def _background(smooth: np.ndarray) -> np.ndarray:
@@ -204,7 +201,7 @@ def _parted(mask: np.ndarray) -> np.ndarray:
 def _meant(regions: np.ndarray) -> tuple[int | None, int]:
     """The number of the cell that is meant, if one is, and how many lie whole in the picture."""
     height, width = regions.shape
-    cells = [cell for cell in regionprops(regions) if cell.area >= TINY * regions.size]
+    cells = [cell for cell in regionprops(regions) if cell.area >= TINY]
     whole = [cell for cell in cells if _cut_off(regions == cell.label, cell.area) <= CUT_OFF]
     central = [
         cell for cell in cells
