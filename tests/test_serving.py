@@ -245,16 +245,18 @@ def test_files_go_on_schedule_and_all_when_the_server_stops(explainer, cell, tmp
 
 def test_the_page_keeps_its_own_pictures(tmp_path):
     scratch = Scratch(0.4, tmp_path)
-    for name in ("button", "upload"):
+    example = tmp_path / "example.png"
+    example.write_text("an example")
+    for name, picture in (("button", "cell.png"), ("upload", "cell.png"), ("late", "example.png")):
         (scratch.folder / name).mkdir()
-        (scratch.folder / name / "cell.png").write_text("x")
+        (scratch.folder / name / picture).write_text(example.read_text())
         if name == "button":
-            scratch.keep_all()
+            scratch.keep_all([example])
     until = time.monotonic() + 20
     while (scratch.folder / "upload").exists() and time.monotonic() < until:
         time.sleep(0.1)
-    assert sorted(path.name for path in scratch.folder.iterdir()) == [".lock", "button"]
-    assert (scratch.folder / "button" / "cell.png").exists()
+    assert sorted(path.name for path in scratch.folder.iterdir()) == [".lock", "button", "late"]
+    assert (scratch.folder / "button" / "cell.png").exists() and (scratch.folder / "late" / "example.png").exists()
     scratch.close()
 
 

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 import threading
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import IO
 
@@ -23,10 +24,12 @@ class Scratch:
         self._lock: IO[str] = (self.folder / ".lock").open("w")
         fcntl.flock(self._lock, fcntl.LOCK_EX)  # the system lets go of it however the process ends
         self.kept_seconds, self._own, self._closed = kept_seconds, set[Path](), threading.Event()
+        self._pictures: set[tuple[str, int]] = set()  # names and sizes
 
-    def keep_all(self) -> None:
-        """Takes what lies there now, such as the pictures of buttons, for the page's own, and starts sweeping."""
+    def keep_all(self, pictures: Iterable[Path] = ()) -> None:
+        """Takes what lies there now for the page's own, and copies of its pictures whenever they come; then sweeps."""
         self._own = set(self.folder.rglob("*"))
+        self._pictures = {(path.name, path.stat().st_size) for path in pictures}
         threading.Thread(target=self._sweep_on_schedule, daemon=True, name="sweep").start()
 
     def sweep(self) -> int:
@@ -34,8 +37,9 @@ class Scratch:
         gone = 0
         for path in sorted(self.folder.rglob("*"), reverse=True):  # what lies in a folder before the folder
             try:
-                old = time.time() - path.lstat().st_ctime > self.kept_seconds
-                if path in self._own or not old:
+                facts = path.lstat()
+                old = time.time() - facts.st_ctime > self.kept_seconds
+                if path in self._own or (path.name, facts.st_size) in self._pictures or not old:
                     continue
                 if path.is_dir():
                     path.rmdir()

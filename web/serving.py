@@ -39,6 +39,7 @@ class Service:
         os.environ.update(OUTSIDE, GRADIO_TEMP_DIR=str(self.scratch.folder))
         from starlette.middleware import Middleware  # Gradio takes seconds to import, and reads the environment then
 
+        from web.callbacks import EXAMPLES
         from web.gate import Gate
         from web.jobs import watch_jobs
         from web.page import LAUNCH, build_page
@@ -59,7 +60,7 @@ class Service:
         if settings.mcp and not self.blocks.mcp_server:
             self.stop()
             raise SettingsError('mcp: needs pip install "gradio[mcp]"')
-        self.scratch.keep_all()
+        self.scratch.keep_all(EXAMPLES.glob("*.png"))
         note("started", seconds=round(time.monotonic() - self.started, 2), **self.status())
         return address
 
