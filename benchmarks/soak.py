@@ -25,7 +25,7 @@ def main() -> int:
         cell = random.integers(0, 256, (side, side, 3), np.uint8)
         explainer.predict(cell)
         evidence = explainer.elbo(cell, draws=options.draws, seed=number).evidence[0]
-        explainer.draw_evidence(explainer.model_view(cell), evidence)
+        explainer.draw.evidence(explainer.model_view(cell), evidence)
         if number + 1 == options.cells // 10:
             settled = memory(os.getpid())
         if (number + 1) % max(options.cells // 10, 1) == 0:

@@ -2,9 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,24 +10,24 @@ from PIL import Image
 from torch import Tensor
 
 from jdm_core import elbo as scores
-from jdm_core import heatmap
 from jdm_core.cells import at_own_resolution, content_seed, from_uint8, read_cell, to_tensor, to_uint8
 from jdm_core.checkpoints import MANIFEST, Checkpoint, choose_device, load_checkpoint, locate
 from jdm_core.counterfactual import DEFAULT_EDIT, EditSettings, Strength
 from jdm_core.diffusion import LOGSNR_MAX
+from jdm_core.drawing import Drawing
 from jdm_core.familiarity import LIMIT, measure_traits
 from jdm_core.finding import prepare
+from jdm_core.heatmap import smooth_keeping_sum
 from jdm_core.network import JointDiffusionNetwork
 from jdm_core.pretrained import load_pretrained, save_pretrained
-from jdm_core.results import Counterfactual, ElboResult, Frame, Prediction
+from jdm_core.results import Counterfactual, ElboResult, Frame, Prediction, merge
 from jdm_core.saliency import logit_gradient, saliency_map
-from jdm_core.search import CHANGED, Check, Found, result, search
+from jdm_core.search import Check, Found, result, search
 
 ImageLike = str | Path | Image.Image | np.ndarray
 CHUNK = 32  # images that pass through the network together
 CHECK_DRAWS = 16  # draws behind the posterior of an edit
-EVIDENCE_FLOOR = 0.05  # log-odds a 64th by 64th of the picture: a map nowhere above this does not take full colour
-EVIDENCE_BLUR = 1 / 64  # of the side; for the picture alone, the numbers stay as they are
+EVIDENCE_SMOOTHING = 1.5 / 64  # of the side: what two neighbours say apart from each other is mostly the noise drawn
 
 
 class Explainer:
@@ -39,6 +37,7 @@ class Explainer:
         self.network, self.checkpoint, self.name, self.device = network, checkpoint, name, device
         self.labels = checkpoint.labels
         self.size = checkpoint.architecture.image_size
+        self.draw = Drawing(self.size, checkpoint.calibration.posterior_temperature, device)
         self.edit: EditSettings = replace(DEFAULT_EDIT, logsnr_shift=checkpoint.architecture.logsnr_shift)
 
     @classmethod
@@ -132,7 +131,7 @@ class Explainer:
             wanted = target if target is None or isinstance(target, str) else target[i : i + CHUNK]
             *_, last = self._edit(cells[i : i + CHUNK], wanted, seed, strength)
             parts.append(last)
-        return _merge(parts)
+        return merge(parts)
 
     def stream(
         self, image: ImageLike, target: str | None = None, seed: int = 0, strength: Strength | None = None
@@ -152,33 +151,6 @@ class Explainer:
                 yield item
 
     @torch.inference_mode()
-    def draw_evidence(self, original: np.ndarray, evidence: np.ndarray, size: int = 512) -> np.ndarray:
-        """Evidence (S, S) over its cell (S, S, 3) uint8: a picture (size, size, 3), orange for the first label."""
-        return self._overlay(original, *self._evidence_map(evidence), size)
-
-    @torch.inference_mode()
-    def evidence_scale(self, evidence: np.ndarray) -> float:
-        """What takes full colour when evidence (S, S) is drawn, as log-odds of the posterior a pixel."""
-        return float(self._evidence_map(evidence)[1]) / self.checkpoint.calibration.posterior_temperature
-
-    @torch.inference_mode()
-    def draw_difference(
-        self, original: np.ndarray, difference: np.ndarray, size: int = 512, threshold: float = 0.0,
-        opacity: float = heatmap.OPACITY, outline: bool = False,
-    ) -> np.ndarray:  # fmt: skip
-        """Signed change (S, S, 3) over its cell: a picture (size, size, 3) uint8, blue where the edit is darker.
-
-        Changes of luminance below `threshold` (0 to 1) are left out; an outline surrounds what changed visibly.
-        """
-        values = self._difference_map(difference[None])
-        scale, values = heatmap.robust_scale(values).clamp(min=CHANGED), values * (values.abs() >= threshold)
-        region = None
-        if outline:
-            moved = torch.from_numpy(np.abs(difference).max(axis=2)).to(self.device)[None]
-            region = moved > max(CHANGED, threshold)
-        return self._overlay(original, values, scale, size, opacity, region)
-
-    @torch.inference_mode()
     def saliency(self, images: ImageLike | Sequence[ImageLike]) -> np.ndarray:
         """Absolute gradient (B, S, S) of the logit of each image's predicted class. Raises CellImageError."""
         x = self._tensor(_read_all(images))
@@ -189,38 +161,9 @@ class Explainer:
             maps.append(saliency_map(gradient).cpu())
         return torch.cat(maps).numpy()
 
-    @torch.inference_mode()
-    def draw_saliency(self, original: np.ndarray, saliency: np.ndarray, size: int = 512) -> np.ndarray:
-        """Saliency (S, S) over its cell (S, S, 3) uint8: a picture (size, size, 3), yellow where it is strongest."""
-        x = from_uint8(torch.from_numpy(original[None]).to(self.device))
-        values = torch.from_numpy(saliency)[None].float().to(self.device)
-        return heatmap.magnitude_overlay(x, values, heatmap.robust_scale(values), size)[0].cpu().numpy()
-
-    @torch.inference_mode()
-    def difference_scale(self, difference: np.ndarray) -> float:
-        """What takes full colour when a change (S, S, 3) is drawn, in luminance from 0 to 1."""
-        return float(heatmap.robust_scale(self._difference_map(difference[None])).clamp(min=CHANGED))
-
     def model_view(self, image: ImageLike) -> np.ndarray:
         """What the model sees of an image: its square, uint8 (S, S, 3)."""
         return to_uint8(self._tensor([_read(image)]))[0].numpy()
-
-    def _overlay(
-        self, original: np.ndarray, values: Tensor, scale: Tensor, size: int, opacity: float = heatmap.OPACITY,
-        region: Tensor | None = None,
-    ) -> np.ndarray:  # fmt: skip
-        x = from_uint8(torch.from_numpy(original[None]).to(self.device))
-        picture = heatmap.signed_overlay(x, values, scale, size, opacity)
-        return (picture if region is None else heatmap.outlined(picture, region))[0].cpu().numpy()
-
-    def _evidence_map(self, evidence: np.ndarray) -> tuple[Tensor, Tensor]:
-        """The smoothed map (1, S, S), and the value (1,) that takes full colour."""
-        values = heatmap.smooth(torch.from_numpy(evidence)[None].float().to(self.device), EVIDENCE_BLUR * self.size)
-        floor = EVIDENCE_FLOOR * self.checkpoint.calibration.posterior_temperature * (64 / self.size) ** 2
-        return values, heatmap.robust_scale(values).clamp(min=floor)
-
-    def _difference_map(self, difference: np.ndarray) -> Tensor:
-        return heatmap.difference_map(torch.from_numpy(difference).float().permute(0, 3, 1, 2).to(self.device))
 
     def _tensor(self, cells: Sequence[np.ndarray]) -> Tensor:
         """The model's input of cells, rounded to the 8 bits in which it is shown and in which training saw it."""
@@ -252,7 +195,7 @@ class Explainer:
         elbo, standard_error = scores.elbo_of_errors(errors)
         difference, difference_error = scores.elbo_of_errors(errors[:, :, :1] - errors[:, :, 1:2])
         window = self._window_scores(x, seeds, draws)
-        evidence = window.evidence(0, 1)
+        evidence = smooth_keeping_sum(window.evidence(0, 1), EVIDENCE_SMOOTHING * self.size)
         values = {
             "elbo": elbo, "standard_error": standard_error,
             "difference": difference[:, 0], "difference_standard_error": difference_error[:, 0],
@@ -339,18 +282,3 @@ def _read_all(images: ImageLike | Sequence[ImageLike]) -> list[np.ndarray]:
 def _seeds(cells: Sequence[np.ndarray], seed: int) -> list[int]:
     """A seed for each cell from its pixels and the caller's seed, so that a batch gives what single images give."""
     return [(content_seed(cell) + seed * 0x9E3779B97F4A7C15) % 2**63 for cell in cells]
-
-
-def _merge(parts: Sequence[Counterfactual]) -> Counterfactual:
-    """One result of consecutive ones."""
-    merged: dict[str, Any] = {"labels": parts[0].labels}
-    for key in vars(parts[0]).keys() - {"labels", "settings"}:
-        values = [getattr(part, key) for part in parts]
-        merged[key] = (
-            np.concatenate(values) if isinstance(values[0], np.ndarray) else list(chain.from_iterable(values))
-        )
-    settings = {
-        key: list(chain.from_iterable(part.settings[key] for part in parts)) if isinstance(value, list) else value
-        for key, value in parts[0].settings.items()
-    }
-    return Counterfactual(settings=settings, **merged)

@@ -42,6 +42,14 @@ def smooth(values: Tensor, sigma: float) -> Tensor:
     return F.conv2d(smoothed, kernel[None, None, None, :], padding=(0, radius))[:, 0]
 
 
+def smooth_keeping_sum(values: Tensor, sigma: float) -> Tensor:
+    """Gaussian smoothing of maps (B, H, W), `sigma` in pixels, in which no value leaves the picture: the sum stays.
+
+    What the kernel would put beyond the border is given to the part of it within.
+    """
+    return smooth(values / smooth(torch.ones_like(values), sigma), sigma)
+
+
 def robust_scale(values: Tensor, share: float = 0.995) -> Tensor:
     """The value (B,) that a share of the map's absolute values stays within: full colour in the overlay."""
     return values.abs().flatten(1).quantile(share, dim=1).clamp(min=1e-12)

@@ -115,10 +115,10 @@ def pictures(explainer: Explainer, explanation: Explanation) -> dict[str, np.nda
     e = explanation
     drawn = {"original": e.cell}
     shown = _model_view(e, explainer)
-    drawn["evidence"] = explainer.draw_evidence(shown, e.elbo.evidence[e.index], PICTURE)
+    drawn["evidence"] = explainer.draw.evidence(shown, e.elbo.evidence[e.index], PICTURE)
     if e.edit is not None:
         drawn["counterfactual"] = e.edit.full_resolution[e.index]
-        drawn["difference"] = explainer.draw_difference(shown, e.edit.difference[e.index], PICTURE)
+        drawn["difference"] = explainer.draw.difference(shown, e.edit.difference[e.index], PICTURE)
     return drawn
 
 
@@ -151,7 +151,7 @@ def panels(explainer: Explainer, explanation: Explanation, drawn: dict[str, np.n
         Panel("The cell", drawn["original"]),
         Panel(
             f"Evidence: orange for {first}, blue for {second}", drawn["evidence"],
-            "log-odds a pixel of the model", explainer.evidence_scale(e.elbo.evidence[e.index]),
+            "log-odds a pixel of the model", explainer.draw.evidence_scale(e.elbo.evidence[e.index]),
         ),
     ]  # fmt: skip
     if e.edit is not None:
@@ -159,7 +159,7 @@ def panels(explainer: Explainer, explanation: Explanation, drawn: dict[str, np.n
             Panel(f"Edited to {e.edit.labels[int(e.edit.target[e.index])]}", drawn["counterfactual"]),
             Panel(
                 "Change: orange brighter, blue darker", drawn["difference"], "change of luminance, in 1/255",
-                255 * explainer.difference_scale(e.edit.difference[e.index]),
+                255 * explainer.draw.difference_scale(e.edit.difference[e.index]),
             ),
         ]  # fmt: skip
     return found

@@ -1,6 +1,8 @@
 """What the explainer returns: numbers and pictures as numpy arrays, B images, K classes, model size S."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -27,8 +29,8 @@ class ElboResult:
 
     elbo and standard_error (B, K) in nats, an estimate of the bound up to a term that no class changes;
     difference (B,) of the first label minus the second and its standard error (B,), from paired draws;
-    posterior (B, K), calibrated; evidence (B, S, S), positive where a pixel speaks for the first label, which
-    sums to score_difference (B,), what the posterior reads; draws, of each kind.
+    posterior (B, K), calibrated; evidence (B, S, S), positive where a pixel and its neighbours speak for the first
+    label, which sums to score_difference (B,), what the posterior reads; draws, of each kind.
     """
 
     labels: tuple[str, ...]
@@ -81,3 +83,18 @@ class Frame:
     steps: int
     guidance: float
     result: Counterfactual | None = None
+
+
+def merge(parts: Sequence[Counterfactual]) -> Counterfactual:
+    """The edits of consecutive parts of one list of images, as one result."""
+    merged: dict[str, Any] = {"labels": parts[0].labels}
+    for key in vars(parts[0]).keys() - {"labels", "settings"}:
+        values = [getattr(part, key) for part in parts]
+        merged[key] = (
+            np.concatenate(values) if isinstance(values[0], np.ndarray) else list(chain.from_iterable(values))
+        )
+    settings = {
+        key: list(chain.from_iterable(part.settings[key] for part in parts)) if isinstance(value, list) else value
+        for key, value in parts[0].settings.items()
+    }
+    return Counterfactual(settings=settings, **merged)

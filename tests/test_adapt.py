@@ -15,7 +15,7 @@ from torch import nn
 
 from jdm_core import CheckpointError, Explainer
 from jdm_core.checkpoints import locate
-from tests.toy import TINY_OPTIONS, toy_cell, write_toy_zip
+from tests.toy import TINY_OPTIONS, toy_cell, train_toy
 from training import adapt as adaptation
 from training import metrics
 from training.__main__ import main
@@ -34,11 +34,7 @@ def tinted(cell):
 @pytest.fixture(scope="module")
 def toy(tmp_path_factory):
     """A zip of cells, and the manifest of a tiny network trained on them a little."""
-    folder = tmp_path_factory.mktemp("toy")
-    data, run, manifest = write_toy_zip(folder / "cells.zip"), folder / "run", folder / "manifest.json"
-    options = ["--data", str(data), "--run", str(run), "--device", "cpu"]
-    assert main(["train", *options, *TINY_OPTIONS, "--set", "images=40"]) == 0
-    assert main(["export", *options, "--manifest", str(manifest), "--cells", "8", "--name", "toy"]) == 0
+    data, manifest = train_toy(tmp_path_factory.mktemp("toy"), images=40)
     record_metrics(manifest, "toy", {"n": 16})
     return data, manifest
 

@@ -305,7 +305,7 @@ def test_pictures_say_in_words_what_they_show(callbacks, edits, cell):
     row = np.unravel_index(np.abs(moved).argmax(), moved.shape)[0]
     third = ("top", "middle", "bottom")[3 * row // 64]
     assert f"most at {third} " in edited.change["alt_text"]
-    full = round(255 * edits.explainer.difference_scale(edited.reading.explanation.edit.difference[0]))
+    full = round(255 * edits.explainer.draw.difference_scale(edited.reading.explanation.edit.difference[0]))
     assert f"−{full}: now darker" in edited.change_scale and "of 255" in edited.change_scale
 
 

@@ -48,14 +48,14 @@ def test_bad_image_and_no_image_are_refused(explainer, cells):
 
 def test_pictures_have_their_size_and_show_the_cell(explainer, cells):
     view = explainer.model_view(cells[0])
-    nothing = explainer.draw_difference(view, np.zeros((64, 64, 3), np.float32), size=128)
+    nothing = explainer.draw.difference(view, np.zeros((64, 64, 3), np.float32), size=128)
     assert nothing.shape == (128, 128, 3)
     assert np.ptp(nothing.astype(int), axis=2).max() <= 1  # gray: no change, no colour
     darker = np.zeros((64, 64, 3), np.float32)
     darker[20:30, 20:30] = -0.5
-    blue = explainer.draw_difference(view, darker, size=64)[25, 25].astype(int)
+    blue = explainer.draw.difference(view, darker, size=64)[25, 25].astype(int)
     assert blue[2] > blue[0] + 30
     evidence = np.zeros((64, 64), np.float32)
     evidence[20:30, 20:30] = 3
-    orange = explainer.draw_evidence(view, evidence, size=64)[25, 25].astype(int)
+    orange = explainer.draw.evidence(view, evidence, size=64)[25, 25].astype(int)
     assert orange[0] > orange[2] + 30

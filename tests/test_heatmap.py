@@ -23,6 +23,14 @@ def test_smoothing_keeps_the_sum_and_spreads():
     assert smoothed.max() < 1
 
 
+def test_smoothing_keeps_the_sum_even_at_the_border():
+    values = torch.zeros(3, 16, 12)
+    values[0, 0, 0], values[1, 8, 5], values[2] = 5.0, -2.0, torch.randn(16, 12)
+    smoothed = heatmap.smooth_keeping_sum(values, 1.5)
+    assert torch.allclose(smoothed.sum((1, 2)), values.sum((1, 2)), atol=1e-4)
+    assert smoothed[0].max() < 2 and smoothed[1].argmin() == values[1].argmin()
+
+
 def test_overlay_shows_the_gray_cell_where_nothing_is():
     images = torch.linspace(-1, 1, 64).expand(1, 3, 64, 64).contiguous()
     picture = heatmap.signed_overlay(images, torch.zeros(1, 64, 64), torch.ones(1), 64)

@@ -125,10 +125,10 @@ def test_maps_take_the_proportions_of_the_cell(explainer, explanation, report):
 
 def test_colour_bars_state_what_takes_full_colour(explainer, explanation, drawn, report):
     evidence, change = (panel for panel in drawn if panel.bar)
-    assert evidence.scale == explainer.evidence_scale(explanation.elbo.evidence[0])
+    assert evidence.scale == explainer.draw.evidence_scale(explanation.elbo.evidence[0])
     # Twice the evidence takes full colour at twice the value; the picture is then the same.
-    double = explainer.evidence_scale(20 * explanation.elbo.evidence[0])
-    assert double == pytest.approx(2 * explainer.evidence_scale(10 * explanation.elbo.evidence[0]), rel=1e-4)
+    double = explainer.draw.evidence_scale(20 * explanation.elbo.evidence[0])
+    assert double == pytest.approx(2 * explainer.draw.evidence_scale(10 * explanation.elbo.evidence[0]), rel=1e-4)
     assert change.scale >= 10 and "1/255" in change.bar
     bars = [axis for axis in draw_sheet(drawn, report).axes if axis.axison]
     assert bars[1].get_xticklabels()[2].get_text() == f"+{change.scale:.2g}"

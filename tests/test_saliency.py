@@ -56,7 +56,7 @@ def test_explainer_gives_the_saliency_of_the_predicted_class(explainer, cells):
         with torch.inference_mode():
             differences.append(abs(float((explainer._logits(x + moved) - explainer._logits(x - moved))[0, k]) / 0.04))
     assert max(differences) == pytest.approx(float(maps[0].max()), rel=0.1)
-    picture = explainer.draw_saliency(explainer.model_view(cells[0]), maps[0], 128)
+    picture = explainer.draw.saliency(explainer.model_view(cells[0]), maps[0], 128)
     assert picture.shape == (128, 128, 3) and picture.dtype == np.uint8
     at = (np.array([row, column]) + 0.5) * 128 / explainer.size
     brightest = picture[tuple(at.astype(int))].astype(int)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from jdm_core import Explainer
-from web.space import COMPUTING, ask_for_gpu, is_shared, shared_gpu
+from web.space import COMPUTING, DRAWING, ask_for_gpu, is_shared, shared_gpu
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -53,10 +53,12 @@ class Spaces:
 def test_everything_that_computes_asks_for_the_gpu_and_gives_the_same(cells):
     plain, asking, spaces = Explainer.load(device="cpu"), Explainer.load(device="cpu"), Spaces()
     ask_for_gpu(asking, spaces, 30)
-    assert spaces.seconds == [30] * len(COMPUTING)
+    assert spaces.seconds == [30] * (len(COMPUTING) + len(DRAWING))
     assert np.array_equal(plain.predict(cells[0]).probabilities, asking.predict(cells[0]).probabilities)
     assert np.array_equal(plain.elbo(cells[0], 4).elbo, asking.elbo(cells[0], 4).elbo)
-    assert spaces.calls == ["predict", "elbo"]
+    evidence = plain.elbo(cells[0], 4).evidence[0]
+    assert np.array_equal(plain.draw.evidence(cells[0], evidence), asking.draw.evidence(cells[0], evidence))
+    assert spaces.calls == ["predict", "elbo", "evidence"]
     assert next(iter(asking.stream(cells[0]))).image.dtype == np.uint8
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from training.__main__ import main
+
 TINY = (
     "architecture.image_size=16", "architecture.widths=[16, 32]", "architecture.blocks=[1, 1]",
     "architecture.attention=[1]", "architecture.embedding=32", "batch_size=8", "images=160", "warmup_images=16",
@@ -39,3 +41,12 @@ def write_toy_zip(path: Path, slides: int = 10, per_class: int = 4) -> Path:
                     name = f"cell_images/{label}/C{slide}P{slide}ThinF_IMG_20150101_{label[0]}_cell_{cell}.png"
                     archive.writestr(name, buffer.getvalue())
     return path
+
+
+def train_toy(folder: Path, images: int) -> tuple[Path, Path]:
+    """A zip of cells, and the manifest whose entry "toy" is a tiny network that saw so many of them; run in "run"."""
+    data, manifest = write_toy_zip(folder / "cells.zip"), folder / "manifest.json"
+    options = ["--data", str(data), "--run", str(folder / "run"), "--device", "cpu"]
+    assert main(["train", *options, *TINY_OPTIONS, "--set", f"images={images}"]) == 0
+    assert main(["export", *options, "--manifest", str(manifest), "--cells", "8", "--name", "toy"]) == 0
+    return data, manifest

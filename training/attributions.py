@@ -16,7 +16,8 @@ from jdm_core import Explainer
 from jdm_core.cells import cell_mask, content_seed, from_uint8
 from jdm_core.diffusion import LOGSNR_MAX
 from jdm_core.elbo import draw, window_scores
-from jdm_core.heatmap import difference_map, smooth
+from jdm_core.explainer import EVIDENCE_SMOOTHING
+from jdm_core.heatmap import difference_map, smooth_keeping_sum
 from jdm_core.network import JointDiffusionNetwork
 from training.localisation import mean_filled
 from training.stain import StainProxy
@@ -26,7 +27,6 @@ Maps = dict[str, np.ndarray]
 Attribution = Callable[[Sequence[np.ndarray], int], Maps]
 CHUNK = 16
 PATH_STEPS = 24  # of integrated gradients
-SMOOTHING = 1.5 / 64  # of the side; 1 to 2 were alike on validation cells
 CAM_LEVEL = -2  # the head pools every level; this one was by far the best on validation cells
 WINDOW, STRIDE = 1 / 8, 3 / 32  # of occlusion, in sides of the picture
 
@@ -44,16 +44,8 @@ class HeadOdds(nn.Module):
         return logits[:, :1] - logits[:, 1:2]
 
 
-def smooth_keeping_sum(values: Tensor, sigma: float) -> Tensor:
-    """Gaussian smoothing of maps (B, H, W), `sigma` in pixels, in which no value leaves the picture: the sum stays.
-
-    What the kernel would put beyond the border is given to the part of it within.
-    """
-    return smooth(values / smooth(torch.ones_like(values), sigma), sigma)
-
-
 def evidence(explainer: Explainer, draws: int) -> Attribution:
-    """The positive part of the evidence map from so many draws, as it is and smoothed; both sum to the score before.
+    """The positive part of the evidence map from so many draws, and of what it is before it is smoothed.
 
     With seed 0 it is `Explainer.elbo(...).evidence`, without the bound, which would cost as much again.
     """
@@ -64,8 +56,8 @@ def evidence(explainer: Explainer, draws: int) -> Attribution:
         x = from_uint8(torch.from_numpy(squares(cells, explainer.size))).to(explainer.device)
         drawn = draw([content_seed(cell) + seed for cell in cells], draws, x.shape[1:], window)
         values = window_scores(explainer.network, x, drawn, window).evidence(0, 1).cpu()
-        name, smoothed = f"evidence, {draws} draws", smooth_keeping_sum(values, SMOOTHING * explainer.size)
-        return {f"{name}, smoothed": smoothed.clamp(min=0).numpy(), name: values.clamp(min=0).numpy()}
+        name, smoothed = f"evidence, {draws} draws", smooth_keeping_sum(values, EVIDENCE_SMOOTHING * explainer.size)
+        return {name: smoothed.clamp(min=0).numpy(), f"{name}, not smoothed": values.clamp(min=0).numpy()}
 
     return attribute
 
@@ -114,7 +106,7 @@ def usual_attributions(explainer: Explainer) -> Attribution:
             for name, values in {
                 "saliency": Saliency(head).attribute(x.clone().requires_grad_()).amax(1),
                 "integrated gradients": path,
-                "integrated gradients, smoothed": smooth_keeping_sum(path, SMOOTHING * side),
+                "integrated gradients, smoothed": smooth_keeping_sum(path, EVIDENCE_SMOOTHING * side),
                 "occlusion": occluded(x, empty),
                 "Grad-CAM": grad_cam(x),
             }.items():

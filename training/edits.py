@@ -113,8 +113,8 @@ def _draw_sheet(
         edit, k = edits[i // CHUNK], i % CHUNK
         original, changed = edit.original[k], edit.images[k]
         pictures = [
-            _enlarged(original), explainer.draw_evidence(original, scores.evidence[i], SHEET_PICTURE),
-            _enlarged(changed), explainer.draw_difference(original, edit.difference[k], SHEET_PICTURE),
+            _enlarged(original), explainer.draw.evidence(original, scores.evidence[i], SHEET_PICTURE),
+            _enlarged(changed), explainer.draw.difference(original, edit.difference[k], SHEET_PICTURE),
         ]  # fmt: skip
         columns.append(np.concatenate(pictures))
     half = (len(columns) + 1) // 2

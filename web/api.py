@@ -39,7 +39,7 @@ def add_endpoints(explainer: Explainer, limits: dict[str, Any]) -> None:
             the verdicts as JSON, and the map: orange speaks for a parasite, blue against one.
         """
         cell, fields, evidence = _verdicts(file)
-        return fields, like(explainer.draw_evidence(explainer.model_view(cell), evidence, SHOWN), cell)
+        return fields, like(explainer.draw.evidence(explainer.model_view(cell), evidence, SHOWN), cell)
 
     def edit(file: dict[str, Any], target: str | None) -> Iterator[tuple[Any, Any, Any]]:
         """The smallest edit of a cell that changes both verdicts to another label, with its check and a map of change.
@@ -62,7 +62,7 @@ def add_endpoints(explainer: Explainer, limits: dict[str, Any]) -> None:
         except ValueError as error:
             raise gr.Error(str(error), print_exception=False) from error
         result = frame.result
-        change = explainer.draw_difference(result.original[0], result.difference[0], SHOWN)
+        change = explainer.draw.difference(result.original[0], result.difference[0], SHOWN)
         fields = {"file": name, **edit_fields(result, 0)}
         yield fields, like(result.full_resolution[0], cell), like(change, cell)
 

@@ -16,7 +16,7 @@ def detail(explainer: Explainer, name: str, finding: Finding, draws: int, seed: 
     head, posterior = prediction.probabilities[0].tolist(), elbo.posterior[0].tolist()
     unsure_below = explainer.checkpoint.thresholds["unsure_below"]
     verdict = text.verdict(labels, head, posterior, unsure_below, bool(prediction.familiar[0]))
-    evidence = explainer.draw_evidence(explainer.model_view(cell), elbo.evidence[0], SHOWN)
+    evidence = explainer.draw.evidence(explainer.model_view(cell), elbo.evidence[0], SHOWN)
     pictures = "".join(
         f'<figure><img src="{data_uri(like(picture, cell), "PNG")}" alt="{escape(words)}">'
         f"<figcaption>{caption}</figcaption></figure>"

@@ -86,7 +86,7 @@ class Callbacks:
         if reading is None:
             return empty()._replace(status=alert(say(text.LOST)))
         cell = reading.explanation.cell
-        drawn = self.explainer.draw_saliency(self.explainer.model_view(cell), self.explainer.saliency(cell)[0], SHOWN)
+        drawn = self.explainer.draw.saliency(self.explainer.model_view(cell), self.explainer.saliency(cell)[0], SHOWN)
         words = say("gradient saliency of {file}: yellow where the classifier’s score depends most on the pixel")
         return View(
             gradient=hidden(), saliency=picture(like(drawn, cell), words.format(file=reading.explanation.file)),
@@ -119,7 +119,7 @@ class Callbacks:
             verdict=self._verdict(name, prediction, None, say),
         )  # fmt: skip
         elbo = self.explainer.elbo(cell, draws, seed)
-        evidence = self.explainer.draw_evidence(self.explainer.model_view(cell), elbo.evidence[0], SHOWN)
+        evidence = self.explainer.draw.evidence(self.explainer.model_view(cell), elbo.evidence[0], SHOWN)
         reading = Reading(Explanation(name, cell, 0, prediction, elbo), seed, pixels)
         paired = float(elbo.difference[0]), float(elbo.difference_standard_error[0])
         yield ready(reading, say)._replace(
@@ -155,7 +155,7 @@ class Callbacks:
     def _evidence_scale(self, evidence: np.ndarray, say: Say) -> str:
         first, second = (say("speaks for {label}").format(label=say(label)) for label in self.explainer.labels)
         unit = say("full colour: {scale} log-odds a pixel").format(
-            scale=f"{self.explainer.evidence_scale(evidence):.2g}"
+            scale=f"{self.explainer.draw.evidence_scale(evidence):.2g}"
         )
         return legend(second, say("no evidence"), first, unit)
 

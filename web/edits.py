@@ -76,7 +76,7 @@ class Edits:
             return View()
         name, edit, say = reading.explanation.file, reading.explanation.edit, say_for(request)
         level, cover = _within(threshold, THRESHOLD, 0, 255), _within(opacity, OPACITY, 0, 100)
-        drawn = self.explainer.draw_difference(
+        drawn = self.explainer.draw.difference(
             edit.original[0], edit.difference[0], SHOWN, level / 255, cover / 100, bool(outline)
         )
         return View(change=picture(like(drawn, reading.explanation.cell), _change_words(name, edit, say)))
@@ -141,7 +141,7 @@ class Edits:
         before, after = like(cell, cell), like(edit.full_resolution[0], cell)
         target = say(edit.labels[int(edit.target[0])])
         words = name, say("{file}, edited to {target}").format(file=name, target=target)
-        change = self.explainer.draw_difference(edit.original[0], edit.difference[0], SHOWN)
+        change = self.explainer.draw.difference(edit.original[0], edit.difference[0], SHOWN)
         return {
             "edited": gr.update(visible=True),
             "slider": comparison(before, after, words, say),
@@ -154,14 +154,14 @@ class Edits:
         }
 
     def _scale(self, edit: Counterfactual, say: Say) -> str:
-        full = round(255 * self.explainer.difference_scale(edit.difference[0]))
+        full = round(255 * self.explainer.draw.difference_scale(edit.difference[0]))
         return legend(
             f"−{full}: {say('now darker')}", f"0: {say('unchanged')}", f"+{full}: {say('now brighter')}",
             say("change in luminance, of 255"),
         )  # fmt: skip
 
     def _variant(self, name: str, edit: Counterfactual, cell: np.ndarray, say: Say) -> str:
-        change = self.explainer.draw_difference(edit.original[0], edit.difference[0], _VARIANT)
+        change = self.explainer.draw.difference(edit.original[0], edit.difference[0], _VARIANT)
         pictures = like(edit.full_resolution[0], cell, _VARIANT), like(change, cell, _VARIANT)
         return variant(name, edit, pictures, say)
 

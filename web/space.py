@@ -4,9 +4,8 @@ import importlib.util
 import os
 from typing import Any
 
-COMPUTING = (
-    "predict", "elbo", "posterior", "counterfactual", "stream", "draw_evidence", "draw_difference",
-)  # fmt: skip
+COMPUTING = ("predict", "elbo", "posterior", "counterfactual", "stream", "saliency")
+DRAWING = ("evidence", "evidence_scale", "difference", "difference_scale", "saliency")
 
 
 def shared_gpu() -> Any | None:
@@ -29,5 +28,6 @@ def ask_for_gpu(explainer: Any, spaces: Any, seconds: int) -> None:
     Arguments and results pass between processes there, which arrays and results can and live pages cannot: so the
     explainer's methods are what is wrapped, not the page's callbacks.
     """
-    for name in COMPUTING:
-        setattr(explainer, name, spaces.GPU(duration=seconds)(getattr(explainer, name)))
+    for owner, names in ((explainer, COMPUTING), (explainer.draw, DRAWING)):
+        for name in names:
+            setattr(owner, name, spaces.GPU(duration=seconds)(getattr(owner, name)))
