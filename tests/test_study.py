@@ -139,13 +139,26 @@ def test_comparison_sets_disputed_labels_apart(toy, explainer, monkeypatch):
     verdicts = {"head": reading(2, 3), "other": reading(0, 1, 2, 3, 7)}
     monkeypatch.setattr("training.compare.gather_verdicts", lambda *arguments, **more: verdicts)
     monkeypatch.setattr("training.compare.classifier_verdict", lambda *arguments: reading(1, 3))
-    figures = compare(explainer, [JUDGE], JUDGE, toy, None)
+    figures = compare(explainer, [], [JUDGE], JUDGE, toy, None, draws=0, seed=0)
     assert (figures["n"], figures["slides"], figures["disputed"]["n"]) == (8, 2, 2)
     head, alone = figures["verdicts"]["head"], figures["verdicts"]["other"]
     assert (head["accuracy"], head["disputed_accuracy"], head["undisputed"]["accuracy"]) == (0.75, 0.5, 0.83333)
     assert (alone["accuracy"], alone["disputed_accuracy"], alone["undisputed"]["accuracy"]) == (0.875, 1, 0.83333)
     assert alone["accuracy_gain"] == 0.125
     assert "accuracy_gain" not in head
+
+
+def test_checkpoints_stand_side_by_side(toy, explainer, tmp_path, capsys):
+    out = tmp_path / "figures.json"
+    shared = ["--data", str(toy), "--out", str(out), "--device", "cpu", "--draws", "2"]
+    assert main(["compare", *shared, "--checkpoint", "malaria-128", "--others", "malaria-64"]) == 0
+    figures = json.loads(out.read_text())
+    assert list(figures["verdicts"]) == ["head", "posterior", "malaria-64: head", "malaria-64: posterior"]
+    assert figures["others"] == {"malaria-64": explainer.sha256}
+    small = figures["verdicts"]["malaria-64: head"]
+    assert small["temperature"] == explainer.checkpoint.calibration.temperature and "accuracy_gain" in small
+    assert main(["compare", *shared, "--others", "malaria-128"]) == 1
+    assert "malaria-128: has other labels or more pixels than malaria-64" in capsys.readouterr().err
 
 
 def test_commands_write_figures_and_print_a_table(toy, other, tmp_path, capsys):

@@ -1,4 +1,4 @@
-"""python -m training compare: the joint model's head and classifiers alone on the same cells, disputed ones apart."""
+"""python -m training compare: checkpoints and classifiers alone on the same cells, disputed ones apart."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,16 +19,17 @@ def disputed_labels(judged: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def compare(
-    explainer: Explainer, classifiers: Sequence[Path], judge: Path, data: Path, keep: Callable[[str], bool] | None
-) -> dict[str, object]:
-    """Figures of head and classifiers on the cells of `data` whose slide `keep` wants; plain JSON values.
+    explainer: Explainer, others: Sequence[Explainer], classifiers: Sequence[Path], judge: Path, data: Path,
+    keep: Callable[[str], bool] | None, draws: int, seed: int,
+) -> dict[str, object]:  # fmt: skip
+    """Figures of checkpoints and classifiers on the cells of `data` whose slide `keep` wants; plain JSON values.
 
     All are given on the cells whose label the judge, a network apart, does not dispute as well. Such figures favour
     whatever errs as the judge does, so the judge's own would say nothing.
     """
     cells = load_cells(data, explainer.labels, explainer.size, keep)
     images, labels = cells.images.permute(0, 2, 3, 1).numpy(), cells.labels.numpy()
-    verdicts = gather_verdicts(explainer, classifiers, draws=0, seed=0)
+    verdicts = gather_verdicts(explainer, classifiers, draws, seed, others)
     read = {name: verdict.read(images)[:, None] for name, verdict in verdicts.items()}
     disputed = disputed_labels(classifier_verdict(explainer, judge).read(images), labels)
     kept_slides = [slide for slide, apart in zip(cells.slides, disputed, strict=True) if not apart]
@@ -46,6 +47,8 @@ def compare(
     return {
         "checkpoint": explainer.name,
         "sha256": explainer.sha256,
+        "others": {other.name: other.sha256 for other in others},
+        "draws": draws,
         "n": len(cells),
         "slides": len(set(cells.slides)),
         "disputed": {"judge": judge.name, "confident": CONFIDENT, "n": int(disputed.sum())},

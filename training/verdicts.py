@@ -31,22 +31,33 @@ def squares(cells: Sequence[np.ndarray], size: int) -> np.ndarray:
     return to_uint8(to_tensor(cells, size)).numpy()
 
 
-def gather_verdicts(explainer: Explainer, classifiers: Sequence[Path], draws: int, seed: int) -> dict[str, Verdict]:
-    """The head, the posterior unless `draws` is 0, and each classifier under the name of its file.
+def gather_verdicts(
+    explainer: Explainer, classifiers: Sequence[Path], draws: int, seed: int, others: Sequence[Explainer] = ()
+) -> dict[str, Verdict]:
+    """Head and posterior of a checkpoint, then of others, and each classifier under the name of its file.
 
-    Raises ValueError for a classifier of other labels or one trained on another split, StateError for no classifier.
+    No posterior where `draws` is 0. Raises ValueError for what has other labels, another split or more pixels than the
+    first checkpoint, StateError for no classifier.
     """
-    verdicts = {
-        "head": Verdict(
-            lambda cells: explainer.predict(list(cells)).probabilities, explainer.checkpoint.calibration.temperature
-        )
-    }
-    if draws:
-        verdicts["posterior"] = Verdict(lambda cells: explainer.posterior(list(cells), draws, seed), None)
+    verdicts = _own_verdicts(explainer, draws, seed, "")
+    for other in others:
+        if other.labels != explainer.labels or other.size > explainer.size:
+            raise ValueError(f"{other.name}: has other labels or more pixels than {explainer.name}")
+        if other.checkpoint.provenance.split_digest != explainer.checkpoint.provenance.split_digest:
+            raise ValueError(f"{other.name}: trained on another split of the slides than {explainer.name}")
+        verdicts |= _own_verdicts(other, draws, seed, f"{other.name}: ")
     for path in classifiers:
         if path.stem in verdicts:
             raise ValueError(f"{path}: a second verdict of the name {path.stem}")
         verdicts[path.stem] = classifier_verdict(explainer, path)
+    return verdicts
+
+
+def _own_verdicts(explainer: Explainer, draws: int, seed: int, prefix: str) -> dict[str, Verdict]:
+    temperature = explainer.checkpoint.calibration.temperature
+    verdicts = {f"{prefix}head": Verdict(lambda cells: explainer.predict(list(cells)).probabilities, temperature)}
+    if draws:
+        verdicts[f"{prefix}posterior"] = Verdict(lambda cells: explainer.posterior(list(cells), draws, seed), None)
     return verdicts
 
 

@@ -43,8 +43,10 @@ def register(commands: Commands) -> None:
     robustness.add_argument("--draws", type=int, default=8, help="draws of the posterior, 0 for none (default: 8)")
     robustness.set_defaults(function=_robustness)
 
-    compare = commands.add_parser("compare", parents=parents, help="the head beside classifiers alone")
-    compare.add_argument("--classifiers", required=True, **classifiers)
+    compare = commands.add_parser("compare", parents=parents, help="a checkpoint beside others, and classifiers alone")
+    compare.add_argument("--classifiers", default=[], **classifiers)
+    compare.add_argument("--others", default=[], nargs="+", metavar="NAME", help="checkpoints of no more pixels")
+    compare.add_argument("--draws", type=int, default=0, help="draws of the posteriors (default: 0, for none)")
     compare.set_defaults(function=_compare)
 
     classifier = commands.add_parser("classifier", help="train a classifier alone, to compare with")
@@ -115,7 +117,10 @@ def _compare(options: argparse.Namespace) -> int:
 
     explainer = Explainer.load(options.checkpoint, options.device, options.manifest)
     keep, test_set = wanted_slides(explainer, options)
-    figures = compare(explainer, options.classifiers, options.judge, options.data, keep)
+    others = [Explainer.load(name, options.device, options.manifest) for name in options.others]
+    figures = compare(
+        explainer, others, options.classifiers, options.judge, options.data, keep, options.draws, options.seed
+    )  # fmt: skip
     write_figures(options.out, {"test_set": test_set, **figures})
     header = ["", "accuracy", "less the head", "AUROC", "ECE", "ECE uncalibrated", "slides: lowest, quartile, median",
               "accuracy, undisputed", "AUROC, undisputed"]  # fmt: skip
