@@ -16,8 +16,8 @@ from training.classifier import Classifier, ClassifierRecipe, EncoderClassifier,
 from training.data import Cells, labelled_cells, load_cells, split_cells
 from training.metrics import METRICS, accuracy, summarise
 from training.recipe import Recipe
-from training.state import STATE_FILE, averaged_weights, read_state
-from training.train import Schedule, train
+from training.state import averaged_weights
+from training.train import complete_run
 from training.validate import as_images
 from training.verdicts import accuracy_gain, average
 
@@ -64,13 +64,7 @@ def _joint(
     recipe: Recipe, data: Path, run: Path, device: torch.device, should_stop: Callable[[], bool]
 ) -> Classifier:
     """Encoder and head of a joint run, trained as far as it is not yet."""
-    state = read_state(run) if (run / STATE_FILE).exists() else None
-    if state is None or state.step < recipe.steps:
-        if not train(recipe, data, run, device, Schedule(), state, should_stop):
-            raise InterruptedError(f"{run}: stopped; the same command goes on")
-        state = read_state(run)
-    if state.recipe != recipe:
-        raise ValueError(f"{run}: holds a run of another recipe")
+    state = complete_run(recipe, data, run, device, should_stop)
     network = EncoderClassifier(recipe.architecture)
     weights = {f"network.{name}": value for name, value in averaged_weights(state).items()}
     network.load_state_dict({name: weights[name] for name in network.state_dict()})

@@ -24,7 +24,7 @@ from training.log import RunLog
 from training.loss import UNLABELLED, Batch, JointLoss, draw_batch
 from training.recipe import Recipe, RecipeError
 from training.sheets import sample_sheet
-from training.state import RunState, StateError, restore, save_state
+from training.state import STATE_FILE, RunState, StateError, read_state, restore, save_state
 from training.throughput import measure
 from training.validate import validate
 
@@ -199,6 +199,23 @@ def train(
                 saved = time.monotonic()
     trainer.accelerator.end_training()
     return step == recipe.steps
+
+
+def complete_run(
+    recipe: Recipe, data: Path, run: Path, device: torch.device, should_stop: Callable[[], bool]
+) -> RunState:
+    """The last state of a whole run in a folder, which is trained as far as it is not yet.
+
+    Raises ValueError where the folder holds another recipe's run, InterruptedError once `should_stop()`.
+    """
+    state = read_state(run) if (run / STATE_FILE).exists() else None
+    if state is not None and state.recipe != recipe:
+        raise ValueError(f"{run}: holds a run of another recipe")
+    if state is None or state.step < recipe.steps:
+        if not train(recipe, data, run, device, Schedule(), state, should_stop):
+            raise InterruptedError(f"{run}: stopped; the same command goes on")
+        state = read_state(run)
+    return state
 
 
 def initial_network(recipe: Recipe) -> JointDiffusionNetwork:

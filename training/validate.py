@@ -21,9 +21,9 @@ def as_images(cells: Cells, device: torch.device) -> Tensor:
 
 
 @torch.inference_mode()
-def validate(network: JointDiffusionNetwork, cells: Cells, device: torch.device) -> dict[str, float]:
-    """Head accuracy, cross-entropy and AUROC on clean cells, and the accuracy and AUROC of four-draw scores."""
-    probabilities, margins = [], []
+def read_cells(network: JointDiffusionNetwork, cells: Cells, device: torch.device) -> tuple[Tensor, Tensor]:
+    """The head's probabilities on clean cells, uncalibrated, and the scores of four draws: (N, K) each, in bf16."""
+    probabilities, scores = [], []
     with torch.autocast(device.type, dtype=torch.bfloat16):
         for start in range(0, len(cells), 64):
             part = cells.take(range(start, min(start + 64, len(cells))))
@@ -32,9 +32,14 @@ def validate(network: JointDiffusionNetwork, cells: Cells, device: torch.device)
             probabilities.append(logits.float().softmax(1).cpu())
             draws = draw(range(start, start + len(x)), DRAWS, x.shape[1:], WINDOW)
             draws = replace(draws, logsnr=draws.logsnr - network.architecture.logsnr_shift)
-            scores = window_scores(network, x, draws, WINDOW).scores.cpu()
-            margins.append(scores[:, 0] - scores[:, 1])
-    p, margin = torch.cat(probabilities).double(), torch.cat(margins)
+            scores.append(window_scores(network, x, draws, WINDOW).scores.cpu())
+    return torch.cat(probabilities).double(), torch.cat(scores)
+
+
+def validate(network: JointDiffusionNetwork, cells: Cells, device: torch.device) -> dict[str, float]:
+    """Head accuracy, cross-entropy and AUROC on clean cells, and the accuracy and AUROC of four-draw scores."""
+    p, scores = read_cells(network, cells, device)
+    margin = scores[:, 0] - scores[:, 1]
     first = (cells.labels == 0).numpy()
     truth = cells.labels
     return {

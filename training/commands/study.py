@@ -1,4 +1,4 @@
-"""The commands that study a checkpoint beside others: probes, robustness, classifier, compare, few-labels."""
+"""The commands that study a model beside others: probes, robustness, classifier, compare, few-labels, ablations."""
 
 import argparse
 from pathlib import Path
@@ -19,6 +19,10 @@ from training.commands.options import (
 )
 from training.commands.tables import print_table, shown
 from training.recipe import load_recipe
+
+CHANGES = (
+    "noisy_weight=0", "clean_weight=0.1", "label_smoothing=0", "stain_jitter=0", "weight_decay=0", "ema_decay=0.99",
+)  # fmt: skip
 
 
 def register(commands: Commands) -> None:
@@ -70,6 +74,19 @@ def register(commands: Commands) -> None:
     few.add_argument("--out", type=Path, required=True, metavar="FILE.json")
     few.add_argument("--device", **DEVICE)
     few.set_defaults(function=_few_labels)
+
+    ablations = commands.add_parser("ablations", help="what each choice of a recipe brings, one changed at a time")
+    ablations.add_argument("--recipe", default="malaria-32", help="that is changed (default: malaria-32)")
+    ablations.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a key of all runs")
+    ablations.add_argument(
+        "--change", action="append", metavar="KEY=VALUE", help=f"one a run (default: {', '.join(CHANGES)})"
+    )
+    ablations.add_argument("--data", **DATA)
+    ablations.add_argument("--seeds", type=int, nargs="+", default=[0, 1], metavar="SEED")
+    ablations.add_argument("--runs", type=Path, default=Path("runs/ablations"), help="where the runs are kept")
+    ablations.add_argument("--out", type=Path, required=True, metavar="FILE.json")
+    ablations.add_argument("--device", **DEVICE)
+    ablations.set_defaults(function=_ablations)
 
 
 def _probes(options: argparse.Namespace) -> int:
@@ -171,5 +188,28 @@ def _few_labels(options: argparse.Namespace) -> int:
             shown(row["alone"], "accuracy"), shown(row, "accuracy_gain"), *each,
         ])  # fmt: skip
     print_table(["labels", "labelled cells", "joint", "alone", "gain", "joint, each seed", "alone, each seed"], rows)
+    print(f"n {figures['n']} cells of {figures['slides']} slides, {len(figures['seeds'])} seeds; {options.out}")
+    return 0
+
+
+def _ablations(options: argparse.Namespace) -> int:
+    from training.ablations import ablate
+
+    recipes = {"as it is": load_recipe(options.recipe, options.set)}
+    for change in options.change or CHANGES:
+        recipes[change] = load_recipe(options.recipe, [*options.set, change])
+    figures = ablate(
+        recipes, options.data, options.seeds, options.runs, choose_device(options.device), stop_on_signal()
+    )
+    write_figures(options.out, {"test_set": f"validation slides of {options.data.name}", **figures})
+    rows = []
+    for name, row in figures["rows"].items():
+        head, scores = row["head"], row["scores"]
+        rows.append([
+            name, *(shown(head, column) for column in ("accuracy", "accuracy_gain", "log_loss")),
+            *(shown(scores, column) for column in ("accuracy", "accuracy_gain", "auroc")),
+            " ".join(f"{value:.3f}" for value in head["per_seed"]),
+        ])  # fmt: skip
+    print_table(["recipe", "head", "gain", "log loss", "scores", "gain", "AUROC", "head, each seed"], rows)
     print(f"n {figures['n']} cells of {figures['slides']} slides, {len(figures['seeds'])} seeds; {options.out}")
     return 0
