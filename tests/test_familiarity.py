@@ -179,6 +179,19 @@ def test_the_fit_keeps_its_share_of_held_out_cells(explainer, tmp_path, monkeypa
     assert numbers < 300
 
 
+def test_the_limit_is_that_of_slides_that_the_fit_did_not_see(explainer, monkeypatch):
+    # Cells of a slide are all alike here: the fit's own slides lie closer to its centre than others ever do.
+    own, others = (torch.from_numpy(np.random.default_rng(seed).normal(size=(60, 17))) for seed in (0, 1))
+    cells = Cells(torch.zeros(600, 3, 1, 1), torch.zeros(600), [str(i // 10) for i in range(600)], ["x"] * 600)
+    tables = iter((own, others))
+    monkeypatch.setattr(
+        "training.familiarity.gather_traits", lambda _, cells, device: next(tables)[[int(s) for s in cells.slides]]
+    )
+    known, inside = fit_familiarity(explainer.network, cells, cells, torch.device("cpu"))
+    assert inside.mean() > 0.9
+    assert float(known.unfamiliarity(own).max()) < 0.9
+
+
 def test_outliers_are_what_they_say(tmp_path):
     cells = np.stack([toy_cell(True, seed) for seed in range(3)])
     labelled = Cells(torch.from_numpy(cells).permute(0, 3, 1, 2), torch.zeros(3).long(), ["a", "a", "b"], list("xyz"))

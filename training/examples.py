@@ -17,8 +17,8 @@ SHOWN = 128  # pixels a side of an example, which a person can see; the model sq
 def generate(explainer: Explainer, per_class: int, seed: int, out: Path) -> list[Path]:
     """Writes `per_class` generated cells of each label as PNG and returns their paths.
 
-    Twice as many are drawn and those kept that head and likelihood read most surely as what was asked for: an
-    example should show what a class looks like. Names give label and number.
+    Twice as many are drawn and those kept that head and likelihood read most surely as what was asked for, familiar
+    ones first: an example should show what a class looks like. Names give label and number.
     """
     out.mkdir(parents=True, exist_ok=True)
     written = []
@@ -26,7 +26,8 @@ def generate(explainer: Explainer, per_class: int, seed: int, out: Path) -> list
         seeds = range(seed + 1000 * label, seed + 1000 * label + 2 * per_class)
         images = sample(explainer.network, torch.full((len(seeds),), label, device=explainer.device), seeds)
         pixels = list(to_uint8(images).cpu().numpy())
-        sure = explainer.predict(pixels).probabilities[:, label] * explainer.posterior(pixels)[:, label]
+        read = explainer.predict(pixels)
+        sure = read.probabilities[:, label] * explainer.posterior(pixels)[:, label] + read.familiar
         for number, i in enumerate(sorted(sure.argsort()[::-1][:per_class].tolist()), start=1):
             picture = Image.fromarray(pixels[i]).resize((SHOWN, SHOWN), Image.Resampling.BICUBIC)
             path = out / f"{name.lower()}-{number}.png"

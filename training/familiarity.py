@@ -18,7 +18,8 @@ from training.probes import sample_cells
 from training.validate import as_images
 
 CELLS = 3000  # training cells behind the fit: far more than it has numbers
-SHARE = 0.99  # of the validation cells that are to be familiar
+FOLDS = 10  # of the slides behind the fit, left out one after the other
+SHARE = 0.99  # of the cells of left-out slides that are to be familiar
 DIGITS = 6  # significant ones that the manifest keeps
 CHUNK = 64
 
@@ -26,20 +27,27 @@ CHUNK = 64
 def fit_familiarity(
     network: JointDiffusionNetwork, training: Cells, validation: Cells, device: torch.device
 ) -> tuple[Familiarity, np.ndarray]:
-    """Ellipsoids fitted on a sample of the training cells, and which validation cells lie inside: about `SHARE`.
+    """Ellipsoids fitted on a sample of the training cells, and which validation cells lie inside.
 
-    The sample has at most `CELLS` cells; the second is (N,) bool.
+    The sample has at most `CELLS` cells; the second is (N,) bool. The limit leaves `SHARE` of cells inside whose slide
+    had no part in the fit: a tenth of the slides at a time is left out, since what differs is mostly the slide.
     """
-    fitted = gather_traits(network, sample_cells(training, CELLS, seed=0), device)
-    held_out = gather_traits(network, validation, device)
+    sample = sample_cells(training, CELLS, seed=0)
+    traits, held_out = gather_traits(network, sample, device), gather_traits(network, validation, device)
+    fold = torch.from_numpy(np.unique(sample.slides, return_inverse=True)[1] % FOLDS)
     blocks = slice(None), slice(-COLOURS, None)
-    centres, whitenings = zip(*(_gaussian(fitted[:, block]) for block in blocks), strict=True)
-    away = [((held_out[:, b] - c) @ w.T).norm(dim=1) for b, c, w in zip(blocks, centres, whitenings, strict=True)]
+    away = torch.empty(2, len(traits), dtype=traits.dtype)
+    for left_out in (fold == k for k in fold.unique().tolist()):
+        # Too few slides to leave any out: the fit's own cells then say how far away a cell may be.
+        kept = traits if left_out.all() else traits[~left_out]
+        for i, block in enumerate(blocks):
+            centre, whitening = _gaussian(kept[:, block])
+            away[i, left_out] = ((traits[left_out][:, block] - centre) @ whitening.T).norm(dim=1)
     # Each alone leaves out as few, so that neither outweighs the other; then both together.
-    limits = [distance.quantile(SHARE) for distance in away]
-    both = torch.stack([distance / limit for distance, limit in zip(away, limits, strict=True)]).amax(dim=0)
-    scales = [limit * both.quantile(SHARE) for limit in limits]
-    known = Familiarity(*(_ellipsoid(c, w / s) for c, w, s in zip(centres, whitenings, scales, strict=True)))
+    limits = away.quantile(SHARE, dim=1, keepdim=True)
+    scales = limits[:, 0] * (away / limits).amax(dim=0).quantile(SHARE)
+    fits = [_gaussian(traits[:, block]) for block in blocks]
+    known = Familiarity(*(_ellipsoid(c, w / scale) for (c, w), scale in zip(fits, scales, strict=True)))
     return known, (known.unfamiliarity(held_out) < LIMIT).numpy()
 
 
