@@ -83,18 +83,23 @@ class _Reader:
         return base[0] if base else own, own, other
 
 
-def towards(network: JointDiffusionNetwork, z: list[Tensor], target: Tensor, step: float) -> list[Tensor]:
+def towards(
+    network: JointDiffusionNetwork, z: list[Tensor], target: Tensor, step: float, normalised: bool = True
+) -> list[Tensor]:
     """Z moved up the gradient of the head's log p(target|Z), by a share `step` of the norm of each image's Z.
 
-    Algorithm 1 of Deja et al. 2023 gives neither sign nor scale that would do for any network; the sign here raises
-    the target's probability.
+    Without normalising, by `step` times the gradient itself. Algorithm 1 of Deja et al. 2023 gives neither sign nor
+    scale that would do for any network; the sign here raises the target's probability.
     """
     with torch.enable_grad():
         leaves = [level.detach().requires_grad_() for level in z]
         likelihood = network.classify(leaves).log_softmax(1).gather(1, target[:, None]).sum()
         gradient = torch.autograd.grad(likelihood, leaves)
-    norm, length = (_norm(levels) for levels in (gradient, z))
-    scale = (step * length / norm.clamp(min=1e-12))[:, None, None, None]
+    if normalised:
+        norm, length = (_norm(levels) for levels in (gradient, z))
+        scale: Tensor | float = (step * length / norm.clamp(min=1e-12))[:, None, None, None]
+    else:
+        scale = step
     return [level + scale * slope for level, slope in zip(z, gradient, strict=True)]
 
 
