@@ -1,0 +1,74 @@
+"""The report of all measurements: commands that parse, what is there is not run again, tables between their markers."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.toy import train_toy
+from training import report
+from training.__main__ import main
+from training.report import BEGIN, END, STEPS, Step, tables, with_tables
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def test_every_step_is_a_command_with_these_options(monkeypatch, tmp_path):
+    parsed = []
+    for module in ("measure", "heat", "familiarity", "generation", "scores", "study"):
+        name = f"training.commands.{module}"
+        module = __import__(name, fromlist=["register"])
+        for function in [f for f in vars(module) if f.startswith("_") and callable(getattr(module, f))]:
+            monkeypatch.setattr(module, function, lambda options: parsed.append(options.out) or 0)
+    for step in STEPS:
+        checkpoint = ["--checkpoint", "malaria-64", "--seed", "0", "--device", "cpu"]
+        assert main(step.command(checkpoint, Path("cells.zip"), tmp_path)) == 0
+    assert parsed == [tmp_path / f"{step.name}.json" for step in STEPS]
+
+
+def test_the_evidence_has_a_place_for_tables_of_steps_alone():
+    text = (ROOT / "docs" / "evidence.md").read_text(encoding="utf-8")
+    names = report._BLOCK.findall(text)
+    assert names and set(names) <= {step.name for step in STEPS}
+    assert len(names) == len(set(names)) == text.count(END)
+
+
+def test_tables_go_between_their_markers():
+    document = "\n".join(f"{BEGIN.format(name=name)}\nold\n{END}\ntext" for name in ("one", "two"))
+    written = with_tables(document, {"one": "| new |"})
+    assert "| new |" in written and written.count("old") == 1 and written.count("text") == 2
+    assert with_tables(written, {"one": "| new |"}) == written
+    with pytest.raises(ValueError, match="no <!-- table of NAME"):
+        with_tables("text", {})
+
+
+def test_measures_once_and_again_for_other_weights(tmp_path, monkeypatch, capfd):
+    data, manifest = train_toy(tmp_path, images=40)
+    monkeypatch.setattr("training.commands.report.STEPS", (
+        Step("evaluate", ("evaluate", "--part", "test", "--draws", "3")),
+        Step("broken", ("evaluate", "--part", "nowhere")),
+    ))  # fmt: skip
+    document, out = tmp_path / "evidence.md", tmp_path / "report"
+    document.write_text(f"before\n{BEGIN.format(name='evaluate')}\n{END}\n")
+    command = ["report", "--checkpoint", "toy", "--manifest", str(manifest), "--data", str(data), "--device", "cpu",
+               "--out", str(out), "--document", str(document)]  # fmt: skip
+    assert main(command) == 1
+    told = capfd.readouterr()
+    assert "not measured: broken" in told.err
+    assert "head: accuracy" in document.read_text() and str(tmp_path) not in document.read_text()
+    figures = json.loads((out / "report.json").read_text())
+    assert list(figures) == ["evaluate"] and figures["evaluate"]["n"] == 16
+
+    assert main([*command, "--only", "evaluate"]) == 0
+    assert "evaluate: there already" in capfd.readouterr().out
+    figures = json.loads((out / "evaluate.json").read_text()) | {"sha256": "of other weights"}
+    (out / "evaluate.json").write_text(json.dumps(figures))
+    assert main([*command, "--only", "evaluate"]) == 0
+    assert "evaluate: python -m training evaluate" in capfd.readouterr().out
+
+
+def test_what_a_table_says_of_files_is_left_out(tmp_path):
+    (tmp_path / "compare.json").write_text("{}")
+    (tmp_path / "compare.md").write_text(f"| a |\n| --- |\n| 1 |\nn 3 cells; {tmp_path}/compare.json\n")
+    (tmp_path / "notes.md").write_text("not a table")
+    assert tables(tmp_path) == {"compare": "| a |\n| --- |\n| 1 |\n\nn 3 cells"}

@@ -1,0 +1,45 @@
+"""The command that runs the measurements one after the other and writes the documents' tables."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from jdm_core import Explainer
+from training.commands.options import DATA, Commands, checkpoint_options
+from training.report import STEPS, make, tables, with_tables
+
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "evidence.md"
+
+
+def register(commands: Commands) -> None:
+    """Adds the command."""
+    report = commands.add_parser(
+        "report", parents=[checkpoint_options()], help="run every measurement, and write the documents' tables",
+        epilog="Takes hours on two cores; what the folder holds already is not measured again, so it can be stopped.",
+    )  # fmt: skip
+    report.add_argument("--data", **DATA)
+    report.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="tables, figures and report.json")
+    report.add_argument(
+        "--only", nargs="*", choices=[step.name for step in STEPS], metavar="NAME",
+        help="these measurements (none: only write the document), of: " + ", ".join(step.name for step in STEPS),
+    )  # fmt: skip
+    report.add_argument(
+        "--document", type=Path, default=DOCUMENT, metavar="FILE.md", help="with the tables' places (default: evidence)"
+    )
+    report.set_defaults(function=_report)
+
+
+def _report(options: argparse.Namespace) -> int:
+    explainer = Explainer.load(options.checkpoint, "cpu", options.manifest)
+    loaded = ["--checkpoint", options.checkpoint, "--manifest", str(options.manifest), "--device", options.device]
+    steps = [step for step in STEPS if options.only is None or step.name in options.only]
+    document = options.document.read_text(encoding="utf-8")
+    failed = make(
+        steps, [*loaded, "--seed", str(options.seed)], explainer.sha256, options.data, options.out,
+        lambda line: print(line, flush=True),
+    )  # fmt: skip
+    options.document.write_text(with_tables(document, tables(options.out)), encoding="utf-8")
+    print(f"{options.document}; {options.out / 'report.json'}")
+    if failed:
+        print(f"error: not measured: {', '.join(failed)}", file=sys.stderr)
+    return bool(failed)
