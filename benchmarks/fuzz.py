@@ -4,7 +4,8 @@
 
 Starts from small images in every format that is read, in many modes, and damages them: bits flipped, bytes replaced,
 chunks cut, doubled and exchanged between files, ends cut off, size fields and headers overwritten, the checksums of
-PNG chunks mended so that the damage gets past them. Exits with 1 where an upload broke what is promised.
+PNG chunks mended so that the damage gets past them. Zips, hostile ones among them, are damaged likewise and read as the
+page for many cells reads them. Exits with 1 where an upload broke what is promised.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from io import BytesIO
 import numpy as np
 from PIL import Image
 
+from benchmarks.archives import archives, read_upload
 from jdm_core import CellImageError
 from jdm_core.finding import prepare
 
@@ -75,10 +77,12 @@ def mutants(files: list[bytes], rng: random.Random) -> Iterator[bytes]:
         yield bytes(_mended(data) if rng.random() < 0.5 else data)
 
 
-def run(count: int, seed: int = 0, read: Callable[[bytes], str] | None = None) -> Outcome:
-    """Reads `count` damaged uploads, one after the other."""
+def run(
+    count: int, seed: int = 0, read: Callable[[bytes], str] | None = None, files: list[bytes] | None = None
+) -> Outcome:
+    """Reads `count` damaged uploads, one after the other; made of pictures, unless other files are given."""
     read = read or (lambda data: prepare(data, "upload").status)
-    outcome, stream = Outcome(), mutants(corpus(), random.Random(seed))
+    outcome, stream, settled = Outcome(), mutants(files or corpus(), random.Random(seed)), _resident()
     for number, data in zip(range(count), stream, strict=False):
         start = time.process_time()
         try:
@@ -193,14 +197,21 @@ def _mended(data: bytearray) -> bytearray:
 def main(arguments: list[str] | None = None) -> int:
     """Prints what became of the uploads; 1 where any broke a promise."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fuzz", description=__doc__.splitlines()[0])
-    parser.add_argument("--uploads", type=int, default=10_000)
+    parser.add_argument("--uploads", type=int, default=10_000, help="pictures (default: 10000)")
+    parser.add_argument("--zips", type=int, default=2_000, help="zips of pictures (default: 2000)")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
-    outcome = run(options.uploads, options.seed)
-    print(", ".join(f"{count} {how}" for how, count in outcome.ended.most_common()))
-    print(f"slowest {outcome.slowest:.2f} s, memory grew by {outcome.growth / 2**20:.0f} MiB")
-    print("\n".join(outcome.broken) or "every upload ended with a picture or one line of reason")
-    return 1 if outcome.broken else 0
+    pictures = corpus()
+    outcomes = {
+        "pictures": run(options.uploads, options.seed, files=pictures),
+        "zips": run(options.zips, options.seed, read_upload, archives(pictures)),
+    }
+    for what, outcome in outcomes.items():
+        print(f"{what}: {', '.join(f'{count} {how}' for how, count in outcome.ended.most_common())}")
+        print(f"  slowest {outcome.slowest:.2f} s, memory grew by {outcome.growth / 2**20:.0f} MiB")
+    broken = [f"{what}: {words}" for what, outcome in outcomes.items() for words in outcome.broken]
+    print("\n".join(broken) or "every upload ended with a picture or one line of reason")
+    return 1 if broken else 0
 
 
 if __name__ == "__main__":

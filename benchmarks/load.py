@@ -12,6 +12,7 @@ from pathlib import Path
 from benchmarks.start import ROOT, memory, start_server, stop_server
 
 PATIENCE = 120  # seconds for one request: the clients share the processor with the server
+SAMPLE_SECONDS = 15  # between two looks at the server's memory
 EXAMPLES = sorted((ROOT / "web/examples").glob("*.png"))
 
 
@@ -56,17 +57,26 @@ def _load(address: str, pid: int, clients: int, minutes: float) -> bool:
     threads = [threading.Thread(target=use, args=(number,), daemon=True) for number in range(clients)]
     for thread in threads:
         thread.start()
+    resident = _memory_until(until, pid)
     for thread in threads:
-        thread.join(60 * minutes + 600)
+        thread.join(PATIENCE)
     lost = sum(thread.is_alive() for thread in threads)
     every, counts = [wait for client in waits for wait in client], [len(client) for client in waits]
     print(f"{clients} clients, {minutes:g} min: {len(every)} calls, {len(errors)} errors, {lost} clients lost")
     print(f"calls a client: {min(counts)} to {max(counts)}; {len(every) / (60 * minutes):.2f} calls a second")
     print(f"seconds a call: median {statistics.median(every):.2f}, longest {max(every):.2f}")
-    print(f"memory: {before:.0f} MiB before, {memory(pid):.0f} MiB after")
+    print(f"memory every {SAMPLE_SECONDS} s, MiB: {before:.0f} before; {' '.join(f'{held:.0f}' for held in resident)}")
     for error in sorted(set(errors))[:5]:
         print(f"  {error}")
     return bool(errors or lost)
+
+
+def _memory_until(until: float, pid: int) -> list[float]:
+    resident = []
+    while (left := until - time.monotonic()) > 0:
+        time.sleep(min(SAMPLE_SECONDS, left))
+        resident.append(memory(pid))
+    return resident
 
 
 def _kill_in_an_edit(address: str, server: object) -> None:

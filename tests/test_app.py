@@ -6,6 +6,7 @@ import re
 import zipfile
 from pathlib import Path
 from types import SimpleNamespace
+from xml.etree import ElementTree
 
 import gradio as gr
 import httpx
@@ -21,7 +22,7 @@ from jdm_core import Explainer
 from jdm_core.counterfactual import EditSettings, Strength
 from web import text
 from web.callbacks import Callbacks
-from web.charts import elbo_chart, legend, like, marked
+from web.charts import _ticks, elbo_chart, legend, like, marked
 from web.checks import check_panel
 from web.edits import Edits
 from web.footer import figures
@@ -361,7 +362,18 @@ def test_difference_within_its_error_is_no_evidence():
 def test_chart_draws_the_likelier_class_on_the_right():
     assert 'aria-label="Parasitized +5.0, Uninfected −5.0' in elbo_chart(LABELS, 10.0, 2.0)
     assert 'aria-label="Parasitized −5.0, Uninfected +5.0' in elbo_chart(LABELS, -10.0, 2.0)
-    assert "http:" not in re.sub(r'xmlns(:\w+)?="[^"]*"|<!DOCTYPE[^>]*>', "", elbo_chart(LABELS, 0.0, 0.0))
+    assert "http:" not in elbo_chart(LABELS, 0.0, 0.0)
+
+
+def test_the_chart_stands_where_the_numbers_are():
+    chart = elbo_chart(("<first>", "second"), 10.0, 2.0)
+    root = ElementTree.fromstring(chart)
+    circle, square = float(root.find(".//circle").get("cx")), float(root.find(".//rect").get("x")) + 6
+    axis = [float(text.get("x")) for text in root.iter("text") if text.text in ("−5", "0", "5")]
+    assert axis == pytest.approx([square, (circle + square) / 2, circle], abs=0.1)  # −5 and +5 about the mean
+    bar = re.search(r"M([\d.]+) 26H([\d.]+)", chart)  # from 4 to 6
+    assert float(bar[2]) - float(bar[1]) == pytest.approx((circle - square) / 5, abs=0.2)
+    assert [_ticks(reach) for reach in (0.9, 8, 2500)] == [[-0.5, 0, 0.5], [-5, 0, 5], [-2000, -1000, 0, 1000, 2000]]
 
 
 def test_a_failed_edit_names_what_fell_short():

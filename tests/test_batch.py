@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import stat
 import zipfile
 from itertools import pairwise
@@ -13,12 +14,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks import fuzz
+from benchmarks.archives import archives, read_upload
 from jdm_core import CellImageError
+from jdm_core.counterfactual import EditSettings, Strength
 from jdm_core.report import NOTICE
 from web import batch_reports, batch_run, uploads
 from web.batch import BatchCallbacks, View, add_batch_tab
 from web.batch_run import Batch, Result, progress
 from web.batch_table import harmless, table_csv, table_rows
+from web.page import build_page
 from web.uploads import Item, Limits, list_items, read_item
 
 LABELS = ("Parasitized", "Uninfected")
@@ -113,6 +118,13 @@ def test_a_huge_directory_is_not_even_read(tmp_path, monkeypatch):
     assert item.reason == "a zip of too many files"
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_damaged_zips_end_with_a_picture_or_one_line_each():
+    outcome = fuzz.run(150, 1, read_upload, archives(fuzz.corpus()))
+    assert outcome.broken == []
+    assert outcome.ended["read"] > 5 and outcome.ended["refused"] > 50
+
+
 def test_names_are_on_one_line_and_not_endless(tmp_path):
     items, _ = list_items([zipped(tmp_path / "a.zip", ("a\nb\u202e.png", b"x"), ("W" * 5000 + ".png", b"x"))], Limits())
     assert items[0].name == "a�b�.png"
@@ -161,7 +173,7 @@ def test_good_files_are_read_and_bad_ones_say_why(callbacks, explainer, mixed, q
     assert "3 cells" in last.status and "2 files could not be read" in last.status
     rows = [view.table["value"] for view in views if "value" in view.table]
     assert all(later.startswith(earlier) for earlier, later in pairwise(rows))  # only ever appended
-    assert rows[-1].count("<tr") == 5 and rows[-1].count("data:image/webp") == 3
+    assert rows[-1].count("<tr") == 1 + 5 and rows[-1].count("data:image/webp") == 3
 
 
 def test_cells_pass_the_network_together(callbacks, explainer, cell_files, monkeypatch):
@@ -204,6 +216,17 @@ def test_names_in_the_table_are_text():
     assert "<img src=x" not in rows and "<b>" not in rows and rows.count("&lt;img") >= 2
 
 
+def test_what_the_tab_says_is_in_the_language_of_the_request(callbacks, mixed, quick):
+    request = SimpleNamespace(headers={"accept-language": "pt-BR"})
+    *_, before, last = callbacks.read(mixed[0], request)
+    assert "3 células: " in last.status and "2 arquivos não puderam ser lidos" in last.status
+    assert "Classificador: Parasitada" in before.table["value"] and "não lido" in before.table["value"]
+    (verdict, *_) = before.batch.done
+    assert verdict.verdict in ("Parasitized", "Uninfected", "Unclear")  # as in the CSV, whatever the page says
+    shown = callbacks.explain(before.batch, SimpleNamespace(row=0), request).detail
+    assert "Mapa de indícios" in shown and "Verossimilhança" in shown
+
+
 def test_remarks_of_a_cell(explainer):
     finding = SimpleNamespace(status="several", note="3 cells.", cell=PIXEL_NOISE)
     result = batch_run._result(explainer, Item("a", ""), finding, [0.55, 0.45], [0.1, 0.9], False)
@@ -242,10 +265,22 @@ def test_reports_hold_the_table_and_a_folder_a_cell(callbacks, mixed, quick, mon
     }  # fmt: skip
 
 
+def test_reports_with_edits_hold_them(callbacks, explainer, mixed, quick, monkeypatch):
+    monkeypatch.setattr(batch_reports, "DRAWS", 3)
+    monkeypatch.setattr(explainer, "edit", EditSettings(steps=3, time=0.6, ladder=(Strength(2, 1.0),)))
+    *_, batch = (view.batch for view in callbacks.read(mixed[0][:2]) if isinstance(view.batch, Batch))
+    *_, last = callbacks.prepare(batch, edits=True)
+    with zipfile.ZipFile(last.archive["value"]) as archive:
+        edit = json.loads(archive.read("a/a.json"))["counterfactual"]
+        names = archive.namelist()
+    assert edit["target"] in LABELS and isinstance(edit["flipped"], bool)
+    assert {"a/a_counterfactual.png", "a/a_difference.png"} <= set(names)
+
+
 def test_a_pressed_row_is_explained(callbacks, mixed, quick):
     *_, batch = (view.batch for view in callbacks.read(mixed[0]) if isinstance(view.batch, Batch))
     shown = callbacks.explain(batch, SimpleNamespace(row=2)).detail
-    assert "smear/b.png" in shown and "evidence map of" in shown and "<svg" in shown
+    assert "smear/b.png" in shown and "Evidence map: smear/b.png" in shown and "<svg" in shown
     assert callbacks.explain(batch, SimpleNamespace(row=1)) == View()  # it could not be read
     assert callbacks.explain(batch, SimpleNamespace(row=99)) == View()
     assert callbacks.explain(None, SimpleNamespace(row=0)) == View()
@@ -253,9 +288,14 @@ def test_a_pressed_row_is_explained(callbacks, mixed, quick):
 
 def test_every_field_of_a_view_is_in_the_tab(explainer):
     with gr.Blocks() as page:
-        add_batch_tab(explainer, {})
+        add_batch_tab(explainer, {}, 60)
     ids = {block.elem_id for block in page.blocks.values()}
     assert {f"batch-{name}" for name in ("status", "table", "stop", "take", "csv", "prepare", "zip", "detail")} <= ids
+
+
+def test_both_tabs_forget_after_the_seconds_of_the_settings(explainer):
+    states = [block for block in build_page(explainer, kept_seconds=7).blocks.values() if isinstance(block, gr.State)]
+    assert [state.time_to_live for state in states] == [7, 7]
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,7 @@
 """A real server, in this process or its own: health, limits, privacy, faults, stopping. No browser but in one test."""
 
+import asyncio
+import base64
 import json
 import logging
 import os
@@ -25,6 +27,7 @@ from jdm_core import Explainer
 from jdm_core.counterfactual import EditSettings, Strength
 from web.jobs import FAULT
 from web.logs import JsonLines
+from web.page import COMPUTE
 from web.scratch import Scratch
 from web.serving import Service
 from web.settings import Settings
@@ -224,6 +227,7 @@ def test_a_cancelled_edit_stops(service, explainer, cell, monkeypatch):
 
 def test_a_full_queue_refuses_and_the_rest_is_served(explainer, cell, tmp_path, monkeypatch):
     slow_stream(explainer, monkeypatch, steps=10)
+    monkeypatch.setitem(COMPUTE, "concurrency_limit", 1)
     with serving(explainer, tmp_path, queue_length=1) as running:
         client = Client(running.address, verbose=False)
         jobs = [client.submit(handle_file(cell), None, api_name="/edit") for _ in range(4)]
@@ -282,6 +286,34 @@ def test_a_login_shuts_everything_but_health(explainer, cell, tmp_path):
         assert web.get("/healthz").status_code == 200
         client = Client(running.address, auth=("ann", "secret"), verbose=False)
         assert client.predict(handle_file(cell), api_name="/predict")["label"]
+
+
+@pytest.mark.slow
+def test_mcp_clients_find_tools_that_describe_themselves_and_use_them(explainer, cell, tmp_path):
+    mcp = pytest.importorskip("mcp", reason='needs pip install "gradio[mcp]"')
+    transport = pytest.importorskip("mcp.client.streamable_http")
+
+    async def talk(address: str):
+        async with (
+            transport.streamablehttp_client(f"{address}/gradio_api/mcp/") as (read, write, _),
+            mcp.ClientSession(read, write) as session,
+        ):
+            await session.initialize()
+            tools = {tool.name: tool for tool in (await session.list_tools()).tools}
+            given = {"file": f"data:image/jpeg;base64,{base64.b64encode(cell.read_bytes()).decode()}"}
+            answer = await session.call_tool("predict", given)
+            bad = await session.call_tool("predict", {"file": "data:image/png;base64,bm90aGluZw=="})
+            return tools, answer, bad
+
+    with serving(explainer, tmp_path, mcp=True) as running:
+        tools, answer, bad = asyncio.run(talk(running.address))
+    assert tools.keys() == {"predict", "explain", "edit"}
+    for tool in tools.values():
+        assert "not for diagnosis" in tool.description
+        assert "Giemsa" in tool.inputSchema["properties"]["file"]["description"]
+    assert tools["edit"].inputSchema["required"] == ["file"]
+    assert not answer.isError and "Parasitized" in answer.content[0].text
+    assert bad.isError and "not a PNG" in bad.content[0].text
 
 
 def test_logs_are_json_without_names(web, cell, caplog):

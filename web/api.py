@@ -41,14 +41,14 @@ def add_endpoints(explainer: Explainer, limits: dict[str, Any]) -> None:
         cell, fields, evidence = _verdicts(file)
         return fields, like(explainer.draw.evidence(explainer.model_view(cell), evidence, SHOWN), cell)
 
-    def edit(file: dict[str, Any], target: str | None) -> Iterator[tuple[Any, Any, Any]]:
+    def edit(file: dict[str, Any], target: str | None = None) -> Iterator[tuple[Any, Any, Any]]:
         """The smallest edit of a cell that changes both verdicts to another label, with its check and a map of change.
 
         Progress comes while it is sought. Research use only, not for diagnosis.
 
         Parameters:
             file: an image (PNG, JPEG, TIFF, WebP, BMP or GIF) of one Giemsa-stained cell cut out of a thin smear.
-            target: "Parasitized", "Uninfected", or nothing for the label that the cell does not have now.
+            target: "Parasitized" or "Uninfected"; left out, the label that the cell does not have now.
         Returns:
             the check of the edit as JSON, the edited cell, and the map: blue became darker, orange brighter.
         """

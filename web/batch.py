@@ -3,10 +3,9 @@
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from html import escape
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import Any
 
 import gradio as gr
 from gradio.processing_utils import save_file_to_cache
@@ -18,34 +17,16 @@ from jdm_core.version import VERSION
 from web.batch_detail import detail
 from web.batch_reports import write_reports
 from web.batch_run import DRAWS, Batch, find, progress, run, summary
-from web.batch_table import SORT, table_csv, table_rows, table_template
+from web.batch_table import SORT, TEMPLATE, table_csv, table_head, table_rows
+from web.translation import block, label, say_for
 from web.uploads import Limits, list_items
-from web.view import alert, hidden, progress_bar, status
+from web.view import alert, hidden, progress_bar, status, view_of
 
-KEPT_SECONDS = 3600  # of a batch's results, after the last change
 SEED = 0
 SHOW = "watch('value', () => element.querySelector('section')?.focus());"  # focus scrolls it into view
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}
-INTRO = (
-    "Drop several images of one cell each, or a ZIP of them: at most {images} images, {megabytes} MB unpacked. Every "
-    "cell gets its verdicts; press one in the table to see its evidence. Nothing is kept beyond the session."
-)
 STOPPED = "Stopped. What was done stays:"
-_SKIP = gr.skip()
-
-
-class View(NamedTuple):
-    """What a callback changes; each field names a component of the tab, and one left out stays as it is."""
-
-    batch: Any = _SKIP
-    status: Any = _SKIP
-    table: Any = _SKIP
-    stop: Any = _SKIP
-    taking: Any = _SKIP
-    csv: Any = _SKIP
-    reports: Any = _SKIP
-    archive: Any = _SKIP
-    detail: Any = _SKIP
+View = view_of("batch status table stop taking csv reports archive detail")
 
 
 class BatchCallbacks:
@@ -54,52 +35,54 @@ class BatchCallbacks:
     def __init__(self, explainer: Explainer, limits: Limits) -> None:
         self.explainer, self.limits = explainer, limits
 
-    def read(self, uploads: list[dict[str, Any]] | None) -> Iterator[View]:
+    def read(self, uploads: list[dict[str, Any]] | None, request: gr.Request | None = None) -> Iterator[View]:
         """Reads every cell of the uploads; the table grows as results come."""
         if not uploads:
             yield empty()
             return
+        say = say_for(request)
         items, total = list_items(uploads, self.limits)
         batch = Batch(tuple(items), self._settings())
-        rows = ""
+        rows = table_head(self.explainer.labels, say)
         yield empty()._replace(
             batch=batch, table=gr.update(value=rows, visible=True), stop=gr.update(visible=True),
-            status=progress_bar(progress(0, len(items), 0), 0),
+            status=progress_bar(progress(0, len(items), 0, say), 0),
         )  # fmt: skip
         began = time.monotonic()
         for results in run(self.explainer, items, SEED):
-            rows += table_rows(results, self.explainer.labels, len(batch.results))
+            rows += table_rows(results, self.explainer.labels, len(batch.results), say)
             batch = replace(batch, results=(*batch.results, *results))  # a new one: Stop may come at any time
             done = len(batch.results)
-            words = progress(done, len(items), time.monotonic() - began)
+            words = progress(done, len(items), time.monotonic() - began, say)
             yield View(batch, progress_bar(words, done / len(items)), gr.update(value=rows, visible=True))
-        yield self._finished(batch, status(summary(batch, total)))
+        yield self._finished(batch, status(summary(batch, total, say)))
 
-    def stop(self, batch: Batch | None) -> View:
+    def stop(self, batch: Batch | None, request: gr.Request | None = None) -> View:
         """The tab after a run was stopped, with all that was done until then."""
         if batch is None:
             return empty()
-        return self._finished(batch, status(f"{STOPPED} {summary(batch, len(batch.items))}"))
+        say = say_for(request)
+        return self._finished(batch, status(f"{say(STOPPED)} {summary(batch, len(batch.items), say)}"))
 
-    def prepare(self, batch: Batch | None, edits: bool) -> Iterator[View]:
+    def prepare(self, batch: Batch | None, edits: bool, request: gr.Request | None = None) -> Iterator[View]:
         """The ZIP of reports, cell by cell."""
         if batch is None or not batch.done:
             yield View()
             return
         yield View(stop=gr.update(visible=True), reports=gr.update(interactive=False), archive=hidden())
-        total, began = len(batch.done), time.monotonic()
+        say, total, began = say_for(request), len(batch.done), time.monotonic()
         with TemporaryDirectory() as folder:
             path = Path(folder, "PlasmoLens-reports.zip")
             for done in write_reports(self.explainer, batch, edits, SEED, path):
-                words = f"Reports: {progress(done, total, time.monotonic() - began)}"
+                words = f"{say('Reports')}: {progress(done, total, time.monotonic() - began, say)}"
                 yield View(status=progress_bar(words, done / total))
             kept = save_file_to_cache(path, get_upload_folder())
         yield View(
-            status=status("The reports are ready."), stop=hidden(), reports=gr.update(interactive=True),
+            status=status(say("The reports are ready.")), stop=hidden(), reports=gr.update(interactive=True),
             archive=gr.update(value=kept, visible=True),
         )  # fmt: skip
 
-    def explain(self, batch: Batch | None, event: gr.EventData) -> View:
+    def explain(self, batch: Batch | None, event: gr.EventData, request: gr.Request | None = None) -> View:
         """The evidence of the cell whose row was pressed."""
         try:
             result = batch.results[int(event.row)] if batch else None
@@ -111,7 +94,7 @@ class BatchCallbacks:
             finding = find(result.item)
         except CellImageError as error:
             return View(detail=alert(str(error)))
-        return View(detail=detail(self.explainer, result.item.name, finding, DRAWS, SEED))
+        return View(detail=detail(self.explainer, result.item.name, finding, DRAWS, SEED, say_for(request)))
 
     def clear(self) -> View:
         """The tab after its files were taken away."""
@@ -139,33 +122,43 @@ class BatchCallbacks:
 
 def empty() -> View:
     """The tab without a batch."""
-    return View(None, "", gr.update(value="", visible=False), hidden(), hidden(), None, _SKIP, hidden(), "")
+    return View(None, "", gr.update(value="", visible=False), hidden(), hidden(), None, gr.skip(), hidden(), "")
 
 
-def add_batch_tab(explainer: Explainer, compute: dict[str, Any], limits: Limits | None = None) -> None:
-    """Fills the surrounding tab: upload, table, downloads, detail; `compute` joins it to the queue of the device."""
+def add_batch_tab(
+    explainer: Explainer, compute: dict[str, Any], kept_seconds: int, limits: Limits | None = None
+) -> None:
+    """Fills the surrounding tab: upload, table, downloads, detail; a batch is forgotten seconds after its last change.
+
+    `compute` says in which queue its work waits.
+    """
     limits = limits or Limits()
     callbacks = BatchCallbacks(explainer, limits)
-    parts: dict[str, Any] = {"batch": gr.State(time_to_live=KEPT_SECONDS)}
-    intro = INTRO.format(images=limits.images, megabytes=limits.unpacked_bytes // 2**20)
-    gr.HTML(f"<p>{escape(intro)}</p>", elem_id="batch-intro")
+    parts: dict[str, Any] = {"batch": gr.State(time_to_live=kept_seconds)}
+    gr.HTML(block("many-cells"), elem_id="batch-intro")
+    kinds = "PNG, JPEG, TIFF, WebP, BMP, GIF, ZIP"  # words of no language, as the numbers depend on the settings
+    most = f"≤ {limits.images} images, ≤ {limits.unpacked_bytes // 2**20} MB"
+    gr.HTML(f'<p class="note">{kinds}; {most}</p>')
     files = gr.File(
-        file_count="multiple", file_types=[*sorted(IMAGE_EXTENSIONS), ".zip"], label="Images, or a ZIP of them",
+        file_count="multiple", file_types=[*sorted(IMAGE_EXTENSIONS), ".zip"], label=label("Images, or a ZIP of them"),
         height=160, elem_id="batch-files",
     )  # fmt: skip
     with gr.Row(elem_classes="buttons"):
-        parts["stop"] = gr.Button("Stop", variant="stop", visible=False, elem_id="batch-stop", min_width=80)
+        parts["stop"] = gr.Button(label("Stop"), variant="stop", visible=False, elem_id="batch-stop", min_width=80)
     parts["status"] = gr.HTML(elem_id="batch-status")
     with gr.Row(visible=False, elem_classes="buttons", elem_id="batch-take") as parts["taking"]:
-        parts["csv"] = gr.DownloadButton("Download table (CSV)", size="sm", elem_id="batch-csv")
+        parts["csv"] = gr.DownloadButton(label("Download table (CSV)"), size="sm", elem_id="batch-csv")
         edits = gr.Checkbox(
-            False, label="with edits", info="About a second a cell more", container=False, elem_id="batch-edits"
+            False, label=label("with edits"), info=label("About a second a cell more"), container=False,
+            elem_id="batch-edits",
+        )  # fmt: skip
+        parts["reports"] = gr.Button(label("Prepare reports (ZIP)"), size="sm", elem_id="batch-prepare")
+        parts["archive"] = gr.DownloadButton(
+            label("Download reports (ZIP)"), size="sm", visible=False, elem_id="batch-zip"
         )
-        parts["reports"] = gr.Button("Prepare reports (ZIP)", size="sm", elem_id="batch-prepare")
-        parts["archive"] = gr.DownloadButton("Download reports (ZIP)", size="sm", visible=False, elem_id="batch-zip")
     parts["detail"] = gr.HTML(elem_id="batch-detail", js_on_load=SHOW)
     parts["table"] = gr.HTML(
-        "", html_template=table_template(explainer.labels), js_on_load=SORT, apply_default_css=False, visible=False,
+        "", html_template=TEMPLATE, js_on_load=SORT, apply_default_css=False, visible=False,
         elem_id="batch-table",
     )  # fmt: skip
     _wire(callbacks, parts, files, edits, compute)

@@ -14,7 +14,7 @@ from web.batch_run import DRAWS, Batch, Result
 from web.batch_table import table_csv
 from web.uploads import read_item
 
-CHUNK = 8  # cells whose scores and edits pass through the network together
+CHUNK = 4  # cells whose scores and edits pass through the network together, before others are let in
 STEM_CHARACTERS = 60
 
 

@@ -11,6 +11,7 @@ from PIL import Image
 
 from jdm_core import CellImageError, Explainer
 from jdm_core.finding import Finding, prepare
+from web.text import Say, english
 from web.uploads import Item, read_item
 
 CHUNK = 16  # cells that pass through the network together, between two looks at the page
@@ -114,23 +115,28 @@ def data_uri(picture: Image.Image, kind: str, **options: Any) -> str:
     return f"data:image/{kind.lower()};base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
-def progress(done: int, total: int, seconds: float) -> str:
+def progress(done: int, total: int, seconds: float, say: Say = english) -> str:
     """How far a batch is, with the time that is left if the rest goes on as fast."""
-    words = f"{done} of {total}"
+    words = say("{done} of {total}").format(done=done, total=total)
     if 0 < done < total:
         left = seconds / done * (total - done)
-        words += f"; about {f'{left / 60:.0f} min' if left >= 90 else f'{max(1, round(left))} s'} left"
+        shown = f"{left / 60:.0f} min" if left >= 90 else f"{max(1, round(left))} s"
+        words += f"; {say('about {time} left').format(time=shown)}"
     return words
 
 
-def summary(batch: Batch, total: int) -> str:
+def summary(batch: Batch, total: int, say: Say = english) -> str:
     """What a batch came to, in a sentence."""
     done, failed = batch.done, len(batch.results) - len(batch.done)
     verdicts = [result.verdict for result in done]
-    counts = ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in dict.fromkeys(sorted(verdicts)))
-    words = f"{len(done)} {'cell' if len(done) == 1 else 'cells'}: {counts}." if done else "No cell could be read."
+    counts = ", ".join(f"{verdicts.count(verdict)} {say(verdict)}" for verdict in dict.fromkeys(sorted(verdicts)))
+    words = say("{count} cell: {verdicts}." if len(done) == 1 else "{count} cells: {verdicts}.")
+    sentences = [words.format(count=len(done), verdicts=counts) if done else say("No cell could be read.")]
     if failed:
-        words += f" {failed} {'file' if failed == 1 else 'files'} could not be read; the table says why."
+        words = "{count} file could not be read; the table says why."
+        words = say(words if failed == 1 else "{count} files could not be read; the table says why.")
+        sentences.append(words.format(count=failed))
     if len(batch.items) < total:
-        words += f" Only the first {len(batch.items)} of {total} files were taken."
-    return words
+        words = say("Only the first {taken} of {total} files were taken.")
+        sentences.append(words.format(taken=len(batch.items), total=total))
+    return " ".join(sentences)

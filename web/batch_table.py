@@ -9,45 +9,45 @@ from typing import Any
 
 from jdm_core.report import NOTICE
 from web.batch_run import Result
-from web.text import HEAD, POSTERIOR, percent
+from web.text import HEAD, POSTERIOR, Say, english, percent
 
 HERE = Path(__file__).parent
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would reckon out
 SORT = (HERE / "batch.js").read_text(encoding="utf-8")
 
 
-def table_template(labels: tuple[str, ...]) -> str:
-    """The table around its rows, `${value}`, with a button in every heading that sorts by it."""
-    headings = ("Cell", "File", "Verdict", f"{HEAD}: {labels[0]}", f"{POSTERIOR}: {labels[0]}", "Remarks")
+TEMPLATE = '<table role="table" aria-label="Results, one row a file">${value}</table>'
+
+
+def table_head(labels: tuple[str, ...], say: Say = english) -> str:
+    """What stands before the first row of the table: headings, each a button that sorts by it."""
+    shares = (f"{say(reading)}: {say(labels[0])}" for reading in (HEAD, POSTERIOR))
     heads = "".join(
         f'<th scope="col" role="columnheader"><button type="button" class="sort">{escape(heading)}</button></th>'
-        for heading in headings
+        for heading in (say("Cell"), say("File"), say("Verdict"), *shares, say("Remarks"))
     )
-    return (
-        '<table role="table" aria-label="Results, one row a file"><thead role="rowgroup"><tr role="row">'
-        f'{heads}</tr></thead><tbody role="rowgroup">${{value}}</tbody></table>'
-    )
+    return f'<thead role="rowgroup"><tr role="row">{heads}</tr></thead><tbody role="rowgroup">'
 
 
-def table_rows(results: Sequence[Result], labels: tuple[str, ...], first: int) -> str:
+def table_rows(results: Sequence[Result], labels: tuple[str, ...], first: int, say: Say = english) -> str:
     """The table's rows of results, the first of which has number `first`: rows to come are added at the end."""
-    return "".join(_row(result, number, labels) for number, result in enumerate(results, start=first))
+    return "".join(_row(result, number, labels, say) for number, result in enumerate(results, start=first))
 
 
-def _row(result: Result, number: int, labels: tuple[str, ...]) -> str:
+def _row(result: Result, number: int, labels: tuple[str, ...], say: Say) -> str:
     name = escape(result.item.name)
     if result.error:
         cells = [
-            ("", ""), (name, name), ("not read", ""), ("", ""), ("", ""),
+            ("", ""), (name, name), (escape(say("not read")), ""), ("", ""), ("", ""),
             (f'<span class="why">{escape(result.error)}</span>', ""),
         ]  # fmt: skip
     else:
         tone = labels.index(result.verdict) if result.verdict in labels else "unsure"
-        remarks = escape(", ".join(result.flags))
+        remarks = escape(", ".join(map(say, result.flags)))
         cells = [
             (f'<img src="{result.thumbnail}" alt="" loading="lazy">', str(number)),
             (f'<button type="button" class="open" data-row="{number}">{name}</button>', name),
-            (f'<span class="tone-{tone}">{escape(result.verdict)}</span>', escape(result.verdict)),
+            (f'<span class="tone-{tone}">{escape(say(result.verdict))}</span>', escape(result.verdict)),
             (percent(result.head[0]), f"{result.head[0]:.6f}"),
             (percent(result.posterior[0]), f"{result.posterior[0]:.6f}"),
             (f'{remarks}<span class="note">{escape(result.note)}</span>', remarks),

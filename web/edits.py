@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -36,29 +36,8 @@ class Edits:
     def __init__(self, explainer: Explainer) -> None:
         self.explainer = explainer
         self.thresholds = explainer.checkpoint.thresholds
-
-    def flip(
-        self, reading: Reading | None, mode: str | None = None, start: float | None = None,
-        guidance: float | None = None, request: gr.Request | None = None,
-    ) -> Iterator[View]:  # fmt: skip
-        """Edits the cell to the label that the classifier does not give it."""
-        yield from self._edit(reading, None, self._strength(mode, start, guidance), say_for(request))
-
-    def remove(
-        self, reading: Reading | None, mode: str | None = None, start: float | None = None,
-        guidance: float | None = None, request: gr.Request | None = None,
-    ) -> Iterator[View]:  # fmt: skip
-        """Edits the cell to the second label, Uninfected."""
-        strength = self._strength(mode, start, guidance)
-        yield from self._edit(reading, self.explainer.labels[1], strength, say_for(request))
-
-    def add(
-        self, reading: Reading | None, mode: str | None = None, start: float | None = None,
-        guidance: float | None = None, request: gr.Request | None = None,
-    ) -> Iterator[View]:  # fmt: skip
-        """Edits the cell to the first label, Parasitized."""
-        strength = self._strength(mode, start, guidance)
-        yield from self._edit(reading, self.explainer.labels[0], strength, say_for(request))
+        parasitized, uninfected = explainer.labels[:2]
+        self.flip, self.remove, self.add = map(self._towards, (None, uninfected, parasitized))
 
     def stop(self, reading: Reading | None, request: gr.Request | None = None) -> View:
         """The page after an edit was stopped."""
@@ -109,6 +88,17 @@ class Edits:
             figures[name] = self._variant(name, frame.result, cell, say)
         panel = f'<p class="note">{say(text.VARIANTS_NOTE)}</p><div class="variants">{"".join(figures.values())}</div>'
         yield ready(reading, say)._replace(strengths=panel, variants=hidden())
+
+    def _towards(self, target: str | None) -> Callable[..., Iterator[View]]:
+        """The callback that edits a cell to a label, or with None to the one that the classifier does not give it."""
+
+        def edit(
+            reading: Reading | None, mode: str | None = None, start: float | None = None,
+            guidance: float | None = None, request: gr.Request | None = None,
+        ) -> Iterator[View]:  # fmt: skip
+            yield from self._edit(reading, target, self._strength(mode, start, guidance), say_for(request))
+
+        return edit
 
     def _edit(self, reading: Reading | None, target: str | None, strength: Strength | None, say: Say) -> Iterator[View]:
         if reading is None:

@@ -138,4 +138,41 @@ FRENCH: dict[str, str] = {
     "Keep before and after (animated WebP)": "Garder avant et après (WebP animé)",
     "Prepare report": "Préparer le rapport",
     "Download report (ZIP)": "Télécharger le rapport (ZIP)",
+    # many cells
+    "Drop several images of one cell each, or a ZIP of them. Every cell gets its verdicts; press one in the table to "
+    "see its evidence. Nothing is kept beyond the session.": (
+        "Déposez plusieurs images d’une cellule chacune, ou un ZIP. Chaque cellule reçoit ses verdicts ; cliquez sur "
+        "une ligne du tableau pour voir ses indices. Rien n’est conservé après la session."
+    ),
+    "Images, or a ZIP of them": "Images, ou un ZIP d’images",
+    "Download table (CSV)": "Télécharger le tableau (CSV)",
+    "with edits": "avec retouches",
+    "About a second a cell more": "Environ une seconde de plus par cellule",
+    "Prepare reports (ZIP)": "Préparer les rapports (ZIP)",
+    "Download reports (ZIP)": "Télécharger les rapports (ZIP)",
+    "Reports": "Rapports",
+    "The reports are ready.": "Les rapports sont prêts.",
+    "Stopped. What was done stays:": "Arrêté. Ce qui était fait reste :",
+    "File": "Fichier",
+    "Verdict": "Verdict",
+    "Remarks": "Remarques",
+    "Unclear": "Incertain",
+    "not read": "non lu",
+    "verdicts disagree": "verdicts en désaccord",
+    "not sure": "pas sûr",
+    "unfamiliar": "inhabituel",
+    "several cells": "plusieurs cellules",
+    "no cell found": "aucune cellule trouvée",
+    "{done} of {total}": "{done} sur {total}",
+    "about {time} left": "encore environ {time}",
+    "{count} cell: {verdicts}.": "{count} cellule : {verdicts}.",
+    "{count} cells: {verdicts}.": "{count} cellules : {verdicts}.",
+    "No cell could be read.": "Aucune cellule n’a pu être lue.",
+    "{count} file could not be read; the table says why.": (
+        "{count} fichier n’a pas pu être lu ; le tableau dit pourquoi."
+    ),
+    "{count} files could not be read; the table says why.": (
+        "{count} fichiers n’ont pas pu être lus ; le tableau dit pourquoi."
+    ),
+    "Only the first {taken} of {total} files were taken.": "Seuls {taken} des {total} fichiers ont été pris.",
 }

@@ -14,6 +14,10 @@ STEPS = (
     "on request, the smallest edit that changes the verdict: the parasite removed, or added.",
 )
 EXAMPLES = "Examples, drawn by the model"
+MANY = (
+    "Drop several images of one cell each, or a ZIP of them. Every cell gets its verdicts; press one in the table to "
+    "see its evidence. Nothing is kept beyond the session."
+)
 EVIDENCE = "Where the evidence lies"
 LIKELIHOOD = "How likely the cell is under each class"
 CHANGE = "What would change the verdict"
@@ -103,6 +107,7 @@ BLOCKS: dict[str, Callable[[Say], str]] = {
     "introduction": introduction,
     "how-to-read": how_to_read,
     "glossary": glossary,
+    "many-cells": _line(MANY, "p"),
     "examples": _line(EXAMPLES, "p"),
     "evidence": _line(EVIDENCE, "h3"),
     "likelihood": _line(LIKELIHOOD, "h3"),

@@ -10,6 +10,7 @@ from web.batch import add_batch_tab
 from web.callbacks import EXAMPLES
 from web.footer import model_facts
 from web.one_cell import add_one_cell
+from web.shared import SharedExplainer
 from web.translation import I18N, block, label
 from web.uploads import Limits
 
@@ -17,7 +18,8 @@ HERE = Path(__file__).parent
 KEPT_SECONDS = 3600  # uploads and pictures are deleted after this
 FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif")
 MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
-COMPUTE = {"concurrency_id": "compute", "concurrency_limit": 1}
+COMPUTE = {"concurrency_id": "compute", "concurrency_limit": 8}  # jobs in the line before the device; others queue
+BATCH = {"concurrency_id": "batch", "concurrency_limit": 2}
 
 LAUNCH = {
     "theme": gr.themes.Base(primary_hue="sky", neutral_hue="slate", font=FONTS, font_mono=MONO),
@@ -35,6 +37,7 @@ LAUNCH = {
 
 def build_page(explainer: Explainer, kept_seconds: int = KEPT_SECONDS, batch_cells: int | None = None) -> gr.Blocks:
     """The page around an explainer; launch it with LAUNCH."""
+    explainer = SharedExplainer(explainer)
     blocks = gr.Blocks(title="PlasmoLens", analytics_enabled=False, delete_cache=(kept_seconds, kept_seconds))
     with blocks:
         gr.HTML(block("header"), elem_id="top")
@@ -43,7 +46,7 @@ def build_page(explainer: Explainer, kept_seconds: int = KEPT_SECONDS, batch_cel
             with gr.Tab(label("One cell"), elem_id="one-cell"):
                 add_one_cell(explainer, COMPUTE, kept_seconds)
             with gr.Tab(label("Many cells"), elem_id="many-cells"):
-                add_batch_tab(explainer, COMPUTE, Limits(batch_cells) if batch_cells else None)
+                add_batch_tab(explainer, BATCH, kept_seconds, Limits(batch_cells) if batch_cells else None)
         with gr.Accordion(label("How to read this"), open=False, elem_id="guide"):
             gr.HTML(block("how-to-read"))
         with gr.Accordion(label("Glossary"), open=False, elem_id="glossary"):

@@ -136,4 +136,39 @@ PORTUGUESE: dict[str, str] = {
     "Keep before and after (animated WebP)": "Guardar antes e depois (WebP animado)",
     "Prepare report": "Preparar relatório",
     "Download report (ZIP)": "Baixar relatório (ZIP)",
+    # many cells
+    "Drop several images of one cell each, or a ZIP of them. Every cell gets its verdicts; press one in the table to "
+    "see its evidence. Nothing is kept beyond the session.": (
+        "Solte várias imagens de uma célula cada, ou um ZIP delas. Cada célula recebe os seus veredictos; clique "
+        "numa linha da tabela para ver os seus indícios. Nada é guardado depois da sessão."
+    ),
+    "Images, or a ZIP of them": "Imagens, ou um ZIP delas",
+    "Download table (CSV)": "Baixar tabela (CSV)",
+    "with edits": "com edições",
+    "About a second a cell more": "Cerca de um segundo a mais por célula",
+    "Prepare reports (ZIP)": "Preparar relatórios (ZIP)",
+    "Download reports (ZIP)": "Baixar relatórios (ZIP)",
+    "Reports": "Relatórios",
+    "The reports are ready.": "Os relatórios estão prontos.",
+    "Stopped. What was done stays:": "Parado. O que foi feito fica:",
+    "File": "Arquivo",
+    "Verdict": "Veredicto",
+    "Remarks": "Observações",
+    "Unclear": "Indefinido",
+    "not read": "não lido",
+    "verdicts disagree": "veredictos discordam",
+    "not sure": "incerto",
+    "unfamiliar": "estranho ao modelo",
+    "several cells": "várias células",
+    "no cell found": "nenhuma célula encontrada",
+    "{done} of {total}": "{done} de {total}",
+    "about {time} left": "faltam cerca de {time}",
+    "{count} cell: {verdicts}.": "{count} célula: {verdicts}.",
+    "{count} cells: {verdicts}.": "{count} células: {verdicts}.",
+    "No cell could be read.": "Nenhuma célula pôde ser lida.",
+    "{count} file could not be read; the table says why.": "{count} arquivo não pôde ser lido; a tabela diz por quê.",
+    "{count} files could not be read; the table says why.": (
+        "{count} arquivos não puderam ser lidos; a tabela diz por quê."
+    ),
+    "Only the first {taken} of {total} files were taken.": "Só os primeiros {taken} de {total} arquivos foram aceitos.",
 }

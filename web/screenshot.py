@@ -26,13 +26,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--width", type=int, default=1280, help="of the window, in pixels (default: 1280)")
     parser.add_argument("--dark", action="store_true", help="as in a dark system theme")
     parser.add_argument("--no-edit", action="store_true", help="stop at the verdict")
+    parser.add_argument("--many", type=Path, nargs="+", metavar="FILE", help="these in the tab for many cells instead")
+    parser.add_argument("--language", default="en", help="that the browser prefers: en, fr, pt (default: en)")
     options = parser.parse_args(arguments)
     if options.cell is None:
         parser.error("--cell: needed where web/examples is empty")
-    with served() as address, chromium(options.width, options.dark) as browser:
+    with served() as address, chromium(options.width, options.dark, options.language) as browser:
         browser.get(address)
-        explain(browser, options.cell)
-        if not options.no_edit:
+        if options.many:
+            explain_many(browser, options.many)
+        else:
+            explain(browser, options.cell)
+        if not (options.many or options.no_edit):
             edit(browser)
         save(browser, options.out, options.width)
     return 0
@@ -63,7 +68,7 @@ def served() -> Iterator[str]:
 
 
 @contextmanager
-def chromium(width: int, dark: bool) -> Iterator[Any]:
+def chromium(width: int, dark: bool, language: str = "en") -> Iterator[Any]:
     """A headless Chromium under selenium, with a window of that width whatever the browser's least is."""
     from selenium import webdriver
 
@@ -71,6 +76,7 @@ def chromium(width: int, dark: bool) -> Iterator[Any]:
     options.binary_location = shutil.which("chromium") or ""
     for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--hide-scrollbars"):
         options.add_argument(argument)
+    options.add_experimental_option("prefs", {"intl.accept_languages": language})
     browser = webdriver.Chrome(options, webdriver.ChromeService(shutil.which("chromedriver")))
     try:
         _metrics(browser, width, 900)
@@ -91,6 +97,21 @@ def explain(browser: Any, cell: Path) -> None:
     wait.until(
         lambda b: b.find_elements(By.CSS_SELECTOR, "#evidence img") and b.find_elements(By.CSS_SELECTOR, "#elbo svg")
     )
+
+
+def explain_many(browser: Any, files: list[Path]) -> None:
+    """Uploads files to the tab for many cells, waits for all of them and opens the first that could be read."""
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    wait = WebDriverWait(browser, WAIT)
+    wait.until(lambda b: len(b.find_elements(By.CSS_SELECTOR, "button[role=tab]")) >= 2)
+    browser.find_elements(By.CSS_SELECTOR, "button[role=tab]")[1].click()
+    paths = "\n".join(str(file.resolve()) for file in files)
+    wait.until(lambda b: b.find_elements(By.CSS_SELECTOR, "#batch-files input[type=file]"))[0].send_keys(paths)
+    wait.until(lambda b: any(part.is_displayed() for part in b.find_elements(By.CSS_SELECTOR, "#batch-take")))
+    wait.until(lambda b: b.find_elements(By.CSS_SELECTOR, "#batch-table .open"))[0].click()
+    wait.until(lambda b: b.find_elements(By.CSS_SELECTOR, "#batch-detail svg"))
 
 
 def edit(browser: Any) -> None:

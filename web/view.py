@@ -1,15 +1,14 @@
 """What the page of one cell shows: its state between callbacks, and the updates that callbacks send it."""
 
+from collections import namedtuple
 from dataclasses import dataclass
 from html import escape
-from typing import Any, NamedTuple
+from typing import Any
 
 import gradio as gr
 import numpy as np
 
 from jdm_core.report import Explanation
-
-_SKIP = gr.skip()
 
 
 @dataclass(frozen=True)
@@ -21,43 +20,16 @@ class Reading:
     upload: np.ndarray
 
 
-class View(NamedTuple):
-    """What a callback changes; each field names a component of the page, and one left out stays as it is."""
+def view_of(components: str) -> type:
+    """What a callback changes: a named tuple with a field for each component; one left out stays as it is."""
+    return namedtuple("View", components, defaults=[gr.skip()] * len(components.split()))
 
-    upload: Any = _SKIP
-    found: Any = _SKIP
-    outline: Any = _SKIP
-    found_note: Any = _SKIP
-    reading: Any = _SKIP
-    status: Any = _SKIP
-    intro: Any = _SKIP
-    results: Any = _SKIP
-    verdict: Any = _SKIP
-    cell: Any = _SKIP
-    evidence: Any = _SKIP
-    evidence_scale: Any = _SKIP
-    elbo: Any = _SKIP
-    gradient: Any = _SKIP
-    saliency: Any = _SKIP
-    saliency_scale: Any = _SKIP
-    flip: Any = _SKIP
-    remove: Any = _SKIP
-    add: Any = _SKIP
-    stop: Any = _SKIP
-    reason: Any = _SKIP
-    progress: Any = _SKIP
-    frame: Any = _SKIP
-    edited: Any = _SKIP
-    check: Any = _SKIP
-    slider: Any = _SKIP
-    change: Any = _SKIP
-    change_scale: Any = _SKIP
-    animation: Any = _SKIP
-    variants: Any = _SKIP
-    strengths: Any = _SKIP
-    prepare: Any = _SKIP
-    report: Any = _SKIP
 
+View = view_of(
+    "upload found outline found_note reading status intro results verdict cell evidence evidence_scale elbo "
+    "gradient saliency saliency_scale flip remove add stop reason progress frame edited check slider change "
+    "change_scale animation variants strengths prepare report"
+)
 
 OFF = {"interactive": False, "variant": "secondary"}
 ON = {"interactive": True, "variant": "secondary"}

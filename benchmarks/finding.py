@@ -1,0 +1,62 @@
+"""python -m benchmarks.finding --data FIELDS: how often is the cell that a crop means the one that is cut out?
+
+Crops are made around hand-marked cells of whole fields (`annotations.json` and `fields/*`, as IML has them). A crop
+counts as right where the box of what was cut out meets the marked one, with an intersection over union of 0.5 or more.
+"""
+
+import argparse
+import random
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from jdm_core.finding import Finding, find_cell
+from training.fields import Box, Field, read_fields
+
+MARGIN = 0.35  # of a box's sides, added on each
+RIGHT = 0.5  # intersection over union
+
+
+def main() -> None:
+    """Prints the number of crops, how they were read, and the share that was right."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.finding", description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, required=True, metavar="FIELDS", help="annotations.json and fields/")
+    parser.add_argument("--cells", type=int, default=400, help="marked cells, drawn at random (default: 400)")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    marked = [(field, box) for field in read_fields(options.data) for box in field.boxes]
+    drawn = random.Random(options.seed).sample(marked, min(options.cells, len(marked)))
+    right, statuses = 0, Counter[str]()
+    for field, box in drawn:
+        finding, here = _found(field, box)
+        statuses[finding.status] += 1
+        right += finding.status == "cut out" and overlap(finding.outline, here) >= RIGHT
+    print(f"{len(drawn)} crops: {', '.join(f'{count} {status}' for status, count in statuses.most_common())}")
+    print(f"right: {right}, {right / len(drawn):.1%}")
+
+
+def _found(field: Field, box: Box) -> tuple[Finding, tuple[float, float, float, float]]:
+    """What is found in the crop around a box, and the box within it: left, top, right, bottom."""
+    with Image.open(field.path) as image:
+        left, top = max(0, round(box.x - MARGIN * box.w)), max(0, round(box.y - MARGIN * box.h))
+        right = min(image.width, round(box.x + (1 + MARGIN) * box.w))
+        bottom = min(image.height, round(box.y + (1 + MARGIN) * box.h))
+        pixels = np.asarray(image.convert("RGB").crop((left, top, right, bottom)))
+    x, y = box.x - left, box.y - top
+    return find_cell(pixels), (x, y, x + box.w, y + box.h)
+
+
+def overlap(outline: np.ndarray, box: tuple[float, float, float, float]) -> float:
+    """Intersection over union of the box around an outline (H, W) bool and another: left, top, right, bottom."""
+    rows, columns = np.flatnonzero(outline.any(axis=1)), np.flatnonzero(outline.any(axis=0))
+    found = float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
+    width = max(0.0, min(found[2], box[2]) - max(found[0], box[0]))
+    height = max(0.0, min(found[3], box[3]) - max(found[1], box[1]))
+    areas = [(right - left) * (bottom - top) for left, top, right, bottom in (found, box)]
+    return width * height / (sum(areas) - width * height)
+
+
+if __name__ == "__main__":
+    main()
