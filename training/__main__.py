@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from jdm_core import CheckpointError
-from training.commands import adapt, familiarity, heat, measure, publish, run, study
+from training.commands import adapt, familiarity, generation, heat, measure, publish, report, run, scores, study
 from training.data import DataError
 from training.recipe import RecipeError
 from training.state import StateError
@@ -19,7 +19,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs one command; 0 when it succeeded, 1 after a one-line reason on stderr."""
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__, epilog=USUAL_ORDER)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for family in (run, publish, measure, familiarity, heat, study, adapt):
+    for family in (run, publish, measure, familiarity, heat, scores, study, generation, adapt, report):
         family.register(commands)
     options = parser.parse_args(arguments)
     try:

@@ -1,0 +1,77 @@
+"""python -m benchmarks.edit: seconds of an edit, against all levels with a gradient each, and against 225 passes.
+
+All on the same network and cells, one cell at a time, so that what differs is the procedure alone.
+"""
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from jdm_core import Explainer
+from jdm_core.cells import from_uint8
+from jdm_core.diffusion import cosine_logsnr
+from jdm_core.sampling import denoise, initial_noise
+from training.edit_methods import Method, edit_once
+from training.guides import Guide, reader
+
+EXAMPLES = sorted((Path(__file__).resolve().parents[1] / "web/examples").glob("*.png"))
+LEVELS = 1000  # of the published sampler (Deja et al. 2023), which goes through all of them
+TIMED_LEVELS = 50  # of these, from which the others are extrapolated: each costs the same
+INVERSION_STEPS = 75  # up under one class, and as many down under two: 225 decoder passes
+LIMITS = {"all levels": 50.0, "225 passes": 5.0}
+
+
+def main() -> None:
+    """Times the three procedures in turn on every cell, and prints medians and ratios."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cells", type=int, default=len(EXAMPLES), help="of the page's examples (default: all)")
+    options = parser.parse_args()
+    explainer = Explainer.load(device="auto")
+    explainer.counterfactual(EXAMPLES[0])  # warm
+    rows = [_row(explainer, path) for path in EXAMPLES[: options.cells]]
+    print(f"edit of the explainer, with its checks: {statistics.median(row[0] for row in rows):.2f} s, median of "
+          f"{len(rows)} cells")  # fmt: skip
+    for column, (name, limit) in enumerate(LIMITS.items(), start=1):
+        ratio = statistics.median(row[column] / row[0] for row in rows)
+        seconds = statistics.median(row[column] for row in rows)
+        print(f"{name}: {seconds:.1f} s, ratio {ratio:.1f} (limit {limit:g})")
+
+
+def _row(explainer: Explainer, path: Path) -> tuple[float, float, float]:
+    """Seconds of the edit, of all levels, and of 225 passes, for one cell."""
+    x = from_uint8(torch.from_numpy(explainer.model_view(path)[None])).to(explainer.device)
+    source = torch.from_numpy(explainer.predict(path).probabilities.argmax(1)).to(explainer.device)
+    part = _seconds(lambda: _some_levels(explainer, 1 - source))
+    return (
+        _seconds(lambda: explainer.counterfactual(path)),
+        part * LEVELS / TIMED_LEVELS,
+        _seconds(lambda: _invert_and_regenerate(explainer, x, source)),
+    )
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def _some_levels(explainer: Explainer, target: Tensor) -> Tensor:
+    """Algorithm 1 of Deja et al. 2023 through a part of all levels: an encoding, a gradient and a decoding each."""
+    noise = initial_noise(explainer.network, [0], explainer.device)
+    return denoise(reader(explainer.network, Guide("head on Z, constant", 100.0), target), noise, TIMED_LEVELS)
+
+
+def _invert_and_regenerate(explainer: Explainer, x: Tensor, source: Tensor) -> Tensor:
+    """DDIM inversion up to noise and guided DDIM down again (Song et al. 2021, section 4.3)."""
+    levels = cosine_logsnr(torch.linspace(0, 1, INVERSION_STEPS + 1, device=x.device), explainer.edit.logsnr_shift)
+    method = Method("ddim", "source", 2.0)
+    return edit_once(explainer.network, x, source, 1 - source, levels, method, lambda _: torch.zeros_like(x)).images
+
+
+if __name__ == "__main__":
+    main()
