@@ -71,7 +71,7 @@ def _predict(explainer: Explainer, options: argparse.Namespace, group: Shards) -
         raise ValueError("predict prints in the order of its files, in one process; torchrun is for explain")
     files, failed = _files(options.files)
     with _bar(len(files)) as bar:
-        for batch, errors in _read(_batches(files), bar, not options.as_given):
+        for batch, errors in _read(_batches(files), bar, explainer.finds_cells and not options.as_given):
             failed += len(errors)
             if not batch:
                 continue
@@ -108,7 +108,7 @@ def _explain(explainer: Explainer, options: argparse.Namespace, group: Shards) -
     rows: dict[Path, dict[str, Any]] = {}
     share = group.share(_batches(files))
     with _bar(sum(map(len, share)), group.first) as bar:
-        for batch, errors in _read(share, bar, not options.as_given):
+        for batch, errors in _read(share, bar, explainer.finds_cells and not options.as_given):
             for error, path in errors:
                 rows[path] = {"file": str(path), "error": error.reason}
             for path, report in _explain_batch(explainer, batch, stems, options, bar):

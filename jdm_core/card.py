@@ -98,12 +98,13 @@ def figures_markdown(name: str, checkpoint: Checkpoint) -> str:
         lines.append(f"| {title.format(draws=m['draws'])} | {' | '.join(cells)} |")
     spread = "; ".join(
         f"{key}: lowest {by['lowest']:.3f}, lower quartile {by['lower_quartile']:.3f}, median {by['median']:.3f}"
-        for key, by in m["per_slide"].items()
+        for key, by in m.get("per_slide", {}).items()
     )
     agreement = m["agreement"]
     lines += [
         "",
-        f"Accuracy over slides: {spread}. The two verdicts agree on {agreement['share']:.1%} of the cells, "
+        (f"Accuracy over slides: {spread}. " if spread else "")
+        + f"The two verdicts agree on {agreement['share']:.1%} of the cells, "
         f"and are right on {agreement['accuracy_where_agreed']:.1%} of those.",
     ]
     return "\n".join(lines + _edit_lines(m.get("edits")) + _familiarity_lines(m.get("familiarity")))

@@ -54,6 +54,7 @@ _UPRIGHT = {  # EXIF orientation -> what puts the picture upright
 }
 # Lossy compression and squashing leave real backgrounds below this; the darkest stain is far above it.
 _BACKGROUND = 32 / 127.5 - 1
+_LUMINANCE = (0.299, 0.587, 0.114)
 
 
 class CellImageError(ValueError):
@@ -94,27 +95,35 @@ def read_cell(source: str | Path | bytes | Image.Image | np.ndarray, name: str |
     raise CellImageError(name, f"a path, a PIL image or an array is expected, not {type(source).__name__}")
 
 
-def to_tensor(cells: Sequence[np.ndarray], size: int) -> Tensor:
-    """Cells uint8 (H, W, 3), squashed to squares as in training: float32 (B, 3, size, size) in [-1, 1]."""
+def to_tensor(cells: Sequence[np.ndarray], size: int, channels: int = 3) -> Tensor:
+    """Cells uint8 (H, W, 3), squashed to squares as in training: float32 (B, channels, size, size) in [-1, 1].
+
+    In one channel, gray by ITU-R BT.601, which leaves gray pixels what they are.
+    """
     squares = [_resize(torch.tensor(cell, dtype=torch.float32), (size, size)) for cell in cells]
+    if channels == 1:
+        squares = [(square * square.new_tensor(_LUMINANCE)).sum(2, keepdim=True) for square in squares]
     return (torch.stack(squares).permute(0, 3, 1, 2) / 127.5 - 1).clamp(-1, 1).contiguous()
 
 
 def to_uint8(x: Tensor) -> Tensor:
-    """Images (B, 3, H, W) in [-1, 1], clamped and rounded to uint8 (B, H, W, 3) on the device of `x`."""
+    """Images (B, C, H, W) in [-1, 1], clamped and rounded to uint8 (B, H, W, C) on the device of `x`."""
     return ((x.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous()
 
 
 def from_uint8(pixels: Tensor) -> Tensor:
-    """Pixels uint8 (B, H, W, 3) as float32 (B, 3, H, W) in [-1, 1], on their device: the inverse of `to_uint8`."""
+    """Pixels uint8 (B, H, W, C) as float32 (B, C, H, W) in [-1, 1], on their device: the inverse of `to_uint8`."""
     return pixels.permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 def cell_mask(x: Tensor) -> Tensor:
-    """What is cell and not black background in `x` (B, 3, S, S) in [-1, 1]: (B, S, S) bool on its device.
+    """What is cell and not black background in `x` (B, C, S, S) in [-1, 1]: (B, S, S) bool on its device.
 
-    Dark pixels that no path of background joins to the border count as cell, as do gaps of up to two pixels.
+    Dark pixels that no path of background joins to the border count as cell, as do gaps of up to two pixels. A gray
+    picture is no cell, and counts as a whole.
     """
+    if x.shape[1] == 1:
+        return torch.ones_like(x[:, 0], dtype=torch.bool)
     bright = (x.amax(dim=1, keepdim=True) > _BACKGROUND).float()
     background = 1 + _spread(-_spread(bright))  # 1 - the closing of `bright`
     reached = background.clone()

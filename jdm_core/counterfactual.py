@@ -169,7 +169,12 @@ def _hold(image: Tensor) -> Tensor:
 
 
 def _without_specks(image: Tensor, own: Tensor) -> Tensor:
-    """x̂ no darker than the darkest stain, unless the inversion's x̂ was: what is almost black is not of a cell."""
+    """x̂ no darker than the darkest stain, unless the inversion's x̂ was: what is almost black is not of a cell.
+
+    Gray pictures have no stain, and may be black anywhere.
+    """
+    if image.shape[1] == 1:
+        return image
     lowest = own.amax(1, keepdim=True).clamp(max=_DARKEST)
     return image + (lowest - image.amax(1, keepdim=True)).clamp(min=0)
 

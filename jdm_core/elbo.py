@@ -131,9 +131,10 @@ class WindowScores:
         """S (B, K): the sum of the maps."""
         return self.maps.sum(dim=(2, 3))
 
-    def evidence(self, positive: int, negative: int) -> Tensor:
-        """Evidence (B, S, S) for class `positive` against `negative`: it sums to S_positive - S_negative."""
-        return self.maps[:, positive] - self.maps[:, negative]
+    def evidence(self, positive: int | Tensor, negative: int | Tensor) -> Tensor:
+        """Evidence (B, S, S) for class `positive` against `negative`, or one an image (B,): S_positive - S_negative."""
+        images = torch.arange(len(self.maps), device=self.maps.device)
+        return self.maps[images, positive] - self.maps[images, negative]
 
 
 def window_scores(network: JointDiffusionNetwork, x: Tensor, draws: Draws, window: Window) -> WindowScores:
@@ -149,6 +150,13 @@ def window_scores(network: JointDiffusionNetwork, x: Tensor, draws: Draws, windo
     for part, errors in noise_errors(network, x, draws, bf16=True):
         maps.index_add_(0, image[part], -weights[part, None, None, None] * errors / count)
     return WindowScores(maps)
+
+
+def compared_classes(scores: Tensor) -> Tensor:
+    """The pair (B, 2) whose difference is told of scores (B, K): both of two, of more the best and the second best."""
+    if scores.shape[1] == 2:
+        return torch.arange(2, device=scores.device).expand(len(scores), 2)
+    return scores.topk(2, dim=1).indices
 
 
 def posterior(scores: Tensor, temperature: float, bias: float) -> Tensor:

@@ -36,7 +36,8 @@ class Explainer:
     def __init__(self, network: JointDiffusionNetwork, checkpoint: Checkpoint, name: str, device: torch.device) -> None:
         self.network, self.checkpoint, self.name, self.device = network, checkpoint, name, device
         self.labels = checkpoint.labels
-        self.size = checkpoint.architecture.image_size
+        self.size, self._channels = checkpoint.architecture.image_size, checkpoint.architecture.image_channels
+        self.finds_cells = self._channels == 3  # on a bright ground; gray pictures are no cells, and read as given
         self.draw = Drawing(self.size, checkpoint.calibration.posterior_temperature, device)
         self.edit: EditSettings = replace(DEFAULT_EDIT, logsnr_shift=checkpoint.architecture.logsnr_shift)
 
@@ -83,7 +84,7 @@ class Explainer:
         """
         known = self.checkpoint.calibration.familiarity
         probabilities, unfamiliarity = [], []
-        for x in self._tensor(_read_all(images)).split(CHUNK):
+        for x in self._tensor(self._read_all(images)).split(CHUNK):
             x = x.to(self.device)
             z = self._encode_clean(x)
             probabilities.append(self._calibrated(self.network.classify(z)).cpu())
@@ -101,7 +102,7 @@ class Explainer:
         """
         if draws < 3:
             raise ValueError(f"draws: {draws}, where a standard error needs at least 3")
-        cells = _read_all(images)
+        cells = self._read_all(images)
         parts = [self._elbo(cells[i : i + CHUNK], draws, seed) for i in range(0, len(cells), CHUNK)]
         merged = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
         return ElboResult(labels=self.labels, draws=draws, **merged)
@@ -109,7 +110,7 @@ class Explainer:
     @torch.inference_mode()
     def posterior(self, images: ImageLike | Sequence[ImageLike], draws: int = 16, seed: int = 0) -> np.ndarray:
         """The calibrated posterior (B, K) of the scores alone: half the passes of `elbo`, the same numbers."""
-        cells = _read_all(images)
+        cells = self._read_all(images)
         parts = []
         for i in range(0, len(cells), CHUNK):
             x, seeds = self._tensor(cells[i : i + CHUNK]).to(self.device), _seeds(cells[i : i + CHUNK], seed)
@@ -125,7 +126,7 @@ class Explainer:
         An image that the head already takes for its target stays as it is, and `flipped` is false. With a
         `strength` the edit is that of this one strength, and nothing is searched. Raises CellImageError, ValueError.
         """
-        cells = _read_all(images)
+        cells = self._read_all(images)
         parts = []
         for i in range(0, len(cells), CHUNK):
             wanted = target if target is None or isinstance(target, str) else target[i : i + CHUNK]
@@ -138,7 +139,7 @@ class Explainer:
     ) -> Iterator[Frame]:
         """The frames of one edit as they come; the last one carries the result. Closing the iterator stops the work."""
         previous: Frame | None = None
-        for item in self._edit([_read(image)], target, seed, strength):
+        for item in self._edit([self._read(image)], target, seed, strength):
             if isinstance(item, Counterfactual):
                 yield Frame(
                     item.images[0], previous.attempt if previous else 0,
@@ -153,7 +154,7 @@ class Explainer:
     @torch.inference_mode()
     def saliency(self, images: ImageLike | Sequence[ImageLike]) -> np.ndarray:
         """Absolute gradient (B, S, S) of the logit of each image's predicted class. Raises CellImageError."""
-        x = self._tensor(_read_all(images))
+        x = self._tensor(self._read_all(images))
         maps = []
         for part in x.split(CHUNK):
             part = part.to(self.device)
@@ -163,11 +164,27 @@ class Explainer:
 
     def model_view(self, image: ImageLike) -> np.ndarray:
         """What the model sees of an image: its square, uint8 (S, S, 3)."""
-        return to_uint8(self._tensor([_read(image)]))[0].numpy()
+        return to_uint8(self._tensor([self._read(image)])).expand(-1, -1, -1, 3)[0].numpy()
+
+    def _read(self, image: ImageLike) -> np.ndarray:
+        """The cell of a file or a PIL image, found and put on black; an array, gray or RGB, is taken as it is."""
+        if not isinstance(image, np.ndarray):
+            return prepare(image, find=self.finds_cells).cell
+        gray = image.ndim == 2 or image.shape[2:] == (1,)
+        return read_cell(np.repeat(image.reshape(*image.shape[:2], 1), 3, axis=2) if gray else image)
+
+    def _read_all(self, images: ImageLike | Sequence[ImageLike]) -> list[np.ndarray]:
+        """Cells of one image or a sequence of them; at least one."""
+        if isinstance(images, str | Path | Image.Image) or (isinstance(images, np.ndarray) and images.ndim <= 3):
+            images = [images]
+        cells = [self._read(image) for image in images]
+        if not cells:
+            raise ValueError("images: none given")
+        return cells
 
     def _tensor(self, cells: Sequence[np.ndarray]) -> Tensor:
         """The model's input of cells, rounded to the 8 bits in which it is shown and in which training saw it."""
-        return from_uint8(to_uint8(to_tensor(cells, self.size)))
+        return from_uint8(to_uint8(to_tensor(cells, self.size, self._channels)))
 
     def _probabilities(self, x: Tensor) -> Tensor:
         return self._calibrated(self._logits(x))
@@ -193,9 +210,11 @@ class Explainer:
         x, seeds = self._tensor(cells).to(self.device), _seeds(cells, seed)
         errors = scores.error_per_draw(self.network, x, scores.draw(seeds, draws, x.shape[1:]))
         elbo, standard_error = scores.elbo_of_errors(errors)
-        difference, difference_error = scores.elbo_of_errors(errors[:, :, :1] - errors[:, :, 1:2])
         window = self._window_scores(x, seeds, draws)
-        evidence = smooth_keeping_sum(window.evidence(0, 1), EVIDENCE_SMOOTHING * self.size)
+        pair = scores.compared_classes(window.scores)
+        of_pair = errors.gather(2, pair[:, None].expand(-1, draws, -1))
+        difference, difference_error = scores.elbo_of_errors(of_pair[:, :, :1] - of_pair[:, :, 1:])
+        evidence = smooth_keeping_sum(window.evidence(pair[:, 0], pair[:, 1]), EVIDENCE_SMOOTHING * self.size)
         values = {
             "elbo": elbo, "standard_error": standard_error,
             "difference": difference[:, 0], "difference_standard_error": difference_error[:, 0],
@@ -262,21 +281,6 @@ class Explainer:
 
     def _check_posterior(self, x: Tensor, seeds: Sequence[int]) -> Tensor:
         return self._posterior(self._window_scores(x, seeds, CHECK_DRAWS).scores)
-
-
-def _read(image: ImageLike) -> np.ndarray:
-    """The cell of a file or a PIL image, found and put on black; an array is taken as it is, as `prepare` makes it."""
-    return read_cell(image) if isinstance(image, np.ndarray) else prepare(image).cell
-
-
-def _read_all(images: ImageLike | Sequence[ImageLike]) -> list[np.ndarray]:
-    """Cells of one image or a sequence of them; at least one."""
-    if isinstance(images, str | Path | Image.Image) or (isinstance(images, np.ndarray) and images.ndim == 3):
-        images = [images]
-    cells = [_read(image) for image in images]
-    if not cells:
-        raise ValueError("images: none given")
-    return cells
 
 
 def _seeds(cells: Sequence[np.ndarray], seed: int) -> list[int]:

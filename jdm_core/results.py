@@ -30,7 +30,8 @@ class ElboResult:
     elbo and standard_error (B, K) in nats, an estimate of the bound up to a term that no class changes;
     difference (B,) of the first label minus the second and its standard error (B,), from paired draws;
     posterior (B, K), calibrated; evidence (B, S, S), positive where a pixel and its neighbours speak for the first
-    label, which sums to score_difference (B,), what the posterior reads; draws, of each kind.
+    label, which sums to score_difference (B,), what the posterior reads; draws, of each kind. With more than two
+    classes, all differences are those of the class with the highest score and the next, image by image.
     """
 
     labels: tuple[str, ...]

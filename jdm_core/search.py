@@ -83,7 +83,7 @@ def search(
         inversion = invert(network, inversion, strength.start)
         passes = len(inversion.own) - read + strength.start - 1
         for step, edited in enumerate(decode_edit(network, inversion, strength), start=1):
-            first = to_uint8(edited[:1])[0].cpu().numpy()
+            first = to_uint8(edited[:1]).expand(-1, -1, -1, 3)[0].cpu().numpy()
             yield Frame(first, attempt, len(settings.ladder), step, strength.start, strength.guidance)
         pixels = to_uint8(edited)
         checked = check(open_, pixels, attempt == len(settings.ladder))
@@ -104,6 +104,7 @@ def result(
     changed = ((difference.abs().amax(3) > CHANGED) & mask).sum((1, 2)) / mask.sum((1, 2)).clamp(min=1)
     values = heatmap.difference_map(difference.permute(0, 3, 1, 2))
     picture = heatmap.signed_overlay(x, values, heatmap.robust_scale(values).clamp(min=CHANGED), x.shape[-1])
+    original, edited, difference = (pixels.expand(-1, -1, -1, 3) for pixels in (original, edited, difference))  # gray
     moved = difference.cpu().numpy()
     return Counterfactual(
         labels=labels, original=original.cpu().numpy(), images=edited.cpu().numpy(),

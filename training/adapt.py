@@ -26,6 +26,7 @@ from jdm_core.files import replace_file
 from jdm_core.network import JointDiffusionNetwork
 from training.augment import augment
 from training.data import DataError, batches, read_members
+from training.digits import TEST_PREFIX, holds_digits, read_digits
 from training.export import current_commit, write_manifest
 from training.log import RunLog
 from training.loss import UNLABELLED, Batch, diffusion_loss, draw_batch
@@ -50,21 +51,24 @@ class Adapted:
     last_loss: float
 
 
-def load_images(folder: Path, size: int) -> Tensor:
-    """Every readable image below a folder, in any layout, uint8 (N, 3, size, size); names the others on stderr.
+def load_images(folder: Path, size: int, channels: int = 3) -> Tensor:
+    """Every readable image below a folder, in any layout, uint8 (N, channels, size, size); names others on stderr.
 
-    Raises DataError where none is left.
+    Of digits, the training part. Raises DataError where none is left.
     """
-    if not folder.is_dir():
+    if holds_digits(folder):
+        names = [name for name in read_digits(folder).names if not name.startswith(TEST_PREFIX)]
+    elif not folder.is_dir():
         raise DataError(f"{folder}: " + ("not a folder" if folder.exists() else "no such folder"))
-    names = [path.relative_to(folder).as_posix() for path in image_files([folder])]
+    else:
+        names = [path.relative_to(folder).as_posix() for path in image_files([folder])]
     images, bad = [], 0
     for cell in tqdm(read_members(folder, names), total=len(names), desc="reading cells", unit="cell"):
         if isinstance(cell, CellImageError):
             tqdm.write(str(cell), file=sys.stderr)
             bad += 1
         else:
-            images.append(to_uint8(to_tensor([cell], size))[0].permute(2, 0, 1))
+            images.append(to_uint8(to_tensor([cell], size, channels))[0].permute(2, 0, 1))
     if not images:
         raise DataError(f"{folder}: no images" + (f" that can be read, of {bad}" if bad else ""))
     if bad:
@@ -97,7 +101,7 @@ def adapt(
         raise StateError(f"{run}: holds a checkpoint already; another --run starts a new one")
     started = time.monotonic()
     network, checkpoint = load_checkpoint(name, device, manifest)
-    pixels = load_images(folder, checkpoint.architecture.image_size)
+    pixels = load_images(folder, checkpoint.architecture.image_size, checkpoint.architecture.image_channels)
     source = recipe_from_dict(checkpoint.provenance.recipe, f"{name}: recipe")
     recipe = adaptation_recipe(source, images, len(pixels), seed)
     run.mkdir(parents=True, exist_ok=True)
@@ -133,8 +137,8 @@ def _batch(pixels: Tensor, no_class: int, recipe: Recipe, step: int) -> Batch:
     generator = torch.Generator(pixels.device).manual_seed(recipe.seed * 1_000_003 + step)
     labels = torch.full((len(pixels),), UNLABELLED, device=pixels.device)
     return draw_batch(
-        augment(pixels, recipe.stain_jitter, generator), labels, no_class, recipe.label_dropout, generator,
-        recipe.architecture.logsnr_shift,
+        augment(pixels, recipe.stain_jitter, generator, recipe.symmetries, recipe.translate), labels, no_class,
+        recipe.label_dropout, generator, recipe.architecture.logsnr_shift,
     )  # fmt: skip
 
 

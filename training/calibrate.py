@@ -13,7 +13,7 @@ from jdm_core.diffusion import LOGSNR_MAX, cosine_logsnr
 from jdm_core.elbo import Draws, Window, draw, error_per_draw
 from jdm_core.network import JointDiffusionNetwork
 from training.data import Cells
-from training.metrics import auroc
+from training.metrics import mean_auroc
 from training.validate import as_images
 
 DRAWS = 16
@@ -47,13 +47,32 @@ def fit_platt(margins: np.ndarray, positive: np.ndarray) -> tuple[float, float]:
     return float(scale / np.exp(log_slope)), float(bias)
 
 
+def relative_scores(weights: Tensor, errors: Tensor, count: Tensor) -> np.ndarray:
+    """S_c less the last class's, (N, K), from weights (N, D) of errors (N, D, K) and what to divide the sums by."""
+    last = errors[:, :, -1]
+    sums = [(weights * (last - errors[:, :, k])).sum(1) for k in range(errors.shape[2])]
+    return torch.stack([total / count for total in sums], dim=1).numpy()
+
+
+def fit_scores(scores: np.ndarray, labels: np.ndarray) -> tuple[float, float, float]:
+    """τ and b of the posterior with the least cross-entropy over scores (N, K), and that; b is 0 for more than two."""
+    if scores.shape[1] == 2:
+        margins, positive = scores[:, 0] - scores[:, 1], labels == 0
+        tau, bias = fit_platt(margins, positive)
+        return tau, bias, log_loss(margins / tau + bias, positive)
+    scale = float(np.ptp(scores, axis=1).mean()) or 1.0
+    logits, truth = torch.from_numpy(scores / scale), torch.from_numpy(labels)
+    temperature = fit_temperature(logits, truth)
+    return scale * temperature, 0.0, float(torch.nn.functional.cross_entropy(logits / temperature, truth))
+
+
 def choose_window(times: Tensor, errors: Tensor, labels: Tensor) -> tuple[Window, list[dict[str, float | str]]]:
     """The window whose calibrated scores have the least cross-entropy, and the figures of all candidates.
 
     times (N, D) of the draws, errors ‖ε - ε̂_c‖² (N, D, K). Draws are stratified over all times, so that a
     window of a third of the range is judged with a third of the draws.
     """
-    positive = (labels == 0).numpy()
+    truth = labels.numpy()
     logsnr = cosine_logsnr(times)
     table = []
     for low, high in combinations(EDGES.tolist(), 2):
@@ -62,12 +81,11 @@ def choose_window(times: Tensor, errors: Tensor, labels: Tensor) -> tuple[Window
         for weight in ("epsilon", "v", "x"):
             window = Window(low, high, weight)
             inside = (times >= low) & (times < high)
-            weighted = window.weights(logsnr) * inside * (errors[:, :, 1] - errors[:, :, 0])
-            margins = (weighted.sum(1) / inside.sum(1).clamp(min=1)).numpy()
-            tau, bias = fit_platt(margins, positive)
+            scores = relative_scores(window.weights(logsnr) * inside, errors, inside.sum(1).clamp(min=1))
+            _, _, loss = fit_scores(scores, truth)
             table.append({
-                "low": low, "high": high, "weight": weight, "auroc": round(auroc(margins, positive), 5),
-                "log_loss": round(log_loss(margins / tau + bias, positive), 5),
+                "low": low, "high": high, "weight": weight, "auroc": round(mean_auroc(scores, truth), 5),
+                "log_loss": round(loss, 5),
             })  # fmt: skip
     best = min(table, key=lambda row: row["log_loss"])
     return Window(best["low"], best["high"], best["weight"]), table
@@ -94,9 +112,8 @@ def calibrate(
 
     # τ and b depend on the noise of the scores, so they are fitted with the draws that will be used.
     times, errors = _errors(network, sample, window, DRAWS, device)
-    weights = window.weights(cosine_logsnr(times))
-    margins = (weights * (errors[:, :, 1] - errors[:, :, 0])).mean(1).numpy()
-    tau, bias = fit_platt(margins, (sample.labels == 0).numpy())
+    scores = relative_scores(window.weights(cosine_logsnr(times)), errors, torch.tensor(DRAWS))
+    tau, bias, _ = fit_scores(scores, sample.labels.numpy())
     return Calibration(temperature, tau, bias, window), table
 
 

@@ -24,7 +24,7 @@ from jdm_core.records import RecordError, build_record
 from training.augment import augment
 from training.calibrate import fit_temperature
 from training.data import Cells, batches
-from training.metrics import accuracy, auroc
+from training.metrics import accuracy, mean_auroc
 from training.recipe import Recipe
 from training.state import StateError
 from training.validate import as_images
@@ -86,13 +86,15 @@ class ClassifierRecipe:
     weight_decay: float
     label_smoothing: float
     stain_jitter: float
+    symmetries: bool = True
+    translate: int = 0
 
     @classmethod
     def like(cls, recipe: Recipe, kind: str, images: int, seed: int) -> "ClassifierRecipe":
         """The settings of a joint run, as far as cross-entropy alone has them."""
         return cls(
             kind, recipe.architecture, recipe.labels, seed, images, recipe.batch_size, recipe.learning_rate,
-            recipe.weight_decay, recipe.label_smoothing, recipe.stain_jitter,
+            recipe.weight_decay, recipe.label_smoothing, recipe.stain_jitter, recipe.symmetries, recipe.translate,
         )  # fmt: skip
 
 
@@ -115,7 +117,9 @@ def train_classifier(
     for step in tqdm(range(steps), desc=recipe.kind, unit="batch", mininterval=5):
         index = next(indices)
         generator = torch.Generator(device).manual_seed(recipe.seed * 1_000_003 + step)
-        x = augment(training.images[index].to(device), recipe.stain_jitter, generator).contiguous(memory_format=layout)
+        pixels = training.images[index].to(device)
+        x = augment(pixels, recipe.stain_jitter, generator, recipe.symmetries, recipe.translate)
+        x = x.contiguous(memory_format=layout)
         truth = training.labels[index].to(device)
         with torch.autocast(device.type, dtype=torch.bfloat16):
             logits = network(x)
@@ -129,7 +133,7 @@ def train_classifier(
     probabilities, truth = logits.softmax(1).numpy(), validation.labels.numpy()
     figures = {
         "validation_accuracy": round(accuracy(probabilities, truth), 4),
-        "validation_auroc": round(auroc(probabilities[:, 0], truth == 0), 4),
+        "validation_auroc": round(mean_auroc(probabilities, truth), 4),
         "temperature": round(fit_temperature(logits, validation.labels), 4),
     }
     facts = {**asdict(recipe), "training_cells": len(training), "split_digest": split_digest, **figures}

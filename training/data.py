@@ -1,4 +1,4 @@
-"""Labelled cells in the NIH layout, from a zip or a folder, decoded once and split by slide."""
+"""Labelled cells in the NIH layout, from a zip or a folder, or digits: decoded once and split by slide."""
 
 import hashlib
 import re
@@ -17,6 +17,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from jdm_core.cells import IMAGE_EXTENSIONS, CellImageError, read_cell, to_tensor, to_uint8
+from training.digits import TEST_PREFIX, Digits, holds_digits, read_digits
 from training.recipe import Recipe
 
 
@@ -26,7 +27,7 @@ class DataError(ValueError):
 
 @dataclass(frozen=True)
 class Cells:
-    """N labelled cells: images (N, 3, S, S) uint8, labels (N,) int64, and each one's slide and file name."""
+    """N labelled cells: images (N, C, S, S) uint8, labels (N,) int64, and each one's slide and file name."""
 
     images: Tensor
     labels: Tensor
@@ -56,7 +57,16 @@ def slide_of(file_name: str) -> str:
 
 
 def list_members(source: Path, labels: Sequence[str]) -> list[tuple[str, int]]:
-    """(member, class index) of every image under a folder named after its class, in zip or folder `source`, sorted."""
+    """(member, class index) of every image under a folder named after its class, in zip or folder `source`, sorted.
+
+    Of digits (see `training.digits`) all, as they come. Raises DataError.
+    """
+    if holds_digits(source):
+        digits = _digits(source)
+        index = {str(label): i for i, label in enumerate(labels)}
+        if strange := sorted({str(label) for label in np.unique(digits.labels)} - set(index)):
+            raise DataError(f"{source}: holds the digits {', '.join(strange)}, not {', '.join(labels)}")
+        return [(name, index[str(label)]) for name, label in zip(digits.names, digits.labels, strict=True)]
     if source.is_dir():
         members = [path.relative_to(source).as_posix() for path in source.rglob("*") if path.is_file()]
     elif zipfile.is_zipfile(source):
@@ -75,6 +85,13 @@ def list_members(source: Path, labels: Sequence[str]) -> list[tuple[str, int]]:
     return found
 
 
+def _digits(source: Path) -> Digits:
+    try:
+        return read_digits(source)
+    except ValueError as error:
+        raise DataError(str(error)) from error
+
+
 def member_reader(source: Path) -> Callable[[str], bytes]:
     """A function, safe to call from several threads, that reads a member of the zip or folder."""
     if source.is_dir():
@@ -85,6 +102,11 @@ def member_reader(source: Path) -> Callable[[str], bytes]:
 
 def read_members(source: Path, members: Sequence[str]) -> Iterator[np.ndarray | CellImageError]:
     """The pixels of each member, uint8 (H, W, 3), in order and read ahead; an error in the place of a bad one."""
+    if holds_digits(source):
+        digits = _digits(source)
+        index = {name: i for i, name in enumerate(digits.names)}
+        yield from (np.repeat(digits.images[index[member], :, :, None], 3, axis=2) for member in members)
+        return
     read = member_reader(source)
 
     def decode(member: str) -> np.ndarray | CellImageError:
@@ -103,24 +125,26 @@ def read_members(source: Path, members: Sequence[str]) -> Iterator[np.ndarray | 
 
 def load_cells(
     source: Path, labels: Sequence[str], size: int, keep: Callable[[str], bool] | None = None,
-    at_most: int | None = None, seed: int = 0,
+    at_most: int | None = None, seed: int = 0, channels: int | None = None,
 ) -> Cells:  # fmt: skip
-    """The labelled cells of a zip or folder at size×size, decoded once; `keep` chooses by slide.
+    """The labelled cells of a zip or folder, or digits, at size×size, decoded once; `keep` chooses by slide.
 
-    Of more than `at_most`, so many are drawn by `seed`. Raises DataError that names unreadable members.
+    Of more than `at_most`, so many are drawn by `seed`. In so many channels, 1 for gray or 3; None: gray for digits
+    alone. Raises DataError that names unreadable members.
     """
+    channels = channels or (1 if holds_digits(source) else 3)
     found = choose_members(source, labels, keep)
     if at_most is not None:
         drawn = torch.randperm(len(found), generator=torch.Generator().manual_seed(seed))[:at_most]
         found = [found[i] for i in drawn.sort().values.tolist()]
     names = [member for member, _ in found]
-    images = torch.empty(len(names), 3, size, size, dtype=torch.uint8)
+    images = torch.empty(len(names), channels, size, size, dtype=torch.uint8)
     bad: list[CellImageError] = []
     for i, cell in enumerate(tqdm(read_members(source, names), total=len(names), desc="reading cells", unit="cell")):
         if isinstance(cell, CellImageError):
             bad.append(cell)
         else:
-            images[i] = to_uint8(to_tensor([cell], size))[0].permute(2, 0, 1)
+            images[i] = to_uint8(to_tensor([cell], size, channels))[0].permute(2, 0, 1)
     if bad:
         raise unreadable(source, bad)
     return Cells(images, torch.tensor([label for _, label in found]), [slide_of(name) for name in names], names)
@@ -159,15 +183,19 @@ class Split:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def split_slides(slides: Sequence[str], labels: Sequence[int], validation: float, test: float, seed: int) -> Split:
+def split_slides(
+    slides: Sequence[str], labels: Sequence[int], validation: float, test: float, seed: int, given_test: bool = False
+) -> Split:
     """Splits by slide, deterministically: slides with and without cells of class 0 apart, each ordered by a hash.
 
-    slides and labels are per cell; validation and test are shares of the slides. Raises DataError with fewer
+    slides and labels are per cell; validation and test are shares of the slides. With `given_test`, slides called
+    "test-..." are the test part, as the data come, and the shares are of the others. Raises DataError with fewer
     than three slides in a stratum that needs splitting.
     """
     with_first = {slide for slide, label in zip(slides, labels, strict=True) if label == 0}
-    parts: dict[str, list[str]] = {"train": [], "validation": [], "test": []}
-    for stratum in (with_first, set(slides) - with_first):
+    given = {slide for slide in slides if given_test and slide.startswith(TEST_PREFIX)}
+    parts: dict[str, list[str]] = {"train": [], "validation": [], "test": list(given)}
+    for stratum in (with_first - given, set(slides) - with_first - given):
         ordered = sorted(stratum, key=lambda slide: hashlib.sha256(f"{seed}:{slide}".encode()).hexdigest())
         n_validation, n_test = round(len(ordered) * validation), round(len(ordered) * test)
         parts["validation"] += ordered[:n_validation]
@@ -180,9 +208,14 @@ def split_slides(slides: Sequence[str], labels: Sequence[int], validation: float
 
 
 def split_cells(cells: Cells, recipe: Recipe) -> Split:
-    """The split of the cells' slides by a recipe's shares and seed."""
+    """The split of the cells' slides by a recipe."""
+    return split_by_recipe(cells.slides, cells.labels.tolist(), recipe)
+
+
+def split_by_recipe(slides: Sequence[str], labels: Sequence[int], recipe: Recipe) -> Split:
+    """The split of slides, per cell as in `split_slides`, by a recipe's shares and seed, or as the data come."""
     return split_slides(
-        cells.slides, cells.labels.tolist(), recipe.validation_slides, recipe.test_slides, recipe.split_seed
+        slides, labels, recipe.validation_slides, recipe.test_slides, recipe.split_seed, recipe.given_test
     )
 
 

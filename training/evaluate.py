@@ -43,6 +43,7 @@ def evaluate(
         raise unreadable(data, bad)
     finish_chunk()
     verdicts = {"head": np.concatenate(head), "posterior": np.concatenate(posterior)}
+    clustered = len(set(slides)) < len(labels)  # digits are a slide each
     agree = verdicts["head"].argmax(1) == verdicts["posterior"].argmax(1)
     return {
         "checkpoint": explainer.name,
@@ -56,5 +57,5 @@ def evaluate(
             "share": round(float(agree.mean()), 5),
             "accuracy_where_agreed": round(accuracy(verdicts["head"][agree], labels[agree]), 5),
         },
-        "per_slide": {name: slide_spread(probabilities, labels, slides) for name, probabilities in verdicts.items()},
+        **({"per_slide": {name: slide_spread(p, labels, slides) for name, p in verdicts.items()}} if clustered else {}),
     }

@@ -20,8 +20,6 @@ from training.state import RunState, averaged_weights
 MAX_BYTES = 16 * 2**20
 # What a verdict or an edit must reach; chosen on validation slides.
 THRESHOLDS = {"unsure_below": 0.8, "flip_head": 0.9, "flip_posterior": 0.5}
-SOURCE = "NIH/NLM malaria cell images, thin smears (Rajaraman et al. 2018, PeerJ 6:e4568)"
-LICENCE = "weights MIT; training data public domain"
 
 
 def rounded_weights(state: RunState) -> dict[str, torch.Tensor]:
@@ -65,7 +63,8 @@ def export(
         "thresholds": THRESHOLDS,
         "metrics": dict(metrics),
         "provenance": {
-            "source": SOURCE, "licence": LICENCE, "split_digest": state.split_digest, "recipe": recipe.as_dict(),
+            "source": recipe.source, "licence": recipe.licence, "split_digest": state.split_digest,
+            "recipe": recipe.as_dict(),
             "commit": current_commit(), "device": device, "seconds": round(state.seconds, 1),
             "images": state.step * recipe.batch_size, "seed": recipe.seed,
         },

@@ -32,7 +32,7 @@ def few_labels(
     the seeds, with intervals clustered by slide; the spread over seeds, which these do not hold, is in `per_seed`.
     Raises InterruptedError once `should_stop()`.
     """
-    cells = load_cells(data, recipe.labels, recipe.architecture.image_size)
+    cells = load_cells(data, recipe.labels, recipe.architecture.image_size, channels=recipe.architecture.image_channels)
     split = split_cells(cells, recipe)
     training, validation, measured = (cells.of_slides(s) for s in (split.train, split.validation, getattr(split, part)))
     images, labels = as_images(measured, torch.device("cpu")), measured.labels.numpy()

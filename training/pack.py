@@ -18,7 +18,7 @@ def pack(data: Path, labels: tuple[str, ...], size: int, out: Path) -> int:
 
     Training on the pack skips the squashing, and reads exactly as it reads the original zip or folder.
     """
-    cells = load_cells(data, labels, size)
+    cells = load_cells(data, labels, size, channels=3)
 
     def write(partial: Path) -> None:
         with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED) as archive:

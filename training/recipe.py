@@ -45,6 +45,11 @@ class Recipe:
     split_seed: int = 0  # of the slides' parts; apart from `seed`, so that seeds compare on the same slides
     label_share: float = 1.0  # share of the training cells, each class apart, whose label is used
     start_from: str = ""  # a checkpoint at half the side, whose weights are grown; "": random weights
+    symmetries: bool = True  # whether images are flipped and turned: cells have no up, digits have
+    translate: int = 0  # pixels by which images are shifted at most
+    given_test: bool = False  # the test part is the data's own, and test_slides must be 0
+    source: str = "NIH/NLM malaria cell images, thin smears (Rajaraman et al. 2018, PeerJ 6:e4568)"  # of the data
+    licence: str = "weights MIT; training data public domain"
     precision: str = "bf16"  # of the network's passes: "bf16" or "fp32"; weights and averages are always fp32
 
     def __post_init__(self) -> None:
@@ -54,6 +59,10 @@ class Recipe:
             raise ValueError("images must be at least one batch")
         if not 0 < self.label_share <= 1:
             raise ValueError("label_share must be in (0, 1]")
+        if self.given_test and self.test_slides:
+            raise ValueError("test_slides must be 0 where the test part is given")
+        if not 0 <= self.translate < self.architecture.image_size:
+            raise ValueError("translate must be in [0, image_size)")
         if self.precision not in ("bf16", "fp32"):
             raise ValueError(f"precision {self.precision!r} is neither bf16 nor fp32")
 

@@ -124,10 +124,13 @@ class Trainer:
 
     def _batch(self, index: Tensor, step: int) -> Batch:
         generator = torch.Generator(self.device).manual_seed(self.recipe.seed * 1_000_003 + step)
-        images = augment(self._images[index], self.recipe.stain_jitter, generator)
+        recipe = self.recipe
+        images = augment(
+            self._images[index], recipe.stain_jitter, generator, recipe.symmetries, recipe.translate
+        )
         return draw_batch(
-            images, self._labels[index], self.network.no_class, self.recipe.label_dropout, generator,
-            self.recipe.architecture.logsnr_shift,
+            images, self._labels[index], self.network.no_class, recipe.label_dropout, generator,
+            recipe.architecture.logsnr_shift,
         )  # fmt: skip
 
 
@@ -141,7 +144,7 @@ def train(
     state.safetensors, recipe.json, split.json and what RunLog writes.
     """
     started = time.monotonic()
-    cells = load_cells(data, recipe.labels, recipe.architecture.image_size)
+    cells = load_cells(data, recipe.labels, recipe.architecture.image_size, channels=recipe.architecture.image_channels)
     split = split_cells(cells, recipe)
     if resumed is not None and resumed.split_digest != split.digest:
         raise StateError(f"{run}: its state comes from another split of the slides (other data, shares or seed)")

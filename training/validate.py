@@ -37,15 +37,16 @@ def read_cells(network: JointDiffusionNetwork, cells: Cells, device: torch.devic
 
 
 def validate(network: JointDiffusionNetwork, cells: Cells, device: torch.device) -> dict[str, float]:
-    """Head accuracy, cross-entropy and AUROC on clean cells, and the accuracy and AUROC of four-draw scores."""
+    """Head accuracy and cross-entropy on clean cells, the accuracy of four-draw scores, and for two classes AUROCs."""
     p, scores = read_cells(network, cells, device)
-    margin = scores[:, 0] - scores[:, 1]
-    first = (cells.labels == 0).numpy()
     truth = cells.labels
-    return {
+    figures = {
         "validation_head_accuracy": round(float((p.argmax(1) == truth).double().mean()), 4),
         "validation_head_loss": round(float(-p.gather(1, truth[:, None]).clamp(min=1e-9).log().mean()), 4),
-        "validation_head_auroc": round(auroc(p[:, 0].numpy(), first), 4),
-        "validation_score_accuracy": round(float(((margin > 0).numpy() == first).mean()), 4),
-        "validation_score_auroc": round(auroc(margin.numpy(), first), 4),
+        "validation_score_accuracy": round(float((scores.argmax(1) == truth).double().mean()), 4),
     }
+    if scores.shape[1] == 2:
+        first, margin = (truth == 0).numpy(), scores[:, 0] - scores[:, 1]
+        figures["validation_head_auroc"] = round(auroc(p[:, 0].numpy(), first), 4)
+        figures["validation_score_auroc"] = round(auroc(margin.numpy(), first), 4)
+    return figures

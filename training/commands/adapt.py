@@ -1,4 +1,4 @@
-"""The commands for another microscope: cut, adapt, shift."""
+"""The commands for another microscope, or other digits: cut, adapt, shift, transfer."""
 
 import argparse
 import sys
@@ -29,7 +29,9 @@ def register(commands: Commands) -> None:
     adapt = commands.add_parser(
         "adapt", parents=[checkpoint_options()], help="fine-tune on images without labels, by the diffusion loss"
     )
-    adapt.add_argument("--images", type=Path, required=True, metavar="FOLDER", help="cells on black, in any layout")
+    adapt.add_argument(
+        "--images", type=Path, required=True, metavar="FOLDER", help="cells on black, in any layout, or digits"
+    )
     adapt.add_argument("--run", type=Path, required=True, metavar="FOLDER", help="for the new checkpoint")
     adapt.add_argument(
         "--number", type=int, default=12_800, metavar="N", help="augmented images to see (default: 12800)"
@@ -50,6 +52,19 @@ def register(commands: Commands) -> None:
     shift.add_argument("--draws", type=int, default=16, help="draws of the posterior, 0 for none (default: 16)")
     shift.add_argument("--out", type=Path, required=True, metavar="FILE.json")
     shift.set_defaults(function=_shift)
+
+    transfer = commands.add_parser(
+        "transfer", parents=[checkpoint_options()], help="measure verdicts on labelled images before and after adapting"
+    )
+    transfer.add_argument("--adapted", metavar="RUN", required=True, help="a checkpoint adapted to such images")
+    transfer.add_argument("--images", type=Path, required=True, metavar="ZIP_OR_FOLDER", help="others, labelled")
+    transfer.add_argument("--data", **DATA)
+    transfer.add_argument(
+        "--cells", type=int, default=1000, metavar="N", help="of the own validation slides (default: 1000)"
+    )
+    transfer.add_argument("--draws", type=int, default=16, help="draws of the posterior, 0 for none (default: 16)")
+    transfer.add_argument("--out", type=Path, required=True, metavar="FILE.json")
+    transfer.set_defaults(function=_transfer)
 
 
 def _cut(options: argparse.Namespace) -> int:
@@ -101,5 +116,25 @@ def _shift(options: argparse.Namespace) -> int:
     for model in (explainer.name, *(["adapted"] if adapted else [])):
         print(f"{model}: head on {own['n']} validation cells of {options.data.name}: "
               f"accuracy {shown(own[model], 'accuracy')}, gained {shown(own[model], 'accuracy_gain')}")  # fmt: skip
+    print(options.out)
+    return 0
+
+
+def _transfer(options: argparse.Namespace) -> int:
+    from training.transfer import transfer
+
+    explainer = Explainer.load(options.checkpoint, options.device, options.manifest)
+    adapted = Explainer.load(options.adapted, options.device)
+    figures = transfer(
+        explainer, adapted, options.images, options.data, split_of(explainer, options.data), options.cells,
+        options.draws, options.seed,
+    )  # fmt: skip
+    write_figures(options.out, figures)
+    for key, name in (("other", options.images.name), ("own_validation", f"validation slides of {options.data.name}")):
+        part = figures[key]
+        rows = [[verdict, shown(part[verdict]["before"], "accuracy"), shown(part[verdict]["after"], "accuracy"),
+                 shown(part[verdict]["after"], "accuracy_gain")]
+                for verdict in ("head", "posterior") if verdict in part]  # fmt: skip
+        print_table([f"{name}, n {part['n']}", "accuracy before", "after", "gained"], rows)
     print(options.out)
     return 0

@@ -10,12 +10,12 @@ from typing import Any
 from jdm_core import Explainer
 from jdm_core.checkpoints import MANIFEST
 from jdm_core.files import replace_file
-from training.data import DataError, Split, list_members, slide_of, split_slides
+from training.data import DataError, Split, list_members, slide_of, split_by_recipe
 from training.recipe import recipe_from_dict
 
 Commands = Any  # argparse's registry of commands, whose class has no public name
 JUDGE = MANIFEST.parent / "weights" / "judge-64.safetensors"
-DATA = {"type": Path, "required": True, "metavar": "ZIP_OR_FOLDER", "help": "cells in the NIH layout"}
+DATA = {"type": Path, "required": True, "metavar": "ZIP_OR_FOLDER", "help": "cells in the NIH layout, or digits"}
 DEVICE = {"default": "auto", "help": "auto, cpu, cuda, or a torch device (default: auto)"}
 
 
@@ -66,10 +66,7 @@ def split_of(explainer: Explainer, data: Path) -> Split:
     provenance = explainer.checkpoint.provenance
     recipe = recipe_from_dict(provenance.recipe, f"{explainer.name}: recipe")
     found = list_members(data, explainer.labels)
-    split = split_slides(
-        [slide_of(member) for member, _ in found], [label for _, label in found],
-        recipe.validation_slides, recipe.test_slides, recipe.split_seed,
-    )  # fmt: skip
+    split = split_by_recipe([slide_of(member) for member, _ in found], [label for _, label in found], recipe)
     if split.digest != provenance.split_digest:
         raise DataError(f"{data}: splits into other slides than the checkpoint's data did; use --slides")
     return split

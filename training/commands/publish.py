@@ -47,18 +47,21 @@ def _export(options: argparse.Namespace) -> int:
 
     state, device = read_state(options.run), choose_device(options.device)
     recipe = state.recipe
-    cells = load_cells(options.data, recipe.labels, recipe.architecture.image_size)
+    architecture = recipe.architecture
+    cells = load_cells(options.data, recipe.labels, architecture.image_size, channels=architecture.image_channels)
     split = split_cells(cells, recipe)
     if split.digest != state.split_digest:
         raise StateError(f"{options.data}: splits into other slides than the run's data did")
     validation = cells.of_slides(split.validation)
     network = rounded_network(state, device)
     calibration, windows = calibrate(network, validation, options.cells, device)
-    known, _ = fit_familiarity(network, cells.of_slides(split.train), validation, device)
-    calibration = replace(calibration, familiarity=known)
+    if architecture.image_channels == 3:  # half of what is familiar are colours
+        known, _ = fit_familiarity(network, cells.of_slides(split.train), validation, device)
+        calibration = replace(calibration, familiarity=known)
     (options.run / "windows.json").write_text(json.dumps(windows, indent=1), encoding="utf-8")
     path = export(state, calibration, options.name or recipe.name, options.manifest, device.type, metrics={})
-    print(f"{path}: {path.stat().st_size} bytes; {calibration}")
+    fitted = {name: value for name, value in vars(calibration).items() if name != "familiarity"}
+    print(f"{path}: {path.stat().st_size} bytes; " + ", ".join(f"{name} {value}" for name, value in fitted.items()))
     return 0
 
 
