@@ -142,6 +142,16 @@ def test_uploads_stay_in_their_folder(web, service, name):
     assert set(Path("/tmp").glob("evil*")) | set(Path("/etc").glob("evil*")) == before
 
 
+def test_a_picture_is_not_fetched_from_a_url(web, monkeypatch):
+    from gradio import processing_utils
+
+    asked = []
+    monkeypatch.setattr(processing_utils.sh, "get", lambda url, **options: asked.append(url))
+    answer = call(web, "https://example.org/cell.png")
+    assert "event: error" in answer and "is not fetched from a URL" in answer
+    assert not asked
+
+
 @pytest.mark.parametrize("path", ["/etc/passwd", str(ROOT / "app.py"), "../../etc/passwd", "%2e%2e/%2e%2e/etc/passwd"])
 def test_other_files_are_not_served(web, path):
     answer = web.get(f"/gradio_api/file={path}")

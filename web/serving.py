@@ -13,14 +13,12 @@ import numpy as np
 from jdm_core import Explainer
 from jdm_core.version import VERSION
 from web.logs import fault, note
+from web.outside import stay_inside
 from web.scratch import Scratch
 from web.settings import Settings, SettingsError
 from web.space import is_shared
 
 HEALTH_SECONDS = 10  # for which an answer of the model is believed
-OUTSIDE = {  # what libraries would ask or tell of their own accord
-    "GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1",
-}  # fmt: skip
 
 
 class Service:
@@ -36,8 +34,9 @@ class Service:
 
     def launch(self) -> str:
         """Serves the page and returns its address. Raises OSError for a port that is taken, SettingsError."""
-        os.environ.update(OUTSIDE, GRADIO_TEMP_DIR=str(self.scratch.folder))
-        from starlette.middleware import Middleware  # Gradio takes seconds to import, and reads the environment then
+        os.environ["GRADIO_TEMP_DIR"] = str(self.scratch.folder)
+        stay_inside()
+        from starlette.middleware import Middleware  # here, as all that imports Gradio, which takes seconds
 
         from web.callbacks import EXAMPLES
         from web.gate import Gate
