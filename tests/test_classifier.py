@@ -84,8 +84,9 @@ def test_encoder_alone_is_the_joint_network_without_its_decoder(recipe):
 
 
 def test_bundled_judge_loads_as_before():
-    judge, labels = load_judge(JUDGE)
-    assert labels == ("Parasitized", "Uninfected")
+    judge = load_judge(JUDGE, ("Parasitized", "Uninfected"))
+    with pytest.raises(ValueError, match=r"judges .* not .*'0', '1'"):
+        load_judge(JUDGE, ("0", "1"))
     assert len(list(judge.network.layer1)) == 1
     p = judge_probabilities(judge, torch.zeros(2, 3, 64, 64), CPU)
     assert p.sum(1) == pytest.approx(1)
@@ -141,7 +142,7 @@ def test_labelled_subset_is_stratified_seeded_and_nested():
 
 
 def test_a_classifier_sees_larger_images_at_its_own_size():
-    judge, _ = load_judge(JUDGE)
+    judge = load_judge(JUDGE, ("Parasitized", "Uninfected"))
     large = torch.rand(2, 3, 128, 128, generator=torch.Generator().manual_seed(0)) * 2 - 1
     small = F.interpolate(large, size=(64, 64), mode="bilinear", antialias=True)
     np.testing.assert_array_equal(judge_probabilities(judge, large, CPU), judge_probabilities(judge, small, CPU))

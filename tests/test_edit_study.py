@@ -146,7 +146,7 @@ def test_frechet_distance_of_known_gaussians():
 
 
 def test_features_of_the_judge_give_its_logits():
-    judge, _ = load_judge(JUDGE)
+    judge = load_judge(JUDGE, ("Parasitized", "Uninfected"))
     x = from_uint8(torch.from_numpy(squares([toy_cell(True, 0, 64), toy_cell(False, 1, 64)], 64)))
     features, logits = judge_features(judge, x)
     assert logits.softmax(1).numpy() == pytest.approx(judge_probabilities(judge, x, torch.device("cpu")))
@@ -169,7 +169,7 @@ def quick(explainer):
 
 
 def test_study_goes_on_where_it_stopped(quick, tmp_path, monkeypatch):
-    judge, _ = load_judge(JUDGE)
+    judge = load_judge(JUDGE, ("Parasitized", "Uninfected"))
     data, out = write_toy_zip(tmp_path / "toy.zip", slides=3, per_class=1), tmp_path / "figures.json"
     monkeypatch.setattr("training.edit_study.class_logits", lambda _, x, device: torch.eye(2)[[0, 0, 1, 1]])
     monkeypatch.setattr(

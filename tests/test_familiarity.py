@@ -16,7 +16,7 @@ from jdm_core.__main__ import main as explain_main
 from jdm_core.checkpoints import MANIFEST, read_manifest
 from jdm_core.familiarity import COLOURS, LIMIT, Ellipsoid, Familiarity, measure_traits, trait_count
 from jdm_core.report import verdict_fields
-from tests.toy import TINY_OPTIONS, toy_cell, write_toy_zip
+from tests.toy import toy_cell, train_toy, write_toy_zip
 from training.__main__ import main
 from training.data import Cells, load_cells
 from training.familiarity import fit_familiarity
@@ -28,13 +28,8 @@ EXAMPLES = sorted((Path(__file__).parents[1] / "web/examples").glob("*.png"))
 @pytest.fixture(scope="module")
 def toy(tmp_path_factory):
     """A zip of cells, and the folder of a tiny checkpoint trained on them a little and exported."""
-    folder = tmp_path_factory.mktemp("familiarity")
-    data, run, out = write_toy_zip(folder / "cells.zip"), folder / "run", folder / "toy"
-    options = ["--data", str(data), "--run", str(run), "--device", "cpu"]
-    assert main(["train", "--recipe", "malaria-64", *options, *TINY_OPTIONS]) == 0
-    out.mkdir()
-    assert main(["export", *options, "--manifest", str(out / "manifest.json"), "--cells", "8", "--name", "toy"]) == 0
-    return data, out
+    data, manifest = train_toy(tmp_path_factory.mktemp("familiarity"), images=160)
+    return data, manifest.parent
 
 
 def strange_pictures():

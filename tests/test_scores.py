@@ -12,7 +12,7 @@ from jdm_core import Explainer
 from jdm_core.checkpoints import Calibration
 from jdm_core.elbo import Window, error_per_draw, stratified_standard_error
 from tests.gaussian import GaussianNetwork
-from tests.toy import TINY_OPTIONS, write_toy_zip
+from tests.toy import train_toy
 from training.__main__ import main
 from training.data import Cells
 from training.draws import SCHEMES, Weighting, balanced_points, class_errors, make_draws, weightings
@@ -315,13 +315,8 @@ def test_bias_has_a_curve_of_its_own(explainer):
 @pytest.fixture(scope="module")
 def toy(tmp_path_factory):
     """A zip of cells, and the folder of a tiny checkpoint trained on them a little and exported."""
-    folder = tmp_path_factory.mktemp("scores")
-    data, run, out = write_toy_zip(folder / "cells.zip"), folder / "run", folder / "toy"
-    options = ["--data", str(data), "--run", str(run), "--device", "cpu"]
-    assert main(["train", "--recipe", "malaria-64", *options, *TINY_OPTIONS]) == 0
-    out.mkdir()
-    assert main(["export", *options, "--manifest", str(out / "manifest.json"), "--cells", "8", "--name", "toy"]) == 0
-    return data, out
+    data, manifest = train_toy(tmp_path_factory.mktemp("scores"), images=160)
+    return data, manifest.parent
 
 
 def test_command_fits_on_validation_and_tests_on_test(toy, tmp_path, capsys):

@@ -289,7 +289,8 @@ def test_judge_trains_and_loads_back(tmp_path):
 
     toy, out = write_toy_zip(tmp_path / "cells.zip", slides=16), tmp_path / "judge.safetensors"
     assert main(["judge", "--data", str(toy), "--images", "128", "--out", str(out), "--device", "cpu"]) == 0
-    judge, labels = load_judge(out)
+    labels = ("Parasitized", "Uninfected")
+    judge = load_judge(out, labels)
     cells = load_cells(toy, labels, 64)
     p = judge_probabilities(judge, as_images(cells, torch.device("cpu")), torch.device("cpu"))
     assert p.shape == (128, 2)

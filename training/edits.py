@@ -29,12 +29,10 @@ def evaluate_edits(
     Counted are cells that head and judge both read as labelled before the edit: of the others nothing could flip.
     `sheet` takes a picture of the first 24 drawn, good or bad: cell, evidence, edit and difference.
     """
-    judge, labels = load_judge(judge_file)
-    if labels != explainer.labels:
-        raise ValueError(f"{judge_file}: judges {labels}, not {explainer.labels}")
+    judge = load_judge(judge_file, explainer.labels)
     found = choose_members(data, explainer.labels, keep)
     generator = np.random.default_rng(seed)
-    of_class = [[item for item in found if item[1] == label] for label in range(len(labels))]
+    of_class = [[item for item in found if item[1] == label] for label in range(len(explainer.labels))]
     drawn = [[items[i] for i in generator.permutation(len(items))[:per_class]] for items in of_class]
     chosen = [item for pair in zip(*drawn, strict=False) for item in pair]
     cells = list(read_members(data, [member for member, _ in chosen]))
@@ -64,7 +62,7 @@ def evaluate_edits(
         _draw_sheet(explainer, cells[:SHEET_CELLS], edits, seed, sheet)
 
     figures: dict[str, object] = {"checkpoint": explainer.name, "sha256": explainer.sha256, "seed": seed}
-    for label, name in enumerate(labels):
+    for label, name in enumerate(explainer.labels):
         rows = counted & (truth == label)
         if not rows.any():
             raise ValueError(f"no cell labelled {name} that head and judge both read so: nothing to count")

@@ -139,9 +139,7 @@ def study_heatmaps(
     and nothing to remove; those are given as `all_marked` too, where a map of zeros has no energy anywhere.
     The first map is the one that the others' energy is compared with.
     """
-    judge, labels = load_judge(judge_file)
-    if labels != explainer.labels:
-        raise ValueError(f"{judge_file}: judges {labels}, not {explainer.labels}")
+    judge = load_judge(judge_file, explainer.labels)
     names, cells = read_marked(data, marks, explainer.labels)
     slides = np.array([slide_of(name) for name in names])
     x = from_uint8(torch.from_numpy(squares(cells, explainer.size)))
@@ -150,7 +148,7 @@ def study_heatmaps(
     chance = np.array([pointing_by_chance(*pair) for pair in zip(inside, masks, strict=True)])
     read = explainer.predict(cells).probabilities[:, 0] >= 0.5
     if not read.any():
-        raise ValueError(f"the head reads none of {len(cells)} marked cells as {labels[0]}: nothing to count")
+        raise ValueError(f"the head reads none of {len(cells)} marked cells as {explainer.labels[0]}: nothing to count")
 
     readers = {
         "head": lambda pictures: explainer.predict(list(to_uint8(pictures).numpy())).probabilities[:, 0],

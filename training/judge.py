@@ -4,6 +4,7 @@ Another architecture (a ResNet of torchvision, one block a stage, no pretraining
 the training slides alone: an edit that fools the network that made it, and not this one, is adversarial.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,10 +23,12 @@ def judge_recipe(recipe: Recipe, images: int) -> ClassifierRecipe:
     )  # fmt: skip
 
 
-def load_judge(path: Path) -> tuple[nn.Module, tuple[str, ...]]:
-    """A judge in evaluation mode and its labels; StateError where the file does not hold a classifier."""
+def load_judge(path: Path, labels: Sequence[str]) -> nn.Module:
+    """A judge of these labels in evaluation mode; StateError for a file without a classifier, ValueError for others."""
     judge = load_classifier(path)
-    return judge.network, judge.labels
+    if judge.labels != tuple(labels):
+        raise ValueError(f"{path}: judges {judge.labels}, not {tuple(labels)}")
+    return judge.network
 
 
 def judge_probabilities(judge: nn.Module, images: Tensor, device: torch.device) -> np.ndarray:

@@ -31,9 +31,7 @@ def _generation(options: argparse.Namespace) -> int:
     from training.judge import load_judge
 
     explainer = Explainer.load(options.checkpoint, options.device, options.manifest)
-    judge, labels = load_judge(options.judge)
-    if labels != explainer.labels:
-        raise ValueError(f"{options.judge}: judges {labels}, not {explainer.labels}")
+    judge = load_judge(options.judge, explainer.labels)
     keep, test_set = wanted_slides(explainer, options)
     real = load_cells(options.data, explainer.labels, explainer.size, keep)
     figures, cells = study_generation(explainer, judge, real, options.cells, options.steps, options.seed)

@@ -87,9 +87,7 @@ def _edit_study(options: argparse.Namespace) -> int:
     from training.judge import load_judge
 
     explainer = Explainer.load(options.checkpoint, options.device, options.manifest)
-    judge, labels = load_judge(options.judge)
-    if labels != explainer.labels:
-        raise ValueError(f"{options.judge}: judges {labels}, not {explainer.labels}")
+    judge = load_judge(options.judge, explainer.labels)
     keep, test_set = wanted_slides(explainer, options)
     proxy = fit_proxy(explainer, options.data, split_of(explainer, options.data).train, options.seed)
     cells = draw_study_cells(explainer, judge, options.data, keep, options.cells, options.seed)
