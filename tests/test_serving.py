@@ -300,8 +300,8 @@ def test_a_login_shuts_everything_but_health(explainer, cell, tmp_path):
 
 @pytest.mark.slow
 def test_mcp_clients_find_tools_that_describe_themselves_and_use_them(explainer, cell, tmp_path):
-    mcp = pytest.importorskip("mcp", reason='needs pip install "gradio[mcp]"')
-    transport = pytest.importorskip("mcp.client.streamable_http")
+    import mcp
+    from mcp.client import streamable_http as transport
 
     async def talk(address: str):
         async with (
@@ -313,10 +313,11 @@ def test_mcp_clients_find_tools_that_describe_themselves_and_use_them(explainer,
             given = {"file": f"data:image/jpeg;base64,{base64.b64encode(cell.read_bytes()).decode()}"}
             answer = await session.call_tool("predict", given)
             bad = await session.call_tool("predict", {"file": "data:image/png;base64,bm90aGluZw=="})
-            return tools, answer, bad
+            elsewhere = await session.call_tool("predict", {"file": "https://example.org/cell.png"})
+            return tools, answer, bad, elsewhere
 
     with serving(explainer, tmp_path, mcp=True) as running:
-        tools, answer, bad = asyncio.run(talk(running.address))
+        tools, answer, bad, elsewhere = asyncio.run(talk(running.address))
     assert tools.keys() == {"predict", "explain", "edit"}
     for tool in tools.values():
         assert "not for diagnosis" in tool.description
@@ -324,6 +325,7 @@ def test_mcp_clients_find_tools_that_describe_themselves_and_use_them(explainer,
     assert tools["edit"].inputSchema["required"] == ["file"]
     assert not answer.isError and "Parasitized" in answer.content[0].text
     assert bad.isError and "not a PNG" in bad.content[0].text
+    assert elsewhere.isError and "not fetched from a URL" in elsewhere.content[0].text
 
 
 def test_logs_are_json_without_names(web, cell, caplog):
