@@ -130,9 +130,10 @@ def save(browser: Any, out: Path, width: int) -> None:
     from selenium.webdriver.support.ui import WebDriverWait
 
     complete = "return [...document.images].every(image => image.complete && image.naturalWidth)"
+    height = "return document.documentElement.scrollHeight"
+    _metrics(browser, width, browser.execute_script(height))  # pictures below the window come only once it shows them
     WebDriverWait(browser, WAIT).until(lambda b: b.execute_script(complete))
-    height = browser.execute_script("return document.documentElement.scrollHeight")
-    _metrics(browser, width, height)
+    _metrics(browser, width, browser.execute_script(height))
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_bytes(browser.get_screenshot_as_png())
 
