@@ -118,6 +118,14 @@ def test_a_huge_directory_is_not_even_read(tmp_path, monkeypatch):
     assert item.reason == "a zip of too many files"
 
 
+def test_a_member_whose_name_is_lost_gets_its_reason(tmp_path):
+    upload = zipped(tmp_path / "a.zip", ("x.png", png()), ("good.png", png()))
+    Path(upload["path"]).write_bytes(Path(upload["path"]).read_bytes().replace(b"x.png", b"\0.png"))
+    lost, good = list_items([upload], Limits())[0]
+    assert (lost.name, lost.reason) == ("�.png", "a path that leads out of its archive")
+    assert read_item(good) == png()
+
+
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_damaged_zips_end_with_a_picture_or_one_line_each():
     outcome = fuzz.run(150, 1, read_upload, archives(fuzz.corpus()))

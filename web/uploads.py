@@ -104,9 +104,10 @@ def _members(upload: dict[str, Any]) -> Iterator[tuple[Item, int]]:
         yield Item(name, path, reason="a zip of too many files" if too_many else "a damaged zip"), 0
         return
     for number, info in enumerate(infos):
-        if not info.is_dir() and not _passed_over(info.filename):
+        # Of a damaged name, what follows a NUL is cut off, perhaps all of it: `is_dir` of Python 3.11 fails then.
+        if not info.filename.endswith("/") and not _passed_over(info.filename):
             reason = _refused(info)
-            yield Item(printable(info.filename), path, number, reason), info.file_size
+            yield Item(printable(info.filename or info.orig_filename), path, number, reason), info.file_size
     if not infos:
         yield Item(name, path, reason="an empty zip"), 0
 
