@@ -46,7 +46,7 @@ STEPS = (
     Step("heatmaps", ("heatmaps", "--draws", "16", "32"), ("--sheet",)),
     Step("familiarity", ("familiarity",)),
     Step("generation", ("generation", "--part", "test"), ("--sheet",)),
-    Step("probes", ("probes",), ("--plot",)),
+    Step("probes", ("probes", "--cells", "2000"), ("--plot",)),
     Step("compare-validation", ("compare", "--part", "validation", *_CLASSIFIERS)),
     Step("compare", ("compare", "--part", "test", *_CLASSIFIERS)),
     Step(
