@@ -13,7 +13,6 @@ from jdm_core import elbo as scores
 from jdm_core.cells import at_own_resolution, content_seed, from_uint8, read_cell, to_tensor, to_uint8
 from jdm_core.checkpoints import MANIFEST, Checkpoint, choose_device, load_checkpoint, locate
 from jdm_core.counterfactual import DEFAULT_EDIT, EditSettings, Strength
-from jdm_core.diffusion import LOGSNR_MAX
 from jdm_core.drawing import Drawing
 from jdm_core.familiarity import LIMIT, measure_traits
 from jdm_core.finding import prepare
@@ -86,7 +85,7 @@ class Explainer:
         probabilities, unfamiliarity = [], []
         for x in self._tensor(self._read_all(images)).split(CHUNK):
             x = x.to(self.device)
-            z = self._encode_clean(x)
+            z = self.network.encode_clean(x)
             probabilities.append(self._calibrated(self.network.classify(z)).cpu())
             traits = measure_traits(x, self.network.levels(z))
             unfamiliarity.append(torch.full((len(x),), torch.nan) if known is None else known.unfamiliarity(traits))
@@ -193,10 +192,7 @@ class Explainer:
         return (logits / self.checkpoint.calibration.temperature).softmax(dim=1)
 
     def _logits(self, x: Tensor) -> Tensor:
-        return self.network.classify(self._encode_clean(x))
-
-    def _encode_clean(self, x: Tensor) -> list[Tensor]:
-        return self.network.encode(x, torch.full((len(x),), LOGSNR_MAX, device=x.device))
+        return self.network.classify(self.network.encode_clean(x))
 
     def _window_scores(self, x: Tensor, seeds: Sequence[int], draws: int) -> scores.WindowScores:
         window = self.checkpoint.calibration.window

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from jdm_core import bands
+from jdm_core.diffusion import LOGSNR_MAX
 
 GROUP_CHANNELS = 16  # channels per GroupNorm group
 
@@ -184,6 +185,10 @@ class JointDiffusionNetwork(nn.Module):
             h = level(F.avg_pool2d(h, 2) if z else h, embedding)
             z.append(h)
         return z + linear
+
+    def encode_clean(self, x: Tensor) -> list[Tensor]:
+        """Representations of images without noise, which the head's verdict is read from."""
+        return self.encode(x, torch.full((len(x),), LOGSNR_MAX, device=x.device))
 
     def decode(self, z: Sequence[Tensor], logsnr: Tensor, labels: Tensor) -> Tensor:
         """v̂ (B, C, S, S) from Z at log-SNR (B,) under class indices (B,), K meaning "no class"."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from jdm_core.diffusion import alpha_sigma
+from jdm_core.diffusion import LOGSNR_MAX, alpha_sigma
 from jdm_core.network import Architecture
 
 
@@ -20,6 +20,9 @@ class GaussianNetwork:
         classes, channels, size, _ = means.shape
         self.architecture = Architecture(size, channels, 1, (16,), (1,), (), 8, classes)
         self.encoded, self.decoded = 0, 0
+
+    def encode_clean(self, x: Tensor) -> list[Tensor]:
+        return self.encode(x, torch.full((len(x),), LOGSNR_MAX))
 
     def encode(self, x: Tensor, logsnr: Tensor) -> list[Tensor]:
         self.encoded += len(x)

@@ -39,7 +39,7 @@ class CornerNetwork(nn.Module):
         super().__init__()
         self.encoder = nn.ModuleList([nn.AvgPool2d(2), nn.Identity()])
 
-    def encode(self, x, logsnr):
+    def encode_clean(self, x):
         first = self.encoder[0](torch.tanh(-x))
         return [first, self.encoder[1](first)]
 
@@ -75,7 +75,7 @@ def test_usual_attributions_look_where_the_network_looks():
     dot[10:13, 10:13] = True
     assert energy_inside(maps["integrated gradients"][0], dot) > 0.9  # what differs from the mean colour, no more
     # Grad-CAM weighs channels and not places: here all alike, so it is the level's activation wherever that is.
-    level = CornerNetwork().encode(from_uint8(torch.from_numpy(cell)[None]), None)[0].sum(1, keepdim=True).relu()
+    level = CornerNetwork().encode_clean(from_uint8(torch.from_numpy(cell)[None]))[0].sum(1, keepdim=True).relu()
     expected = F.interpolate(level, size=(32, 32), mode="bilinear")[0, 0].numpy()
     assert correlation(maps["Grad-CAM"][0], expected) > 0.999
 

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from jdm_core.checkpoints import MANIFEST, read_manifest
-from training.card import BEGIN, DOCUMENTS, END, with_figures
+from training.card import DOCUMENTS, FIGURES, with_figures
 
 ROOT = MANIFEST.parent.parent
 
@@ -17,7 +17,7 @@ def test_figures_are_those_of_the_shipped_checkpoints(document):
 
 
 def test_figures_are_written_between_their_markers():
-    marked = "before\n" + BEGIN.format(name="malaria-64") + "\nstale figures\n" + END + "\nafter"
+    marked = "before\n" + FIGURES.begin("malaria-64") + "\nstale figures\n" + FIGURES.end + "\nafter"
     written = with_figures(marked, read_manifest())
     assert written.startswith("before\n") and written.endswith("\nafter") and "stale" not in written
     assert f"{read_manifest()['malaria-64'].metrics['head']['accuracy']:.3f}" in written

@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.toy import train_toy
-from training import report
 from training.__main__ import main
-from training.report import BEGIN, END, STEPS, Step, tables, with_tables
+from training.report import STEPS, TABLES, Step, tables
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -28,18 +27,18 @@ def test_every_step_is_a_command_with_these_options(monkeypatch, tmp_path):
 
 def test_the_evidence_has_a_place_for_tables_of_steps_alone():
     text = (ROOT / "docs" / "evidence.md").read_text(encoding="utf-8")
-    names = report._BLOCK.findall(text)
+    names = TABLES.names(text)
     assert names and set(names) <= {step.name for step in STEPS}
-    assert len(names) == len(set(names)) == text.count(END)
+    assert len(names) == len(set(names)) == text.count(TABLES.end)
 
 
 def test_tables_go_between_their_markers():
-    document = "\n".join(f"{BEGIN.format(name=name)}\nold\n{END}\ntext" for name in ("one", "two"))
-    written = with_tables(document, {"one": "| new |"})
+    document = "\n".join(f"{TABLES.begin(name)}\nold\n{TABLES.end}\ntext" for name in ("one", "two"))
+    written = TABLES.fill(document, {"one": "| new |"}.get)
     assert "| new |" in written and written.count("old") == 1 and written.count("text") == 2
-    assert with_tables(written, {"one": "| new |"}) == written
+    assert TABLES.fill(written, {"one": "| new |"}.get) == written
     with pytest.raises(ValueError, match="no <!-- table of NAME"):
-        with_tables("text", {})
+        TABLES.fill("text", {}.get)
 
 
 def test_measures_once_and_again_for_other_weights(tmp_path, monkeypatch, capfd):
@@ -49,7 +48,7 @@ def test_measures_once_and_again_for_other_weights(tmp_path, monkeypatch, capfd)
         Step("broken", ("evaluate", "--part", "nowhere")),
     ))  # fmt: skip
     document, out = tmp_path / "evidence.md", tmp_path / "report"
-    document.write_text(f"before\n{BEGIN.format(name='evaluate')}\n{END}\n")
+    document.write_text(f"before\n{TABLES.begin('evaluate')}\n{TABLES.end}\n")
     command = ["report", "--checkpoint", "toy", "--manifest", str(manifest), "--data", str(data), "--device", "cpu",
                "--out", str(out), "--document", str(document)]  # fmt: skip
     assert main(command) == 1

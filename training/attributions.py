@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from jdm_core import Explainer
 from jdm_core.cells import cell_mask, content_seed, from_uint8
-from jdm_core.diffusion import LOGSNR_MAX
 from jdm_core.elbo import draw, window_scores
 from jdm_core.explainer import EVIDENCE_SMOOTHING
 from jdm_core.heatmap import difference_map, smooth_keeping_sum
@@ -39,8 +38,7 @@ class HeadOdds(nn.Module):
         self.network = network
 
     def forward(self, x: Tensor) -> Tensor:
-        clean = torch.full((len(x),), LOGSNR_MAX, device=x.device)
-        logits = self.network.classify(self.network.encode(x, clean))
+        logits = self.network.classify(self.network.encode_clean(x))
         return logits[:, :1] - logits[:, 1:2]
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from jdm_core.checkpoints import Calibration
-from jdm_core.diffusion import LOGSNR_MAX, cosine_logsnr
+from jdm_core.diffusion import cosine_logsnr
 from jdm_core.elbo import Draws, Window, draw, error_per_draw
 from jdm_core.network import JointDiffusionNetwork
 from training.data import Cells
@@ -102,7 +102,7 @@ def calibrate(
     logits = []
     for start in range(0, len(validation), 64):
         x = as_images(validation.take(range(start, min(start + 64, len(validation)))), device)
-        logits.append(network.classify(network.encode(x, torch.full((len(x),), LOGSNR_MAX, device=device))).cpu())
+        logits.append(network.classify(network.encode_clean(x)).cpu())
     temperature = fit_temperature(torch.cat(logits), validation.labels)
 
     order = torch.randperm(len(validation), generator=torch.Generator().manual_seed(1))[:cells].tolist()

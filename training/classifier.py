@@ -17,7 +17,6 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from jdm_core.diffusion import LOGSNR_MAX
 from jdm_core.files import replace_file
 from jdm_core.network import Architecture, JointDiffusionNetwork
 from jdm_core.records import RecordError, build_record
@@ -48,8 +47,7 @@ class EncoderClassifier(nn.Module):
         del self.network.decoder_embedding, self.network.decoder, self.network.out
 
     def forward(self, x: Tensor) -> Tensor:
-        clean = torch.full((len(x),), LOGSNR_MAX, device=x.device)
-        return self.network.classify(self.network.encode(x, clean))
+        return self.network.classify(self.network.encode_clean(x))
 
 
 class AtItsSize(nn.Module):

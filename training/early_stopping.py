@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from jdm_core.elbo import Draws
+from jdm_core.elbo import Draws, stratified_standard_error
 from jdm_core.network import JointDiffusionNetwork
 from training.draws import Weighting, class_errors, make_draws
 from training.metrics import summarise
@@ -35,13 +35,11 @@ class Decisions:
 def mean_and_error(values: np.ndarray, logsnr: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean of values (m, d, K) over draws and its standard error, each (m, K), for draws at balanced levels (m, d).
 
-    From second differences in the order of the levels, as `jdm_core.elbo.stratified_standard_error`.
+    From second differences in the order of the levels.
     """
     order = np.argsort(logsnr, axis=1)
     ordered = np.take_along_axis(values, order[:, :, None], axis=1)
-    count = values.shape[1]
-    variance = np.square(np.diff(ordered, n=2, axis=1)).sum(1) / (6 * (count - 2))
-    return values.mean(1), np.sqrt(variance / count)
+    return values.mean(1), stratified_standard_error(torch.from_numpy(ordered)).numpy()
 
 
 def decide(score: Score, images: int, classes: int, limit: int, threshold: float, offset: np.ndarray) -> Decisions:

@@ -8,7 +8,6 @@ from torch import Tensor
 from tqdm import tqdm
 
 from jdm_core import Explainer
-from jdm_core.diffusion import LOGSNR_MAX
 from jdm_core.familiarity import COLOURS, LIMIT, Ellipsoid, Familiarity, measure_traits
 from jdm_core.network import JointDiffusionNetwork
 from training.data import Cells
@@ -57,7 +56,7 @@ def gather_traits(network: JointDiffusionNetwork, cells: Cells, device: torch.de
     traits = []
     for start in tqdm(range(0, len(cells), CHUNK), desc="encoding cells", unit="batch"):
         x = as_images(cells.take(range(start, min(start + CHUNK, len(cells)))), device)
-        z = network.encode(x, torch.full((len(x),), LOGSNR_MAX, device=device))
+        z = network.encode_clean(x)
         traits.append(measure_traits(x, network.levels(z)).double().cpu())
     return torch.cat(traits)
 

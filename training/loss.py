@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from jdm_core.diffusion import LOGSNR_MAX, add_noise, cosine_logsnr, min_snr_weight, squared_error, velocity
+from jdm_core.diffusion import add_noise, cosine_logsnr, min_snr_weight, squared_error, velocity
 from jdm_core.network import JointDiffusionNetwork
 from training.recipe import Recipe
 
@@ -73,7 +73,7 @@ class JointLoss(nn.Module):
         network, recipe = self.network, self.recipe
         diffusion, z = diffusion_loss(network, batch)
         noisy = self._cross_entropy(network.classify(z), batch)
-        z_clean = network.encode(batch.images, torch.full_like(batch.logsnr, LOGSNR_MAX))
+        z_clean = network.encode_clean(batch.images)
         clean = self._cross_entropy(network.classify(z_clean), batch)
         total = diffusion + recipe.clean_weight * clean + recipe.noisy_weight * noisy
         return {"loss": total, "diffusion": diffusion, "clean": clean, "noisy": noisy}

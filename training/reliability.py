@@ -8,8 +8,7 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
 from training.metrics import BINS, accuracy, expected_calibration_error, summarise
-
-TINY = 1e-12  # a probability that has underflowed is taken for this before its logarithm
+from training.verdicts import TINY
 
 
 def brier(probabilities: np.ndarray, labels: np.ndarray) -> float:

@@ -4,14 +4,14 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from jdm_core.files import replace_file
+from training.blocks import Blocks
 
-BEGIN, END = "<!-- table of {name}: written by `python -m training report` -->", "<!-- end of table -->"
-_BLOCK = re.compile(re.escape(BEGIN).replace(re.escape("{name}"), r"(?P<name>\S+)") + ".*?" + re.escape(END), re.DOTALL)
+TABLES = Blocks("table", "report")
 
 
 @dataclass(frozen=True)
@@ -112,19 +112,3 @@ def _lines(path: Path) -> Iterator[str]:
             yield ""
         yield line
         previous = line
-
-
-def with_tables(document: str, found: Mapping[str, str]) -> str:
-    """A document with each table that is found between its markers; a marker without a table stays as it is.
-
-    Raises ValueError where the document has no markers.
-    """
-
-    def block(match: re.Match[str]) -> str:
-        name = match["name"]
-        return f"{BEGIN.format(name=name)}\n{found[name]}\n{END}" if name in found else match[0]
-
-    written, count = _BLOCK.subn(block, document)
-    if not count:
-        raise ValueError(f"no {BEGIN.format(name='NAME')} … {END} in the document")
-    return written

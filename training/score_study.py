@@ -8,7 +8,6 @@ import torch
 from tqdm import tqdm
 
 from jdm_core import Explainer
-from jdm_core.diffusion import LOGSNR_MAX
 from jdm_core.elbo import posterior
 from training.data import Cells
 from training.draws import SCHEMES, Scheme, Weighting, weightings
@@ -145,8 +144,7 @@ def read_verdicts(
     calibration, logits = explainer.checkpoint.calibration, []
     for start in range(0, len(cells), CHUNK):
         x = as_images(cells.take(range(start, min(start + CHUNK, len(cells)))), explainer.device)
-        z = explainer.network.encode(x, torch.full((len(x),), LOGSNR_MAX, device=x.device))
-        logits.append(explainer.network.classify(z).cpu())
+        logits.append(explainer.network.classify(explainer.network.encode_clean(x)).cpu())
     head = (torch.cat(logits).double() / calibration.temperature).softmax(1).numpy()
     started = time.perf_counter()
     pool = _pools(explainer, cells, window, ("stratified",), VERDICT_DRAWS, seed)["stratified"]

@@ -5,7 +5,6 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from jdm_core.diffusion import LOGSNR_MAX
 from jdm_core.elbo import Window, draw, window_scores
 from jdm_core.network import JointDiffusionNetwork
 from training.data import Cells
@@ -28,7 +27,7 @@ def read_cells(network: JointDiffusionNetwork, cells: Cells, device: torch.devic
         for start in range(0, len(cells), 64):
             part = cells.take(range(start, min(start + 64, len(cells))))
             x = as_images(part, device)
-            logits = network.classify(network.encode(x, torch.full((len(x),), LOGSNR_MAX, device=device)))
+            logits = network.classify(network.encode_clean(x))
             probabilities.append(logits.float().softmax(1).cpu())
             draws = draw(range(start, start + len(x)), DRAWS, x.shape[1:], WINDOW)
             draws = replace(draws, logsnr=draws.logsnr - network.architecture.logsnr_shift)

@@ -133,9 +133,7 @@ class Callbacks:
 
     def _verdict(self, name: str, prediction: Prediction, posterior: list[float] | None, say: Say) -> str:
         labels, head = self.explainer.labels, prediction.probabilities[0].tolist()
-        familiar = getattr(prediction, "familiar", None)
-        known = familiar is None or bool(familiar[0])
-        verdict = text.verdict(labels, head, posterior, self.unsure_below, known, say)
+        verdict = text.verdict(labels, head, posterior, self.unsure_below, bool(prediction.familiar[0]), say)
         return (
             f'<p class="file">{escape(name)}</p>'
             f'<h2 class="verdict tone-{verdict.tone}">{escape(verdict.title)}</h2>'
@@ -146,9 +144,7 @@ class Callbacks:
     def _evidence_words(self, name: str, evidence: np.ndarray, say: Say) -> str:
         """The evidence map in words: which class it speaks for on the whole, and where it is strongest."""
         first, second = (say(label) for label in self.explainer.labels)
-        row, column = np.unravel_index(np.abs(evidence).argmax(), evidence.shape)
-        height = say(("top", "middle", "bottom")[3 * int(row) // evidence.shape[0]])
-        side = say(("left", "centre", "right")[3 * int(column) // evidence.shape[1]])
+        height, side = text.place(np.abs(evidence), say)
         words = say("evidence map of {file}: on the whole it speaks for {label}, most strongly at {height} {side}")
         return words.format(file=name, label=first if evidence.sum() > 0 else second, height=height, side=side)
 

@@ -184,10 +184,8 @@ def _strength_of(edit: Counterfactual) -> Strength:
 def _change_words(name: str, edit: Counterfactual, say: Say) -> str:
     """The change map in words: towards what, and where it changed most."""
     moved = edit.difference[0].mean(axis=2)
-    row, column = np.unravel_index(np.abs(moved).argmax(), moved.shape)
-    height = say(("top", "middle", "bottom")[3 * int(row) // moved.shape[0]])
-    side = say(("left", "centre", "right")[3 * int(column) // moved.shape[1]])
-    how = say("brighter" if moved[row, column] > 0 else "darker")
+    height, side = text.place(np.abs(moved), say)
+    how = say("brighter" if moved.flat[np.abs(moved).argmax()] > 0 else "darker")
     words = say("map of what changed in {file}, edited to {target}: most at {height} {side}, which became {how}")
     target = say(edit.labels[int(edit.target[0])])
     return words.format(file=name, target=target, height=height, side=side, how=how)

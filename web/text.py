@@ -7,6 +7,8 @@ language.
 from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
+
 from jdm_core import Frame
 
 Say = Callable[[str], str]
@@ -108,6 +110,14 @@ def progress(frame: Frame, seconds: float | None = None, say: Say = english) -> 
     if seconds is None:
         return words
     return f"{words}; {say('at most {seconds} s left').format(seconds=max(1, round(seconds)))}"
+
+
+def place(values: np.ndarray, say: Say = english) -> tuple[str, str]:
+    """Where a map (S, S) is largest, in two words: height and side."""
+    row, column = np.unravel_index(values.argmax(), values.shape)
+    height = ("top", "middle", "bottom")[3 * int(row) // values.shape[0]]
+    side = ("left", "centre", "right")[3 * int(column) // values.shape[1]]
+    return say(height), say(side)
 
 
 def why_off(label: str, say: Say = english) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from jdm_core import Explainer
 from training.commands.options import DATA, Commands, checkpoint_options
-from training.report import STEPS, make, tables, with_tables
+from training.report import STEPS, TABLES, make, tables
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "evidence.md"
 
@@ -38,7 +38,7 @@ def _report(options: argparse.Namespace) -> int:
         steps, [*loaded, "--seed", str(options.seed)], explainer.sha256, options.data, options.out,
         lambda line: print(line, flush=True),
     )  # fmt: skip
-    options.document.write_text(with_tables(document, tables(options.out)), encoding="utf-8")
+    options.document.write_text(TABLES.fill(document, tables(options.out).get), encoding="utf-8")
     print(f"{options.document}; {options.out / 'report.json'}")
     if failed:
         print(f"error: not measured: {', '.join(failed)}", file=sys.stderr)
