@@ -133,7 +133,9 @@ class Callbacks:
 
     def _verdict(self, name: str, prediction: Prediction, posterior: list[float] | None, say: Say) -> str:
         labels, head = self.explainer.labels, prediction.probabilities[0].tolist()
-        verdict = text.verdict(labels, head, posterior, self.unsure_below, bool(prediction.familiar[0]), say)
+        familiar = getattr(prediction, "familiar", None)
+        known = familiar is None or bool(familiar[0])
+        verdict = text.verdict(labels, head, posterior, self.unsure_below, known, say)
         return (
             f'<p class="file">{escape(name)}</p>'
             f'<h2 class="verdict tone-{verdict.tone}">{escape(verdict.title)}</h2>'
