@@ -13,7 +13,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     from web.logs import set_up_logs
-    from web.space import ask_for_gpu, is_shared, shared_gpu
+    from web.space import ask_for_gpu, shared_gpu
 
     set_up_logs(settings.log_level)
     spaces = shared_gpu()  # before torch is imported
@@ -26,16 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     if spaces is not None:
         ask_for_gpu(explainer, spaces, settings.gpu_seconds)
-    if not is_shared():
-        warm_up(explainer)
     return serve(explainer, settings)
-
-
-def warm_up(explainer: "Explainer") -> None:  # noqa: F821
-    """One small computation of each kind, so that the first click is fast."""
-    import numpy as np
-
-    explainer.elbo(np.zeros((explainer.size, explainer.size, 3), np.uint8), draws=3)
 
 
 def serve(explainer: "Explainer", settings: Settings) -> int:  # noqa: F821

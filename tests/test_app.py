@@ -28,6 +28,7 @@ from web.edits import Edits
 from web.footer import figures
 from web.page import LAUNCH, build_page
 from web.settings import read_settings
+from web.shared import SharedExplainer
 from web.view import View
 
 LABELS = ("Parasitized", "Uninfected")
@@ -74,7 +75,7 @@ def bad(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def client(explainer):
-    blocks = build_page(explainer)
+    blocks = build_page(SharedExplainer(explainer))
     _, url, _ = blocks.launch(prevent_thread_lock=True, quiet=True, server_name="127.0.0.1", **LAUNCH)
     yield Client(url, verbose=False)
     blocks.close(verbose=False)

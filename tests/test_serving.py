@@ -107,6 +107,14 @@ def test_health_and_status(web, explainer, service, monkeypatch):
     assert web.get("/healthz").status_code == 503
 
 
+def test_health_asks_the_model_on_the_thread_that_computes(web, explainer, service, monkeypatch):
+    """A second thread that computes would keep memory of its own, and a hung device would go unseen."""
+    threads, predict = [], explainer.predict
+    monkeypatch.setattr(explainer, "predict", lambda _: threads.append(threading.current_thread().name) or predict(_))
+    monkeypatch.setattr(service, "_answered", -1e9)
+    assert web.get("/healthz").status_code == 200 and threads == ["compute"]
+
+
 def test_every_answer_forbids_requests_to_others(web):
     for path in ("/", "/healthz", "/config"):
         headers = web.get(path).headers

@@ -10,7 +10,6 @@ from web.batch import add_batch_tab
 from web.callbacks import EXAMPLES
 from web.footer import model_facts
 from web.one_cell import add_one_cell
-from web.shared import SharedExplainer
 from web.translation import I18N, block, label
 from web.uploads import Limits
 
@@ -36,8 +35,7 @@ LAUNCH = {
 
 
 def build_page(explainer: Explainer, kept_seconds: int = KEPT_SECONDS, batch_cells: int | None = None) -> gr.Blocks:
-    """The page around an explainer; launch it with LAUNCH."""
-    explainer = SharedExplainer(explainer)
+    """The page around an explainer, a SharedExplainer where several visitors are to come; launch it with LAUNCH."""
     blocks = gr.Blocks(title="PlasmoLens", analytics_enabled=False, delete_cache=(kept_seconds, kept_seconds))
     with blocks:
         gr.HTML(block("header"), elem_id="top")

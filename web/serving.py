@@ -5,6 +5,9 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,7 @@ from web.logs import fault, note
 from web.outside import stay_inside
 from web.scratch import Scratch
 from web.settings import Settings, SettingsError
+from web.shared import SharedExplainer
 from web.space import is_shared
 
 HEALTH_SECONDS = 10  # for which an answer of the model is believed
@@ -25,7 +29,7 @@ class Service:
     """A launched page: `stop` ends it in good order."""
 
     def __init__(self, explainer: Explainer, settings: Settings) -> None:
-        self.explainer, self.settings = explainer, settings
+        self.explainer, self.settings = SharedExplainer(explainer), settings
         self.started, self.stopping, self.loop = time.monotonic(), False, None
         self._answered = 0.0
         self.blocks: Any = None
@@ -36,6 +40,8 @@ class Service:
         """Serves the page and returns its address. Raises OSError for a port that is taken, SettingsError."""
         os.environ["GRADIO_TEMP_DIR"] = str(self.scratch.folder)
         stay_inside()
+        if not is_shared():
+            _beside(self._compute_once)  # while Gradio is imported
         from starlette.middleware import Middleware  # here, as all that imports Gradio, which takes seconds
 
         from web.callbacks import EXAMPLES
@@ -60,6 +66,7 @@ class Service:
             self.stop()
             raise SettingsError('mcp: needs pip install "gradio[mcp]"')
         self.scratch.keep_all(EXAMPLES.glob("*.png"))
+        _beside(partial(import_module, "jdm_core.segmentation"))  # which takes long, and not every image needs it
         note("started", seconds=round(time.monotonic() - self.started, 2), **self.status())
         return address
 
@@ -78,6 +85,14 @@ class Service:
                 return False
             self._answered = time.monotonic()
         return True
+
+    def _compute_once(self) -> None:
+        """A likelihood as the first visitor will ask for: a network's first passes are its slowest."""
+        size = self.explainer.size
+        try:
+            self.explainer.elbo(np.zeros((size, size, 3), np.uint8))
+        except Exception as error:  # visitors will be told as well, and /healthz says it
+            note("not well", logging.ERROR, **fault(error))
 
     def status(self) -> dict[str, Any]:
         """What this server serves, and how busy it is."""
@@ -119,6 +134,10 @@ def run_until(told: threading.Event, service: Service) -> None:
     told.wait()
     if not service.stop():
         os._exit(0)  # a computation cannot be broken off from outside, and its thread would hold the process
+
+
+def _beside(work: Callable[[], object]) -> None:
+    threading.Thread(target=work, daemon=True).start()
 
 
 def _wake(queue: Any) -> None:
