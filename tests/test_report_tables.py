@@ -25,8 +25,8 @@ def test_every_step_is_a_command_with_these_options(monkeypatch, tmp_path):
     assert parsed == [tmp_path / f"{step.name}.json" for step in STEPS]
 
 
-def test_the_evidence_has_a_place_for_tables_of_steps_alone():
-    text = (ROOT / "docs" / "evidence.md").read_text(encoding="utf-8")
+def test_the_model_card_has_a_place_for_tables_of_steps_alone():
+    text = (ROOT / "MODEL_CARD.md").read_text(encoding="utf-8")
     names = TABLES.names(text)
     assert names and set(names) <= {step.name for step in STEPS}
     assert len(names) == len(set(names)) == text.count(TABLES.end)

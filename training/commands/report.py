@@ -8,7 +8,7 @@ from jdm_core import Explainer
 from training.commands.options import DATA, Commands, checkpoint_options
 from training.report import STEPS, TABLES, make, tables
 
-DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "evidence.md"
+DOCUMENT = Path(__file__).resolve().parents[2] / "MODEL_CARD.md"
 
 
 def register(commands: Commands) -> None:
@@ -24,7 +24,7 @@ def register(commands: Commands) -> None:
         help="these measurements (none: only write the document), of: " + ", ".join(step.name for step in STEPS),
     )  # fmt: skip
     report.add_argument(
-        "--document", type=Path, default=DOCUMENT, metavar="FILE.md", help="with the tables' places (default: evidence)"
+        "--document", type=Path, default=DOCUMENT, metavar="FILE.md", help="with the tables' places (default: MODEL_CARD.md)"
     )
     report.set_defaults(function=_report)
 
