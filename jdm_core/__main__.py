@@ -70,6 +70,7 @@ def _predict(explainer: Explainer, options: argparse.Namespace, group: Shards) -
     if group.count > 1:
         raise ValueError("predict prints in the order of its files, in one process; torchrun is for explain")
     files, failed = _files(options.files)
+    unsure_below = explainer.checkpoint.thresholds["unsure_below"]
     with _bar(len(files)) as bar:
         for batch, errors in _read(_batches(files), bar, explainer.finds_cells and not options.as_given):
             failed += len(errors)
@@ -79,7 +80,7 @@ def _predict(explainer: Explainer, options: argparse.Namespace, group: Shards) -
             prediction = explainer.predict(cells)
             elbo = explainer.elbo(cells, options.draws, options.seed)
             for i, (path, finding) in enumerate(batch):
-                fields = verdict_fields(str(path), prediction, elbo, i) | found_fields(finding)
+                fields = verdict_fields(str(path), prediction, elbo, i, unsure_below) | found_fields(finding)
                 if options.json:
                     line = json.dumps(fields, ensure_ascii=False)
                 else:

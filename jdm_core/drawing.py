@@ -22,7 +22,9 @@ class Drawing:
     def evidence(self, original: np.ndarray, evidence: np.ndarray, size: int = 512) -> np.ndarray:
         """Evidence (S, S) over its cell: a picture (size, size, 3) uint8, orange for the first label."""
         values = self._map(evidence)
-        return self._signed(original, values, self._evidence_scale(values), size, heatmap.OPACITY)[0].cpu().numpy()
+        scale = self._evidence_scale(values)
+        picture = heatmap.signed_overlay(self._image(original), values, scale, size, heatmap.EVIDENCE_STOPS)
+        return picture[0].cpu().numpy()
 
     @torch.inference_mode()
     def evidence_scale(self, evidence: np.ndarray) -> float:
@@ -34,13 +36,14 @@ class Drawing:
         self, original: np.ndarray, difference: np.ndarray, size: int = 512, threshold: float = 0.0,
         opacity: float = heatmap.OPACITY, outline: bool = False,
     ) -> np.ndarray:  # fmt: skip
-        """Signed change (S, S, 3) over its cell: a picture (size, size, 3) uint8, blue where the edit is darker.
+        """Signed change (S, S, 3) over its cell: a picture (size, size, 3) uint8, green: brighter, purple: darker.
 
         Changes of luminance below `threshold` (0 to 1) are left out; an outline surrounds what changed visibly.
         """
         values = self._luminance(difference)
         shown = values * (values.abs() >= threshold)
-        picture = self._signed(original, shown, _difference_scale(values), size, opacity)
+        scale = _difference_scale(values)
+        picture = heatmap.signed_overlay(self._image(original), shown, scale, size, heatmap.CHANGE_STOPS, opacity)
         if outline:
             moved = self._map(np.abs(difference).max(axis=2))
             picture = heatmap.outlined(picture, moved > max(CHANGED, threshold))
@@ -57,9 +60,6 @@ class Drawing:
         values = self._map(saliency)
         picture = heatmap.magnitude_overlay(self._image(original), values, heatmap.robust_scale(values), size)
         return picture[0].cpu().numpy()
-
-    def _signed(self, original: np.ndarray, values: Tensor, scale: Tensor, size: int, opacity: float) -> Tensor:
-        return heatmap.signed_overlay(self._image(original), values, scale, size, opacity)
 
     def _evidence_scale(self, values: Tensor) -> Tensor:
         return heatmap.robust_scale(values).clamp(min=self._floor)

@@ -7,20 +7,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-# Blue to white to orange-red stays readable with any colour blindness; the ends are equally dark.
-SIGNED_STOPS = ("#053061", "#2166ac", "#6baed6", "#f7f7f7", "#fdae61", "#d94801", "#7f2704")
+# Both pairs stay readable with any colour blindness and are about equally dark at their ends: evidence from blue to
+# orange, as the classes, and change from purple to green (ColorBrewer's PRGn), which belongs to no class.
+EVIDENCE_STOPS = ("#053061", "#2166ac", "#6baed6", "#f7f7f7", "#fdae61", "#d94801", "#7f2704")
+CHANGE_STOPS = ("#40004b", "#762a83", "#9970ab", "#f7f7f7", "#5aae61", "#1b7837", "#00441b")
 SEQUENTIAL_STOPS = ("#00224e", "#35456c", "#666970", "#948e77", "#c8b866", "#fee838")  # dark blue to yellow
 LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601
 OPACITY = 0.9  # of the strongest colour in a map
 
 
-def signed_colours(device: torch.device) -> Tensor:
-    """The diverging colour table (256, 3) in [0, 1]: blue for -1, white for 0, orange-red for +1."""
-    return _table(SIGNED_STOPS, device)
-
-
 @lru_cache
-def _table(colours: tuple[str, ...], device: torch.device) -> Tensor:
+def colour_table(colours: tuple[str, ...], device: torch.device) -> Tensor:
+    """A table (256, 3) in [0, 1] of colours that go evenly from one stop, "#rrggbb", to the next."""
     stops = np.array([[int(stop[i : i + 2], 16) / 255 for i in (1, 3, 5)] for stop in colours])
     at = np.linspace(0, len(stops) - 1, 256)
     table = np.stack([np.interp(at, np.arange(len(stops)), stops[:, channel]) for channel in range(3)], axis=1)
@@ -55,21 +53,24 @@ def robust_scale(values: Tensor, share: float = 0.995) -> Tensor:
     return values.abs().flatten(1).quantile(share, dim=1).clamp(min=1e-12)
 
 
-def signed_overlay(images: Tensor, values: Tensor, scale: Tensor, size: int, opacity: float = OPACITY) -> Tensor:
+def signed_overlay(
+    images: Tensor, values: Tensor, scale: Tensor, size: int, stops: tuple[str, ...], opacity: float = OPACITY
+) -> Tensor:
     """A signed map over the gray image: uint8 (B, size, size, 3), still on the device.
 
-    images (B, 3, S, S) in [-1, 1]; values (B, S, S), of which ±scale (B,) takes full colour. The colour covers
-    the image in proportion to the square root of the value, so that nothing shows where nothing is.
+    images (B, 3, S, S) in [-1, 1]; values (B, S, S), of which ±scale (B,) takes full colour, the first and the last
+    of the stops. The colour covers the image in proportion to the square root of the value, so that nothing shows
+    where nothing is.
     """
     level = _enlarged((values / scale[:, None, None]).clamp(-1, 1), size)
-    colours = signed_colours(images.device)[((level + 1) * 127.5).round().long()]
+    colours = colour_table(stops, images.device)[((level + 1) * 127.5).round().long()]
     return _covered(images, colours, opacity * level.abs().sqrt())
 
 
 def magnitude_overlay(images: Tensor, values: Tensor, scale: Tensor, size: int, opacity: float = OPACITY) -> Tensor:
     """As `signed_overlay`, of a map (B, S, S) from 0 on: dark blue where it is weak, yellow where it is strong."""
     level = _enlarged((values / scale[:, None, None]).clamp(0, 1), size).clamp(min=0)
-    colours = _table(SEQUENTIAL_STOPS, images.device)[(level * 255).round().long()]
+    colours = colour_table(SEQUENTIAL_STOPS, images.device)[(level * 255).round().long()]
     return _covered(images, colours, opacity * level.sqrt())
 
 

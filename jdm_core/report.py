@@ -15,8 +15,10 @@ from jdm_core.cells import content_sha256
 from jdm_core.explainer import Explainer
 from jdm_core.files import replace_file
 from jdm_core.finding import Finding, found_fields
+from jdm_core.heatmap import CHANGE_STOPS, EVIDENCE_STOPS
 from jdm_core.results import Counterfactual, ElboResult, Prediction
 from jdm_core.sheet import Panel, draw_sheet, save_sheet
+from jdm_core.verdict import verdict_kind
 from jdm_core.version import VERSION
 
 NOTICE = "Research use only, not for diagnosis"
@@ -45,19 +47,23 @@ class Explanation:
     file_sha256: str | None = None
 
 
-def verdict_fields(file: str, prediction: Prediction, elbo: ElboResult, index: int) -> dict[str, Any]:
-    """The JSON of one cell's verdicts; per-class values by label, ELBO in nats."""
-    labels = prediction.labels
+def verdict_fields(
+    file: str, prediction: Prediction, elbo: ElboResult, index: int, unsure_below: float
+) -> dict[str, Any]:
+    """The JSON of one cell's verdicts; per-class values by label, ELBO in nats; `verdict` is that of `verdict_kind`."""
+    labels, head, posterior = prediction.labels, prediction.probabilities[index], elbo.posterior[index]
+    familiar = bool(prediction.familiar[index])
     return {
         "file": file,
-        "label": labels[int(prediction.probabilities[index].argmax())],
-        "probabilities": _by_label(labels, prediction.probabilities[index]),
+        "verdict": verdict_kind(labels, head.tolist(), posterior.tolist(), unsure_below, familiar),
+        "label": labels[int(head.argmax())],
+        "probabilities": _by_label(labels, head),
         "elbo": _by_label(labels, elbo.elbo[index]),
         "elbo_standard_error": _by_label(labels, elbo.standard_error[index]),
         "elbo_difference": round(float(elbo.difference[index]), 6),
         "elbo_difference_standard_error": round(float(elbo.difference_standard_error[index]), 6),
-        "posterior": _by_label(labels, elbo.posterior[index]),
-        "familiar": bool(prediction.familiar[index]),
+        "posterior": _by_label(labels, posterior),
+        "familiar": familiar,
         "unfamiliarity": _finite(prediction.unfamiliarity[index]),
         "score_difference": round(float(elbo.score_difference[index]), 6),
         "draws": elbo.draws,
@@ -92,8 +98,8 @@ def _by_label(labels: tuple[str, ...], values: np.ndarray) -> dict[str, float]:
 
 def report_json(explainer: Explainer, explanation: Explanation, seed: int) -> dict[str, Any]:
     """The whole report of one cell as plain JSON values; the same for the same input and seed, but for the time."""
-    e = explanation
-    report = verdict_fields(e.file, e.prediction, e.elbo, e.index)
+    e, thresholds = explanation, explainer.checkpoint.thresholds
+    report = verdict_fields(e.file, e.prediction, e.elbo, e.index, thresholds["unsure_below"])
     if e.edit is not None:
         report["counterfactual"] = edit_fields(e.edit, e.index)
     if e.finding is not None:
@@ -102,6 +108,7 @@ def report_json(explainer: Explainer, explanation: Explanation, seed: int) -> di
         report["file_sha256"] = e.file_sha256
     return report | {
         "seed": seed,
+        "thresholds": thresholds,
         "model": {"name": explainer.name, "version": explainer.checkpoint.version, "sha256": explainer.sha256},
         "software": f"PlasmoLens {VERSION}",
         "input_sha256": content_sha256(e.cell),
@@ -144,22 +151,22 @@ def write_report(
 
 
 def panels(explainer: Explainer, explanation: Explanation, drawn: dict[str, np.ndarray]) -> list[Panel]:
-    """The drawn pictures with their titles, and the maps with the units of their colour bars."""
+    """The drawn pictures with their titles, and the maps with the units and colours of their bars."""
     e = explanation
     first, second = e.elbo.labels[:2]
     found = [
-        Panel("The cell", drawn["original"]),
+        Panel("The cell" if e.prediction.familiar[e.index] else "The picture", drawn["original"]),
         Panel(
             f"Evidence: orange for {first}, blue for {second}", drawn["evidence"],
-            "log-odds a pixel of the model", explainer.draw.evidence_scale(e.elbo.evidence[e.index]),
+            "log-odds a pixel of the model", explainer.draw.evidence_scale(e.elbo.evidence[e.index]), EVIDENCE_STOPS,
         ),
     ]  # fmt: skip
     if e.edit is not None:
         found += [
             Panel(f"Edited to {e.edit.labels[int(e.edit.target[e.index])]}", drawn["counterfactual"]),
             Panel(
-                "Change: orange brighter, blue darker", drawn["difference"], "change of luminance, in 1/255",
-                255 * explainer.draw.difference_scale(e.edit.difference[e.index]),
+                "Change: green is brighter, purple darker", drawn["difference"], "change of luminance, in 1/255",
+                255 * explainer.draw.difference_scale(e.edit.difference[e.index]), CHANGE_STOPS,
             ),
         ]  # fmt: skip
     return found

@@ -103,7 +103,8 @@ def result(
     mask = cell_mask(x)
     changed = ((difference.abs().amax(3) > CHANGED) & mask).sum((1, 2)) / mask.sum((1, 2)).clamp(min=1)
     values = heatmap.difference_map(difference.permute(0, 3, 1, 2))
-    picture = heatmap.signed_overlay(x, values, heatmap.robust_scale(values).clamp(min=CHANGED), x.shape[-1])
+    scale = heatmap.robust_scale(values).clamp(min=CHANGED)
+    picture = heatmap.signed_overlay(x, values, scale, x.shape[-1], heatmap.CHANGE_STOPS)
     original, edited, difference = (pixels.expand(-1, -1, -1, 3) for pixels in (original, edited, difference))  # gray
     moved = difference.cpu().numpy()
     return Counterfactual(

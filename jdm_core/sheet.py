@@ -1,6 +1,6 @@
 """The sheet of a report: one A4 page of pictures, colour bars, numbers and provenance, as a matplotlib figure."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from jdm_core.heatmap import OPACITY, SIGNED_STOPS
+from jdm_core.heatmap import OPACITY
+from jdm_core.verdict import CUT_OUT, NOT_A_CELL, verdict_words
+from jdm_core.words import elbo_figure, elbo_meaning, nats, outcome, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,20 +20,23 @@ A4 = (210 / 25.4, 297 / 25.4)  # inches
 LEFT, RIGHT = 0.085, 0.915  # margins, as shares of the page
 DPI = 120  # of the PNG
 PICTURE = 500  # pixels on the longer side of a picture in the PDF: 150 to the inch
-BELOW = 0.235  # of the page, kept for what stands below the pictures
+BELOW = 0.31  # of the page, kept for what stands below the pictures
 NAME_CHARACTERS = 86  # of a file name, in one line of a monospaced font
 GRAY = 0.66  # under the colours of a bar, about a cell's own
 INK, QUIET, ALERT = "#111827", "#4b5563", "#9b1c1c"
+TONES = {"0": "#b84a00", "1": "#1f64a5"}  # of the first two labels, as in the evidence map
+WIDE = 94  # characters of the largest running text in one line
 SANS, MONO = "DejaVu Sans", "DejaVu Sans Mono"  # they come with matplotlib: the same page everywhere
 
 
 class Panel(NamedTuple):
-    """A picture (H, W, 3) uint8 under its title; a map has the label of its colour bar, and what takes full colour."""
+    """A picture (H, W, 3) uint8 under its title; a map has its colour bar's label, full value and stops."""
 
     title: str
     picture: np.ndarray
     bar: str = ""
     scale: float = 0.0
+    stops: tuple[str, ...] = ()
 
 
 def draw_sheet(panels: list[Panel], report: dict[str, Any]) -> "Figure":
@@ -42,11 +47,12 @@ def draw_sheet(panels: list[Panel], report: dict[str, Any]) -> "Figure":
     _text(figure, LEFT, 0.965, "PlasmoLens report", size=15, weight="bold")
     _text(figure, RIGHT, 0.965, report["notice"], size=9.5, weight="bold", color=ALERT, ha="right")
     _text(figure, LEFT, 0.944, printable(report["file"]), size=9, family=MONO)
-    bottom = _lines(figure, 0.922, _verdicts(report), size=10.5)
+    bottom = _verdict(figure, 0.924, report)
     bottom = _panels(figure, panels, bottom - 0.012)
     bottom = _table(figure, bottom - 0.016, report)
-    _lines(figure, bottom - 0.012, _provenance(report), size=7, color=QUIET)
-    _text(figure, LEFT, 0.028, f"{report['notice']}. {report['software']}, {report['time']}", size=8, color=ALERT)
+    bottom = _lines(figure, bottom - 0.01, _reading_help(report), size=7.5)
+    _lines(figure, bottom - 0.008, _provenance(report), size=7, color=QUIET)
+    _text(figure, LEFT, 0.028, f"{report['notice']}. {report['software']}, {_moment(report)}", size=8, color=ALERT)
     return figure
 
 
@@ -89,24 +95,28 @@ def _lines(figure: "Figure", top: float, lines: list[tuple[str, dict[str, Any]]]
     return top
 
 
-def _verdicts(report: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    head, posterior = report["probabilities"], report["posterior"]
-    label, likelier = report["label"], max(posterior, key=posterior.__getitem__)
-    lines = [
-        (f"Classifier: {label}, {_percent(head[label])}.  Likelihood: {likelier}, {_percent(posterior[likelier])}.",
-         {"weight": "bold"}),
-    ]  # fmt: skip
-    if label != likelier:
-        lines.append(("The two verdicts disagree: trust neither.", {"color": ALERT}))
-    if report.get("familiar") is False:
-        lines.append(("This does not look like the cells that the model knows: do not trust the verdicts.",
-                      {"color": ALERT}))  # fmt: skip
-    if note := report.get("found_note"):
-        lines.append((f"In the upload: {note}", {"size": 9, "color": QUIET}))
+def _verdict(figure: "Figure", top: float, report: dict[str, Any]) -> float:
+    """The page's verdict, what else must be known before any figure, and what became of the edit; returns its end."""
+    labels = list(report["probabilities"])
+    head, posterior = ([report[key][label] for label in labels] for key in ("probabilities", "posterior"))
+    title, detail, tone = verdict_words(report["verdict"], labels, head, posterior)
+    strange = report["verdict"] == NOT_A_CELL
+    _text(figure, LEFT, top, title, size=14, weight="bold", color=ALERT if strange else TONES.get(tone, INK))
+    lines = [(line, {"color": ALERT if strange else INK}) for line in wrap(detail, WIDE)]
+    if report.get("found") in ("several", "none"):
+        lines += [(line, {"color": ALERT}) for line in wrap(report["found_note"], WIDE)]
     if edit := report.get("counterfactual"):
-        outcome = "both verdicts changed" if edit["flipped"] else "the edit failed and explains nothing"
-        lines.append((f"Edit to {edit['target']}: {outcome}.", {"color": INK if edit["flipped"] else ALERT}))
-    return lines
+        lines += [(line, {"color": INK if edit["flipped"] else ALERT}) for line in wrap(_edit_outcome(report), WIDE)]
+    return _lines(figure, top - 0.026, lines, size=9.5)
+
+
+def _edit_outcome(report: dict[str, Any]) -> str:
+    edit = report["counterfactual"]
+    target, settings = edit["target"], edit["settings"]
+    if not settings["attempts"]:
+        return f"Edit to {target}: none was made, for the classifier says so already."
+    reached = edit["probabilities"][target], edit["posterior"][target]
+    return f"Edit to {target}: {outcome(edit['flipped'], target, *reached, report['thresholds'])}"
 
 
 def _panels(figure: "Figure", panels: list[Panel], top: float) -> float:
@@ -129,7 +139,7 @@ def _panels(figure: "Figure", panels: list[Panel], top: float) -> float:
 def _bar(axis: "Axes", panel: Panel) -> None:
     """The colours of a map over mid-gray, as they lie over the cell: the smaller the value, the less they cover."""
     values = np.linspace(-1, 1, 257)
-    stops = np.array([[int(stop[i : i + 2], 16) / 255 for i in (1, 3, 5)] for stop in SIGNED_STOPS])
+    stops = np.array([[int(stop[i : i + 2], 16) / 255 for i in (1, 3, 5)] for stop in panel.stops])
     at = np.linspace(-1, 1, len(stops))
     colours = np.stack([np.interp(values, at, stops[:, channel]) for channel in range(3)], axis=1)
     cover = OPACITY * np.sqrt(np.abs(values))[:, None]
@@ -147,45 +157,56 @@ def _table(figure: "Figure", top: float, report: dict[str, Any]) -> float:
     edit = report.get("counterfactual")
     columns = ["", "Classifier", "Likelihood", "ELBO, nats"]
     rows = [
-        [label, _percent(report["probabilities"][label]), _percent(report["posterior"][label]),
-         f"{_number(report['elbo'][label])} ± {_number(report['elbo_standard_error'][label])}"]
+        [label, percent(report["probabilities"][label]), percent(report["posterior"][label]),
+         _with_error(report["elbo"][label], report["elbo_standard_error"][label])]
         for label in report["probabilities"]
     ]  # fmt: skip
     if edit:
         columns += ["Edit: classifier", "Edit: likelihood"]
         for row in rows:
-            row += [_percent(edit["probabilities"][row[0]]), _percent(edit["posterior"][row[0]])]
+            row += [percent(edit["probabilities"][row[0]]), percent(edit["posterior"][row[0]])]
     at = (LEFT, 0.32, 0.43, 0.62, 0.765, RIGHT)
     for row, cells in enumerate([columns, *rows]):
         for column, words in enumerate(cells):
             _text(figure, at[column], top, words, size=8.5, ha="right" if column else "left",
                   color=INK if row else QUIET)  # fmt: skip
         top -= 0.0155
-    first, second = list(report["probabilities"])[:2]
-    lines = [
-        f"ELBO of {first} minus {second}: {_number(report['elbo_difference'], '+')} ± "
-        f"{_number(report['elbo_difference_standard_error'])} nats (standard error), {report['draws']} paired draws."
-    ]
+    labels = list(report["probabilities"])
+    paired = report["elbo_difference"], report["elbo_difference_standard_error"]
+    lines = [f"{elbo_figure(labels, *paired)} (standard error), {report['draws']} paired draws."]
+    lines += wrap(elbo_meaning(labels, *paired, [report["posterior"][label] for label in labels]), 105)
     if edit:
         lines.append(
-            f"Edit: {_percent(edit['changed_fraction'])} of the cell changed by more than 10/255; mean absolute change "
+            f"Edit: {percent(edit['changed_fraction'])} of the cell changed by more than 10/255; mean absolute change "
             f"{255 * edit['mean_absolute_change']:.2f}/255."
         )
     return _lines(figure, top, [(line, {}) for line in lines], size=8.5)
 
 
-def _percent(share: float) -> str:
-    """Certain is nothing: never 100 %, nor a rounded 0 %."""
-    if 0 < share < 0.001:
-        return "<0.1 %"
-    return ">99.9 %" if share > 0.999 else f"{share:.1%}".replace("%", " %")
+def _with_error(value: float, error: float) -> str:
+    return f"{nats(value, error)} ± {nats(error, error)}"
 
 
-def _number(value: float, sign: str = "") -> str:
-    return f"{value:{sign},.1f}".replace(",", "\u202f").replace("-", "−")
+def _reading_help(report: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """How to read the figures, and how the cell was come by."""
+    first, second = list(report["probabilities"])[:2]
+    found = "The picture was taken as it is: nothing was cut out of it."
+    if report.get("found") == "cut out":
+        found = report["found_note"]
+        if report["verdict"] == NOT_A_CELL:
+            found = CUT_OUT
+    lines = [
+        f"Evidence map: what in the likelihood verdict speaks for {first} (orange) and for {second} (blue), by pixel.",
+        "ELBO: a bound on how likely the model finds the cell under a class, over all noise levels; ± is the noise of "
+        "drawing.",
+        "Edit: the weakest change found that turns both verdicts; what the model would need to see, not what the cell "
+        "was.",
+    ]
+    return [(line, {}) for line in [*lines[: 3 if "counterfactual" in report else 2], found]]
 
 
 def _provenance(report: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """What a reader needs to make the same figures again; all settings are in the JSON."""
     model = report["model"]
     lines = [
         f"Model {model['name']}, version {model['version']}, sha256 {model['sha256']}",
@@ -193,8 +214,17 @@ def _provenance(report: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     ]
     if digest := report.get("file_sha256"):
         lines.append(f"File, sha256 {digest}")
-    settings = f"Seed {report['seed']}, {report['draws']} draws"
-    if edit := report.get("counterfactual"):
-        chosen = {key: value for key, value in edit["settings"].items() if not isinstance(value, list | dict)}
-        settings += "; edit: " + ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in chosen.items())
-    return [(line, {}) for line in [*lines, *wrap(settings, 120)]]
+    settings = f"Seed {report['seed']}, {report['draws']} draws."
+    if (edit := report.get("counterfactual")) and edit["settings"]["attempts"]:
+        chosen = edit["settings"]
+        settings += (
+            f" Edit: guidance {chosen['guidance']:g}, starting noise {percent(chosen['start_time'])}, attempt "
+            f"{chosen['attempts']}."
+        )
+    return [(line, {}) for line in [*lines, f"{settings} Everything else is in the JSON file of this report."]]
+
+
+def _moment(report: dict[str, Any]) -> str:
+    """When the report was written, to the minute."""
+    moment = datetime.fromisoformat(report["time"]).astimezone(UTC)
+    return f"{moment.day} {moment:%b %Y %H:%M} UTC"

@@ -53,8 +53,9 @@ def test_pictures_have_their_size_and_show_the_cell(explainer, cells):
     assert np.ptp(nothing.astype(int), axis=2).max() <= 1  # gray: no change, no colour
     darker = np.zeros((64, 64, 3), np.float32)
     darker[20:30, 20:30] = -0.5
-    blue = explainer.draw.difference(view, darker, size=64)[25, 25].astype(int)
-    assert blue[2] > blue[0] + 30
+    purple = explainer.draw.difference(view, darker, size=64)[25, 25].astype(int)
+    green = explainer.draw.difference(view, -darker, size=64)[25, 25].astype(int)
+    assert min(purple[0], purple[2]) > purple[1] + 30 and green[1] > max(green[0], green[2]) + 30
     evidence = np.zeros((64, 64), np.float32)
     evidence[20:30, 20:30] = 3
     orange = explainer.draw.evidence(view, evidence, size=64)[25, 25].astype(int)

@@ -91,7 +91,8 @@ def test_without_a_fit_all_is_familiar_and_probabilities_stay(explainer):
     assert prediction.familiar.all()
     assert np.isnan(prediction.unfamiliarity).all()
     assert np.array_equal(prediction.probabilities, explainer.predict(pictures).probabilities)
-    fields = json.loads(json.dumps(verdict_fields("a", prediction, old.elbo(pictures, draws=3), 1), allow_nan=False))
+    fields = verdict_fields("a", prediction, old.elbo(pictures, draws=3), 1, 0.8)
+    fields = json.loads(json.dumps(fields, allow_nan=False))
     assert (fields["familiar"], fields["unfamiliarity"]) == (True, None)
 
 

@@ -1,17 +1,20 @@
 """Maps as pictures: colours, smoothing and scale on values made by hand."""
 
+import pytest
 import torch
 
 from jdm_core import heatmap
 
 
-def test_colour_table_is_signed_and_symmetric_in_lightness():
-    table = heatmap.signed_colours(torch.device("cpu"))
+@pytest.mark.parametrize(("stops", "low", "high"), [(heatmap.EVIDENCE_STOPS, 2, 0), (heatmap.CHANGE_STOPS, 2, 1)])
+def test_colour_tables_are_signed_and_symmetric_in_lightness(stops, low, high):
+    """Blue to orange, and purple to green: which channel leads at either end."""
+    table = heatmap.colour_table(stops, torch.device("cpu"))
     weights = torch.tensor(heatmap.LUMINANCE)
     light = table @ weights
     assert light.argmax() in (127, 128)
-    assert table[0, 2] > table[0, 0]
-    assert table[-1, 0] > table[-1, 2]
+    assert table[0].argmax() == low
+    assert table[-1].argmax() == high
     assert abs(light[0] - light[-1]) < 0.1
 
 
@@ -33,7 +36,7 @@ def test_smoothing_keeps_the_sum_even_at_the_border():
 
 def test_overlay_shows_the_gray_cell_where_nothing_is():
     images = torch.linspace(-1, 1, 64).expand(1, 3, 64, 64).contiguous()
-    picture = heatmap.signed_overlay(images, torch.zeros(1, 64, 64), torch.ones(1), 64)
+    picture = heatmap.signed_overlay(images, torch.zeros(1, 64, 64), torch.ones(1), 64, heatmap.EVIDENCE_STOPS)
     expected = ((images[0].permute(1, 2, 0) + 1) * 127.5).round()
     assert (picture[0].float() - expected).abs().max() <= 1
 

@@ -12,11 +12,16 @@ from PIL import Image
 from jdm_core.counterfactual import Strength
 from jdm_core.report import NOTICE, Explanation, panels, pictures, report_json, write_report
 from jdm_core.sheet import MONO, draw_sheet, printable, save_sheet
+from web import text
 
 NAMES = [
     r"$\alpha$ and $ alone.png", "two\nlines\x00\x1b[31m.png", "turned\u202egnp.exe", "细胞 клетка κύτταρο.png",
     "W" * 300 + ".png", "<script>alert(1)</script>.png",
 ]  # fmt: skip
+STRANGE = {
+    "verdict": "not a cell", "label": "Parasitized", "posterior": {"Parasitized": 0.1, "Uninfected": 0.9},
+    "familiar": False,
+}  # fmt: skip
 FINDING = SimpleNamespace(status="cut out", note="One cell was found on a bright background and put on black.")
 
 
@@ -71,20 +76,50 @@ def test_the_sheet_says_what_it_is_of(drawn, report):
     everything = "\n".join(shown)
     assert sum(NOTICE in text for text in shown) >= 2
     digests = report["model"]["sha256"], report["input_sha256"], report["file_sha256"]
-    for expected in (report["file"], report["time"], *digests, FINDING.note, "Seed 7, 3 draws", report["software"]):
+    for expected in (report["file"], *digests, FINDING.note, "Seed 7, 3 draws", report["software"]):
         assert expected in everything
-    assert re.search(r"± [\d\u202f]+\.\d nats \(standard error\), 3 paired draws", everything)
-    assert "guidance 1" in everything
+    assert re.search(r"less Uninfected: [+−][\d\u202f]+ ± [\d\u202f]+ nats \(standard error\), 3 paired", everything)
+    assert "Edit: guidance 1, starting noise 20\u00a0%, attempt 1." in everything
+    assert not re.search(r"region|single|start.time|passes|False|True|T\d\d:", everything)
+    for explained in ("Evidence map: ", "ELBO: ", "Edit: the weakest"):
+        assert explained in everything
+    moment = words(draw_sheet(drawn, report | {"time": "2026-11-02T10:17:59+00:00"}))[-1]
+    assert moment.endswith(", 2 Nov 2026 10:17 UTC")
 
 
 def test_what_speaks_against_a_verdict_is_on_the_sheet(drawn, report):
-    apart = {"label": "Parasitized", "posterior": {"Parasitized": 0.2, "Uninfected": 0.8}, "familiar": False}
-    shown = "\n".join(words(draw_sheet(drawn, report | apart)))
-    assert "verdicts disagree" in shown and "does not look like the cells" in shown
-    agreed = {"label": "Parasitized", "posterior": {"Parasitized": 0.9995, "Uninfected": 0.0005}, "familiar": True}
-    shown = "\n".join(words(draw_sheet(drawn, report | agreed)))
-    assert "disagree" not in shown and "does not look like" not in shown
-    assert ">99.9 %" in shown and "<0.1 %" in shown and "100.0" not in shown
+    _, _, _, title, detail, *others = words(draw_sheet(drawn, report | STRANGE))
+    assert title == "This does not look like a stained red cell" and "%" not in detail
+    assert any("Uninfected" in line for line in others)  # the figures come after it
+    several = {"found": "several", "found_note": "3 cells."}
+    assert words(draw_sheet(drawn, report | several))[5] == "3 cells."
+    short = report["counterfactual"] | {"flipped": False, "probabilities": {"Parasitized": 0.26, "Uninfected": 0.74}}
+    assert report["counterfactual"]["target"] == "Uninfected"
+    shown = " ".join(words(draw_sheet(drawn, report | {"counterfactual": short})))
+    assert "Not convincing: the classifier reaches 74\u00a0%, 90\u00a0% is asked for" in shown
+
+
+@pytest.mark.parametrize(
+    ("head", "posterior", "familiar", "verdict", "title"),
+    [
+        (0.971, 0.9, True, "Parasitized", "Parasitized 97\u00a0%"),
+        (0.003, 0.1, True, "Uninfected", "Uninfected >99\u00a0%"),
+        (0.288, 0.192, True, "unclear", "Unclear: the classifier is not sure (71\u00a0% Uninfected)"),
+        (0.71, 0.2, True, "disagree", "The two verdicts disagree"),
+        (0.97, 0.9, False, "not a cell", "This does not look like a stained red cell"),
+    ],
+)
+def test_the_sheet_and_the_page_say_the_same(explainer, explanation, drawn, head, posterior, familiar, verdict, title):
+    prediction = replace(
+        explanation.prediction, probabilities=np.array([[head, 1 - head]]), familiar=np.array([familiar])
+    )
+    elbo = replace(explanation.elbo, posterior=np.array([[posterior, 1 - posterior]]))
+    fields = report_json(explainer, replace(explanation, prediction=prediction, elbo=elbo), 0)
+    page = text.verdict(explainer.labels, [head, 1 - head], [posterior, 1 - posterior], 0.8, familiar)
+    shown = words(draw_sheet(drawn, fields))
+    assert fields["verdict"] == verdict and fields["label"] == ("Parasitized" if head > 0.5 else "Uninfected")
+    assert shown[3] == page.title == title and " ".join(shown).count(page.detail)
+    assert not re.search(r"\d\.\d[\u00a0 ]%|100[\u00a0 ]%", " ".join(shown))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -94,15 +129,22 @@ def test_a_file_name_is_one_line_of_plain_text(drawn, report, name, tmp_path):
 
     figure = draw_sheet(drawn, report | {"file": name})
     save_sheet(figure, report | {"file": name}, tmp_path / "sheet.pdf", "pdf")
-    (text,) = [text for text in figure.texts if text.get_text() == printable(name)]
-    assert text.get_text().isprintable() and not text.get_parse_math()
-    assert all(ord(c) in get_font(findfont(MONO)).get_charmap() for c in text.get_text())
-    box = text.get_window_extent()
+    (line,) = [line for line in figure.texts if line.get_text() == printable(name)]
+    assert line.get_text().isprintable() and not line.get_parse_math()
+    assert all(ord(c) in get_font(findfont(MONO)).get_charmap() for c in line.get_text())
+    box = line.get_window_extent()
     assert box.x1 <= figure.bbox.x1 and box.height < 0.02 * figure.bbox.height
 
 
 def test_the_fullest_sheet_stays_apart_from_its_foot_and_on_its_page(drawn, report):
-    full = report | {"familiar": False, "label": "Parasitized", "posterior": {"Parasitized": 0.1, "Uninfected": 0.9}}
+    edit = report["counterfactual"] | {
+        "flipped": False, "probabilities": {"Parasitized": 0.9, "Uninfected": 0.1},
+        "posterior": {"Parasitized": 0.9, "Uninfected": 0.1},
+    }  # fmt: skip
+    full = report | STRANGE | {
+        "counterfactual": edit, "found": "several", "elbo_difference": 1e4, "elbo_difference_standard_error": 9.0,
+        "found_note": "12 cells, none of them clearly the one that is meant: the whole picture is read as one cell.",
+    }  # fmt: skip
     figure = draw_sheet(drawn, full)
     figure.draw_without_rendering()
     boxes = [text.get_window_extent() for text in figure.texts]

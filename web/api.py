@@ -50,7 +50,7 @@ def add_endpoints(explainer: Explainer, limits: dict[str, Any]) -> None:
             file: an image (PNG, JPEG, TIFF, WebP, BMP or GIF) of one Giemsa-stained cell cut out of a thin smear.
             target: "Parasitized" or "Uninfected"; left out, the label that the cell does not have now.
         Returns:
-            the check of the edit as JSON, the edited cell, and the map: blue became darker, orange brighter.
+            the check of the edit as JSON, the edited cell, and the map: green became brighter, purple darker.
         """
         name, cell = _read(file)
         try:
@@ -69,7 +69,8 @@ def add_endpoints(explainer: Explainer, limits: dict[str, Any]) -> None:
     def _verdicts(file: dict[str, Any]) -> tuple[np.ndarray, dict[str, Any], np.ndarray]:
         name, cell = _read(file)
         prediction, elbo = explainer.predict(cell), explainer.elbo(cell)
-        return cell, verdict_fields(name, prediction, elbo, 0), elbo.evidence[0]
+        unsure_below = explainer.checkpoint.thresholds["unsure_below"]
+        return cell, verdict_fields(name, prediction, elbo, 0, unsure_below), elbo.evidence[0]
 
     with gr.Row(visible=False):
         file = gr.File(label="file")

@@ -1,5 +1,5 @@
 // Sorts the table by the column whose heading is pressed, again after rows have come; a row opens its explanation.
-let column = -1, ascending = true;
+let column = -1, ascending = true, chosen = '';
 const collator = new Intl.Collator(undefined, {numeric: true, sensitivity: 'base'});
 
 function key(row) {
@@ -13,6 +13,10 @@ function compare(a, b) {
     return ascending ? order : -order;
 }
 
+function choose() {
+    element.querySelectorAll('tbody tr').forEach(row => row.classList.toggle('chosen', row.dataset.number === chosen));
+}
+
 function sort() {
     const body = element.querySelector('tbody');
     if (column < 0 || !body) return;
@@ -21,21 +25,22 @@ function sort() {
         else head.removeAttribute('aria-sort');
     });
     [...body.rows].sort(compare).forEach(row => body.appendChild(row));
+    document.dispatchEvent(new Event('batch-ordered'));
 }
 
 element.addEventListener('click', event => {
     const heading = event.target.closest('.sort');
     if (heading) {
         const pressed = heading.parentElement.cellIndex;
-        ascending = pressed === column ? !ascending : true;
+        ascending = pressed === column ? !ascending : heading.parentElement.dataset.first !== 'descending';
         column = pressed;
         sort();
         return;
     }
     const row = event.target.closest('tbody tr:not(.bad)');
     if (!row) return;
-    element.querySelectorAll('.chosen').forEach(other => other.classList.remove('chosen'));
-    row.classList.add('chosen');
-    trigger('select', {row: Number(row.dataset.number)});
+    chosen = row.dataset.number;
+    choose();
+    trigger('select', {row: Number(chosen)});
 });
-watch('value', sort);
+watch('value', () => { sort(); choose(); });

@@ -14,19 +14,18 @@ from gradio.utils import get_upload_folder
 from jdm_core import CellImageError, Explainer
 from jdm_core.cells import IMAGE_EXTENSIONS
 from jdm_core.version import VERSION
-from web.batch_detail import detail
+from web.batch_detail import BUTTONS, detail
 from web.batch_reports import write_reports
-from web.batch_run import DRAWS, Batch, find, progress, run, summary
-from web.batch_table import SORT, TEMPLATE, table_csv, table_head, table_rows
+from web.batch_run import DRAWS, Batch, Result, find, progress, report_progress, run, summary
+from web.batch_table import SORT, TEMPLATE, rule, table_csv, table_head, table_rows
 from web.translation import block, label, say_for
 from web.uploads import Limits, list_items
 from web.view import alert, hidden, progress_bar, status, view_of
 
 SEED = 0
-SHOW = "watch('value', () => element.querySelector('section')?.focus());"  # focus scrolls it into view
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 STOPPED = "Stopped. What was done stays:"
-View = view_of("batch status table stop taking csv reports archive detail")
+View = view_of("batch status table rule stop taking csv reports archive detail")
 
 
 class BatchCallbacks:
@@ -42,10 +41,11 @@ class BatchCallbacks:
             return
         say = say_for(request)
         items, total = list_items(uploads, self.limits)
-        batch = Batch(tuple(items), self._settings())
+        batch = Batch(tuple(items), self._settings(), total)
         rows = table_head(self.explainer.labels, say)
         yield empty()._replace(
             batch=batch, table=gr.update(value=rows, visible=True), stop=gr.update(visible=True),
+            rule=rule(self.explainer.checkpoint.thresholds["unsure_below"], say),
             status=progress_bar(progress(0, len(items), 0, say), 0),
         )  # fmt: skip
         began = time.monotonic()
@@ -55,46 +55,55 @@ class BatchCallbacks:
             done = len(batch.results)
             words = progress(done, len(items), time.monotonic() - began, say)
             yield View(batch, progress_bar(words, done / len(items)), gr.update(value=rows, visible=True))
-        yield self._finished(batch, status(summary(batch, total, say)))
+        yield self._finished(batch, status(summary(batch, say)))
 
     def stop(self, batch: Batch | None, request: gr.Request | None = None) -> View:
         """The tab after a run was stopped, with all that was done until then."""
         if batch is None:
             return empty()
         say = say_for(request)
-        return self._finished(batch, status(f"{say(STOPPED)} {summary(batch, len(batch.items), say)}"))
+        return self._finished(batch, status(f"{say(STOPPED)} {summary(batch, say)}"))
 
     def prepare(self, batch: Batch | None, edits: bool, request: gr.Request | None = None) -> Iterator[View]:
         """The ZIP of reports, cell by cell."""
         if batch is None or not batch.done:
             yield View()
             return
-        yield View(stop=gr.update(visible=True), reports=gr.update(interactive=False), archive=hidden())
         say, total, began = say_for(request), len(batch.done), time.monotonic()
+        tally = summary(batch, say)
+
+        def going(done: int) -> str:
+            words = report_progress(done, total, time.monotonic() - began, say)
+            return status(tally) + progress_bar(words, done / total)
+
+        yield View(
+            status=going(0), stop=gr.update(visible=True), reports=gr.update(interactive=False), archive=hidden()
+        )
         with TemporaryDirectory() as folder:
             path = Path(folder, "PlasmoLens-reports.zip")
             for done in write_reports(self.explainer, batch, edits, SEED, path):
-                words = f"{say('Reports')}: {progress(done, total, time.monotonic() - began, say)}"
-                yield View(status=progress_bar(words, done / total))
+                yield View(status=going(done))
             kept = save_file_to_cache(path, get_upload_folder())
         yield View(
-            status=status(say("The reports are ready.")), stop=hidden(), reports=gr.update(interactive=True),
-            archive=gr.update(value=kept, visible=True),
+            status=status(f"{tally} {say('The reports are ready.')}"), stop=hidden(),
+            reports=gr.update(interactive=True), archive=gr.update(value=kept, visible=True),
         )  # fmt: skip
 
     def explain(self, batch: Batch | None, event: gr.EventData, request: gr.Request | None = None) -> View:
         """The evidence of the cell whose row was pressed."""
-        try:
-            result = batch.results[int(event.row)] if batch else None
-        except (IndexError, ValueError):
-            return View()
-        if result is None or result.error:
+        result = pressed(batch, event)
+        if result is None:
             return View()
         try:
             finding = find(result.item)
         except CellImageError as error:
             return View(detail=alert(str(error)))
-        return View(detail=detail(self.explainer, result.item.name, finding, DRAWS, SEED, say_for(request)))
+        name, row = result.item.name, int(event.row)
+        return View(detail=detail(self.explainer, name, row, finding, DRAWS, SEED, say_for(request)))
+
+    def close(self) -> View:
+        """The tab without the explanation of a cell."""
+        return View(detail="")
 
     def clear(self) -> View:
         """The tab after its files were taken away."""
@@ -120,17 +129,29 @@ class BatchCallbacks:
         )  # fmt: skip
 
 
+def pressed(batch: Batch | None, event: gr.EventData) -> Result | None:
+    """The result of the row that an event names, if there is one and its file could be read."""
+    try:
+        result = batch.results[int(event.row)] if batch else None
+    except (IndexError, ValueError):
+        return None
+    return None if result is None or result.error else result
+
+
 def empty() -> View:
     """The tab without a batch."""
-    return View(None, "", gr.update(value="", visible=False), hidden(), hidden(), None, gr.skip(), hidden(), "")
+    return View(
+        batch=None, status="", table=gr.update(value="", visible=False), rule="", stop=hidden(), taking=hidden(),
+        csv=None, archive=hidden(), detail="",
+    )  # fmt: skip
 
 
 def add_batch_tab(
     explainer: Explainer, compute: dict[str, Any], kept_seconds: int, limits: Limits | None = None
-) -> None:
+) -> tuple[gr.State, gr.HTML]:
     """Fills the surrounding tab: upload, table, downloads, detail; a batch is forgotten seconds after its last change.
 
-    `compute` says in which queue its work waits.
+    `compute` says in which queue its work waits. Gives back where the batch is kept and where a cell of it is shown.
     """
     limits = limits or Limits()
     callbacks = BatchCallbacks(explainer, limits)
@@ -148,20 +169,22 @@ def add_batch_tab(
     parts["status"] = gr.HTML(elem_id="batch-status")
     with gr.Row(visible=False, elem_classes="buttons", elem_id="batch-take") as parts["taking"]:
         parts["csv"] = gr.DownloadButton(label("Download table (CSV)"), size="sm", elem_id="batch-csv")
+        parts["reports"] = gr.Button(label("Prepare reports (ZIP)"), size="sm", elem_id="batch-prepare")
         edits = gr.Checkbox(
-            False, label=label("with edits"), info=label("About a second a cell more"), container=False,
+            False, label=label("Include an edit of every cell in the reports (takes longer)"), container=False,
             elem_id="batch-edits",
         )  # fmt: skip
-        parts["reports"] = gr.Button(label("Prepare reports (ZIP)"), size="sm", elem_id="batch-prepare")
         parts["archive"] = gr.DownloadButton(
             label("Download reports (ZIP)"), size="sm", visible=False, elem_id="batch-zip"
         )
-    parts["detail"] = gr.HTML(elem_id="batch-detail", js_on_load=SHOW)
+    parts["detail"] = gr.HTML(elem_id="batch-detail", js_on_load=BUTTONS)
     parts["table"] = gr.HTML(
         "", html_template=TEMPLATE, js_on_load=SORT, apply_default_css=False, visible=False,
         elem_id="batch-table",
     )  # fmt: skip
+    parts["rule"] = gr.HTML(elem_id="batch-rule")
     _wire(callbacks, parts, files, edits, compute)
+    return parts["batch"], parts["detail"]
 
 
 def _wire(
@@ -176,3 +199,4 @@ def _wire(
     parts["stop"].click(callbacks.stop, [batch], tab, cancels=[reading, reports], **options)
     files.clear(callbacks.clear, None, tab, cancels=[reading, reports], **options)
     parts["table"].select(callbacks.explain, [batch], tab, **options, **compute)
+    parts["detail"].clear(callbacks.close, None, tab, **options)

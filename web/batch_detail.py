@@ -1,22 +1,32 @@
 """One cell of a batch, explained: verdicts, evidence map and ELBO, as HTML that leaves nothing on the server."""
 
 from html import escape
+from pathlib import Path
 
 from jdm_core import Explainer
 from jdm_core.finding import Finding
 from web import text
 from web.batch_run import data_uri
+from web.callbacks import USUAL_DRAWS
 from web.charts import SHOWN, bars, elbo_panel, legend, like
 from web.text import Say, english
 
+BUTTONS = (Path(__file__).parent / "batch_detail.js").read_text(encoding="utf-8")
+_ACTS = (
+    ('data-step="-1"', "Previous"), ('data-step="1"', "Next"), ('data-act="open"', "Open in One cell"),
+    ('data-act="close"', "Close"),
+)  # fmt: skip
 
-def detail(explainer: Explainer, name: str, finding: Finding, draws: int, seed: int, say: Say = english) -> str:
-    """The explanation of a cell; its likelihood has the same draws, and so the same noise, as the table's."""
+
+def detail(
+    explainer: Explainer, name: str, row: int, finding: Finding, draws: int, seed: int, say: Say = english
+) -> str:
+    """The explanation of the cell in a row; its likelihood has the draws, and so the noise, of the table's."""
     cell, labels = finding.cell, explainer.labels
     prediction, elbo = explainer.predict(cell), explainer.elbo(cell, draws, seed)
     head, posterior = prediction.probabilities[0].tolist(), elbo.posterior[0].tolist()
-    unsure_below = explainer.checkpoint.thresholds["unsure_below"]
-    verdict = text.verdict(labels, head, posterior, unsure_below, bool(prediction.familiar[0]), say)
+    unsure_below, familiar = explainer.checkpoint.thresholds["unsure_below"], bool(prediction.familiar[0])
+    verdict = text.verdict(labels, head, posterior, unsure_below, familiar, say)
     evidence = explainer.draw.evidence(explainer.model_view(cell), elbo.evidence[0], SHOWN)
     pictures = "".join(
         f'<figure><img src="{data_uri(like(picture, cell), "PNG")}" alt="{escape(words)}">'
@@ -24,15 +34,34 @@ def detail(explainer: Explainer, name: str, finding: Finding, draws: int, seed: 
         for picture, caption, words in ((cell, "The cell", name), (evidence, "Evidence map", f"Evidence map: {name}"))
     )
     paired = float(elbo.difference[0]), float(elbo.difference_standard_error[0])
+    figures = (
+        f"{bars(labels, {text.HEAD: head, text.POSTERIOR: posterior}, say)}"
+        f'<div class="looks"><div><div class="figures">{pictures}</div>{_legend(labels, say)}</div>'
+        f"<div>{elbo_panel(labels, elbo.elbo[0], elbo.standard_error[0], paired, draws, say, posterior)}</div></div>"
+    )
     note = "" if finding.status == "as given" else f'<p class="note">{escape(say(finding.note))}</p>'
     return (
-        f'<section class="card" tabindex="-1" aria-label="{escape(name)}"><p class="file">{escape(name)}</p>'
-        f'<h3 class="verdict tone-{verdict.tone}">{escape(verdict.title)}</h3>'
+        f'<section class="card" tabindex="-1" aria-label="{escape(name)}" data-row="{row}">{_buttons(say)}'
+        f'<p class="file">{escape(name)}</p><h3 class="verdict tone-{verdict.tone}">{escape(verdict.title)}</h3>'
         f'<p role="status">{escape(verdict.detail)}</p>{note}'
-        f"{bars(labels, {text.HEAD: head, text.POSTERIOR: posterior}, say)}"
-        f'<div class="figures">{pictures}</div>{_legend(labels, say)}'
-        f"{elbo_panel(labels, elbo.elbo[0], elbo.standard_error[0], paired, draws, say)}</section>"
+        f"{figures if familiar else _folded(figures, say)}"
+        f'<p class="note">{escape(_how_quick(draws, say))}</p></section>'
     )
+
+
+def _buttons(say: Say) -> str:
+    buttons = "".join(f'<button type="button" {what}>{escape(say(words))}</button>' for what, words in _ACTS)
+    return f'<div class="steps">{buttons}</div>'
+
+
+def _folded(figures: str, say: Say) -> str:
+    """The figures of a picture that is no cell: grey, and only where they are asked for."""
+    return f'<details class="strange"><summary>{escape(say("Show the figures anyway"))}</summary>{figures}</details>'
+
+
+def _how_quick(draws: int, say: Say) -> str:
+    words = say("Quick look, {draws} draws: “{tab}” uses {usual} and is steadier.")
+    return words.format(draws=draws, usual=USUAL_DRAWS, tab=say("One cell"))
 
 
 def _legend(labels: tuple[str, ...], say: Say) -> str:

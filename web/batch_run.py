@@ -11,13 +11,16 @@ from PIL import Image
 
 from jdm_core import CellImageError, Explainer
 from jdm_core.finding import Finding, prepare
+from jdm_core.verdict import DISAGREE, NOT_A_CELL, UNCLEAR, verdict_kind
+from web.shared import PIECE
 from web.text import Say, english
 from web.uploads import Item, read_item
 
 CHUNK = 16  # cells that pass through the network together, between two looks at the page
 DRAWS = 16  # of the likelihood
 THUMBNAIL = 96  # pixels on the longer side, shown at half of that
-UNCLEAR = "Unclear"
+OPEN, STRANGE = "Unclear", "Not a cell?"  # what stands for a verdict where there is none
+_SHOWN = {UNCLEAR: OPEN, DISAGREE: OPEN, NOT_A_CELL: STRANGE}
 
 
 @dataclass(frozen=True)
@@ -39,10 +42,14 @@ class Result:
 
 @dataclass(frozen=True)
 class Batch:
-    """A batch as the page keeps it: its files, what its numbers depend on, and the results so far, in files' order."""
+    """A batch as the page keeps it: its files, what its numbers depend on, and the results so far, in files' order.
+
+    `total` is how many files the uploads held, of which `items` are the first.
+    """
 
     items: tuple[Item, ...]
     settings: dict[str, Any]
+    total: int
     results: tuple[Result, ...] = ()
 
     @property
@@ -52,9 +59,9 @@ class Batch:
 
 
 def run(explainer: Explainer, items: Sequence[Item], seed: int) -> Iterator[list[Result]]:
-    """The results of the items, in their order, as each chunk is done; a file that cannot be read spoils no other."""
+    """The results of the items, in their order, a few at a time; a file that cannot be read spoils no other."""
     for start in range(0, len(items), CHUNK):
-        yield _chunk(explainer, items[start : start + CHUNK], seed)
+        yield from _chunk(explainer, items[start : start + CHUNK], seed)
 
 
 def find(item: Item) -> Finding:
@@ -62,7 +69,7 @@ def find(item: Item) -> Finding:
     return prepare(read_item(item), item.name)
 
 
-def _chunk(explainer: Explainer, items: Sequence[Item], seed: int) -> list[Result]:
+def _chunk(explainer: Explainer, items: Sequence[Item], seed: int) -> Iterator[list[Result]]:
     findings: list[Finding | CellImageError] = []
     for item in items:
         try:
@@ -70,34 +77,48 @@ def _chunk(explainer: Explainer, items: Sequence[Item], seed: int) -> list[Resul
         except CellImageError as error:
             findings.append(error)
     cells = [finding.cell for finding in findings if isinstance(finding, Finding)]
-    rows: Iterator[tuple] = iter(())
-    if cells:
-        prediction = explainer.predict(cells)
-        posterior = explainer.posterior(cells, DRAWS, seed)
-        rows = zip(prediction.probabilities.tolist(), posterior.tolist(), prediction.familiar.tolist(), strict=True)
-    results = []
+    readings, read = _readings(explainer, cells, seed), 0
+    results: list[Result] = []
     for item, finding in zip(items, findings, strict=True):
         if isinstance(finding, CellImageError):
             results.append(Result(item, finding.reason))
-        else:
-            results.append(_result(explainer, item, finding, *next(rows)))
-    return results
+            continue
+        results.append(_result(explainer, item, finding, *next(readings)))
+        read += 1
+        if read % PIECE == 0:
+            yield results
+            results = []
+    if results:
+        yield results
+
+
+def _readings(explainer: Explainer, cells: Sequence[np.ndarray], seed: int) -> Iterator[tuple]:
+    """Head, posterior and familiarity of each cell; the likelihood, which takes longest, of a few cells at a time."""
+    if not cells:
+        return
+    prediction = explainer.predict(cells)
+    for start in range(0, len(cells), PIECE):
+        piece = slice(start, start + PIECE)
+        posterior = explainer.posterior(cells[piece], DRAWS, seed)
+        readings = prediction.probabilities[piece], posterior, prediction.familiar[piece]
+        yield from zip(*(reading.tolist() for reading in readings), strict=True)
 
 
 def _result(
     explainer: Explainer, item: Item, finding: Finding, head: list[float], posterior: list[float], familiar: bool
 ) -> Result:
     best = int(np.argmax(head))
-    unsure = head[best] < explainer.checkpoint.thresholds["unsure_below"]
-    apart = best != int(np.argmax(posterior))
+    unsure_below = explainer.checkpoint.thresholds["unsure_below"]
+    kind = verdict_kind(explainer.labels, head, posterior, unsure_below, familiar)
     flags = {
-        "verdicts disagree": apart, "not sure": unsure, "unfamiliar": not familiar,
+        "verdicts disagree": best != int(np.argmax(posterior)), "not sure": head[best] < unsure_below,
+        "unfamiliar": not familiar,
         "several cells": finding.status == "several", "no cell found": finding.status == "none",
     }  # fmt: skip
-    verdict = UNCLEAR if apart or unsure or not familiar else explainer.labels[best]
     return Result(
-        item, "", verdict, tuple(head), tuple(posterior), tuple(flag for flag, up in flags.items() if up),
-        "" if finding.status == "as given" else finding.note, thumbnail(finding.cell),
+        item, "", _SHOWN.get(kind, kind), tuple(head), tuple(posterior),
+        tuple(flag for flag, up in flags.items() if up), "" if finding.status == "as given" else finding.note,
+        thumbnail(finding.cell),
     )  # fmt: skip
 
 
@@ -117,26 +138,53 @@ def data_uri(picture: Image.Image, kind: str, **options: Any) -> str:
 
 def progress(done: int, total: int, seconds: float, say: Say = english) -> str:
     """How far a batch is, with the time that is left if the rest goes on as fast."""
-    words = say("{done} of {total}").format(done=done, total=total)
+    words = say("{done} of {total}").format(done=done, total=total) if done else say("Starting …")
+    return words + _left(done, total, seconds, say)
+
+
+def report_progress(done: int, total: int, seconds: float, say: Say = english) -> str:
+    """Which report is being prepared after so many, and the time that is left."""
+    words = say("report {number} of {total}").format(number=min(done + 1, total), total=total)
+    return words + _left(done, total, seconds, say)
+
+
+def _left(done: int, total: int, seconds: float, say: Say) -> str:
     if 0 < done < total:
         left = seconds / done * (total - done)
         shown = f"{left / 60:.0f} min" if left >= 90 else f"{max(1, round(left))} s"
-        words += f"; {say('about {time} left').format(time=shown)}"
-    return words
+        return f"{say('; ')}{say('about {time} left').format(time=shown)}"
+    return ""
 
 
-def summary(batch: Batch, total: int, say: Say = english) -> str:
-    """What a batch came to, in a sentence."""
-    done, failed = batch.done, len(batch.results) - len(batch.done)
-    verdicts = [result.verdict for result in done]
-    counts = ", ".join(f"{verdicts.count(verdict)} {say(verdict)}" for verdict in dict.fromkeys(sorted(verdicts)))
-    words = say("{count} cell: {verdicts}." if len(done) == 1 else "{count} cells: {verdicts}.")
-    sentences = [words.format(count=len(done), verdicts=counts) if done else say("No cell could be read.")]
+def summary(batch: Batch, say: Say = english) -> str:
+    """What a batch came to: its cells by verdict, and what is none or could not be read."""
+    failed = len(batch.results) - len(batch.done)
+    sentences = [_tally([result.verdict for result in batch.done], say)]
     if failed:
         words = "{count} file could not be read; the table says why."
         words = say(words if failed == 1 else "{count} files could not be read; the table says why.")
         sentences.append(words.format(count=failed))
-    if len(batch.items) < total:
+    if len(batch.items) < batch.total:
         words = say("Only the first {taken} of {total} files were taken.")
-        sentences.append(words.format(taken=len(batch.items), total=total))
+        sentences.append(words.format(taken=len(batch.items), total=batch.total))
     return " ".join(sentences)
+
+
+def _tally(verdicts: list[str], say: Say) -> str:
+    """How many cells got which verdict; what does not look like a cell is counted apart from them."""
+    cells = [verdict for verdict in verdicts if verdict != STRANGE]
+    strange = len(verdicts) - len(cells)
+    parts = []
+    if cells:
+        counts = ((cells.count(verdict), verdict) for verdict in sorted(set(cells)))
+        each = ", ".join(
+            say("{count} {verdict}").format(count=count, verdict=say("unclear" if verdict == OPEN else verdict))
+            for count, verdict in counts
+        )
+        words = say("{count} cell: {verdicts}" if len(cells) == 1 else "{count} cells: {verdicts}")
+        parts.append(words.format(count=len(cells), verdicts=each))
+    if strange:
+        words = "{count} picture does not look like a cell"
+        words = say(words if strange == 1 else "{count} pictures do not look like a cell")
+        parts.append(words.format(count=strange))
+    return f"{say('; ').join(parts)}." if parts else say("No cell could be read.")

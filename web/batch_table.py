@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from jdm_core.report import NOTICE
-from web.batch_run import Result
+from web.batch_run import OPEN, STRANGE, Result
 from web.text import HEAD, POSTERIOR, Say, english, percent
 
 HERE = Path(__file__).parent
@@ -21,12 +21,25 @@ TEMPLATE = '<table role="table" aria-label="Results, one row a file">${value}</t
 
 def table_head(labels: tuple[str, ...], say: Say = english) -> str:
     """What stands before the first row of the table: headings, each a button that sorts by it."""
-    shares = (f"{say(reading)}: {say(labels[0])}" for reading in (HEAD, POSTERIOR))
+    shares = [f"{say(reading)}{say(': ')}{say(labels[0])}" for reading in (HEAD, POSTERIOR)]
     heads = "".join(
-        f'<th scope="col" role="columnheader"><button type="button" class="sort">{escape(heading)}</button></th>'
+        f'<th scope="col" role="columnheader"{" data-first=descending" if heading in shares else ""}>'
+        f'<button type="button" class="sort">{escape(heading)}</button></th>'
         for heading in (say("Cell"), say("File"), say("Verdict"), *shares, say("Remarks"))
     )
     return f'<thead role="rowgroup"><tr role="row">{heads}</tr></thead><tbody role="rowgroup">'
+
+
+def rule(unsure_below: float, say: Say = english) -> str:
+    """What the verdicts that name no class mean, and how to see first what deserves a second look."""
+    words = (
+        say("“{verdict}”: the two verdicts disagree, or the classifier gives neither class {least}.").format(
+            verdict=say(OPEN), least=percent(unsure_below)
+        ),
+        say("“{verdict}”: nothing like it was in training; its figures mean nothing.").format(verdict=say(STRANGE)),
+        say("Press “{heading}” to see suspicious cells first.").format(heading=say("Verdict")),
+    )
+    return f'<p class="note">{escape(" ".join(words))}</p>'
 
 
 def table_rows(results: Sequence[Result], labels: tuple[str, ...], first: int, say: Say = english) -> str:
@@ -38,22 +51,29 @@ def _row(result: Result, number: int, labels: tuple[str, ...], say: Say) -> str:
     name = escape(result.item.name)
     if result.error:
         cells = [
-            ("", ""), (name, name), (escape(say("not read")), ""), ("", ""), ("", ""),
-            (f'<span class="why">{escape(result.error)}</span>', ""),
+            ("", ""), (f'<span class="name" title="{name}">{name}</span>', name), (escape(say("not read")), ""),
+            ("", ""), ("", ""), (f'<span class="why">{escape(result.error)}</span>', ""),
         ]  # fmt: skip
     else:
+        strange = result.verdict == STRANGE
         tone = labels.index(result.verdict) if result.verdict in labels else "unsure"
+        urgency = (labels[0], OPEN, STRANGE, *labels[1:]).index(result.verdict)
         remarks = escape(", ".join(map(say, result.flags)))
         cells = [
             (f'<img src="{result.thumbnail}" alt="" loading="lazy">', str(number)),
-            (f'<button type="button" class="open" data-row="{number}">{name}</button>', name),
-            (f'<span class="tone-{tone}">{escape(say(result.verdict))}</span>', escape(result.verdict)),
-            (percent(result.head[0]), f"{result.head[0]:.6f}"),
-            (percent(result.posterior[0]), f"{result.posterior[0]:.6f}"),
-            (f'{remarks}<span class="note">{escape(result.note)}</span>', remarks),
-        ]
+            (f'<button type="button" class="open name" data-row="{number}" title="{name}">{name}</button>', name),
+            (f'<span class="tone-{tone}">{escape(say(result.verdict))}</span>', str(urgency)),
+            _share(HEAD, result.head[0], not strange, say), _share(POSTERIOR, result.posterior[0], not strange, say),
+            (f'{remarks}<span class="note">{escape(say(result.note))}</span>', remarks),
+        ]  # fmt: skip
     row = "".join(f'<td role="cell" data-key="{key}">{shown}</td>' for shown, key in cells)
-    return f'<tr role="row" data-number="{number}"{" class=bad" if result.error else ""}>{row}</tr>'
+    kind = " class=bad" if result.error else " class=strange" if result.verdict == STRANGE else ""
+    return f'<tr role="row" data-number="{number}"{kind}>{row}</tr>'
+
+
+def _share(reading: str, share: float, counts: bool, say: Say) -> tuple[str, str]:
+    """A figure, which bears its heading where there is no room for a column, and what it is sorted by if it counts."""
+    return f'<span data-reading="{escape(say(reading))}">{percent(share)}</span>', f"{share:.6f}" if counts else ""
 
 
 def table_csv(results: Sequence[Result], labels: tuple[str, ...], settings: dict[str, Any]) -> str:

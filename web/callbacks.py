@@ -18,15 +18,17 @@ from jdm_core.cells import read_cell
 from jdm_core.finding import Finding, find_cell
 from jdm_core.report import Explanation, write_report
 from jdm_core.results import Prediction
+from jdm_core.verdict import CUT_OUT
+from jdm_core.words import HEAD, POSTERIOR, Say
 from web import text
 from web.charts import SHOWN, bars, elbo_panel, legend, like, magnitude_legend, marked
 from web.edits import ready
-from web.text import HEAD, POSTERIOR, Say
 from web.translation import say_for
 from web.view import Reading, View, alert, empty, gone, hidden, picture
 
 EXAMPLES = Path(__file__).parent / "examples"
 DRAWS = (8, 16, 32, 64)
+USUAL_DRAWS = 32
 NOT_SHOWN_BY_BROWSERS = {".tif", ".tiff"}
 
 
@@ -48,7 +50,6 @@ class Callbacks:
         try:
             name, pixels = read_upload(upload)
         except CellImageError as error:
-            gr.Warning(escape(str(error)), duration=6)
             yield empty()._replace(upload=None, status=alert(str(error)))
             return
         for number, view in enumerate(self._explain(name, pixels, draws, seed, as_given, say_for(request))):
@@ -76,46 +77,73 @@ class Callbacks:
         for number, view in enumerate(self.explain(upload, draws, seed, as_given, request)):
             yield view if number else view._replace(upload=str(file))
 
+    def show(
+        self, name: str, pixels: np.ndarray, draws: int | None, seed: float | None, as_given: bool | None, say: Say
+    ) -> Iterator[View]:
+        """Puts a picture uint8 (H, W, 3) that was read elsewhere in the place of an upload."""
+        for number, view in enumerate(self._explain(name, pixels, draws, seed, as_given, say)):
+            yield view if number else view._replace(upload=like(pixels, pixels))
+
     def clear(self) -> View:
         """The page after its cell was taken away."""
         return empty()
 
-    def gradient(self, reading: Reading | None, request: gr.Request | None = None) -> View:
-        """The gradient saliency of the classifier beside the evidence."""
+    def gradient(self, reading: Reading | None, button: str | None, request: gr.Request | None = None) -> View:
+        """The gradient saliency of the classifier under the evidence, or gone, as the button says."""
         say = say_for(request)
         if reading is None:
             return empty()._replace(status=alert(say(text.LOST)))
+        if button == say(text.NO_GRADIENT):
+            return View(gradient=gr.update(value=say(text.GRADIENT)), saliency=gone(), saliency_scale="")
         cell = reading.explanation.cell
         drawn = self.explainer.draw.saliency(self.explainer.model_view(cell), self.explainer.saliency(cell)[0], SHOWN)
         words = say("gradient saliency of {file}: yellow where the classifier’s score depends most on the pixel")
         return View(
-            gradient=hidden(), saliency=picture(like(drawn, cell), words.format(file=reading.explanation.file)),
+            gradient=gr.update(value=say(text.NO_GRADIENT)),
+            saliency=picture(like(drawn, cell), words.format(file=reading.explanation.file)),
             saliency_scale=magnitude_legend(say("weak gradient"), say("strong gradient"))
             + f'<p class="note">{say(text.SALIENCY_NOTE)}</p>',
         )  # fmt: skip
 
-    def report(self, reading: Reading | None) -> View:
+    def pdf(self, reading: Reading | None, request: gr.Request | None = None) -> Iterator[View]:
+        """The sheet of the cell as PDF."""
+        if reading is None:
+            yield empty()
+            return
+        say, stem = say_for(request), _stem(reading)
+        yield View(pdf=gr.update(value=say(text.PREPARING)))
+        with TemporaryDirectory() as folder:
+            write_report(self.explainer, reading.explanation, Path(folder, stem), reading.seed, ("pdf",))
+            kept = save_file_to_cache(Path(folder, f"{stem}.pdf"), get_upload_folder())
+        yield View(pdf=gr.update(value=say(text.PDF)), pdf_file=gr.update(value=kept))
+
+    def archive(self, reading: Reading | None, request: gr.Request | None = None) -> Iterator[View]:
         """A ZIP of everything that the page shows of the cell."""
         if reading is None:
-            return empty()
-        stem = re.sub(r"[^\w-]+", "_", Path(reading.explanation.file).stem)[:60] or "cell"
+            yield empty()
+            return
+        say, stem = say_for(request), _stem(reading)
+        yield View(archive=gr.update(value=say(text.PREPARING)))
         with TemporaryDirectory() as folder:
             write_report(self.explainer, reading.explanation, Path(folder, "report", stem), reading.seed)
-            archive = make_archive(str(Path(folder, f"{stem}-report")), "zip", Path(folder, "report"))
-            kept = save_file_to_cache(archive, get_upload_folder())
-        return View(prepare=gr.update(visible=False), report=gr.update(value=kept, visible=True))
+            packed = make_archive(str(Path(folder, f"{stem}-report")), "zip", Path(folder, "report"))
+            kept = save_file_to_cache(packed, get_upload_folder())
+        yield View(archive=gr.update(value=say(text.FILES)), archive_file=gr.update(value=kept))
 
     def _explain(
         self, name: str, pixels: np.ndarray, draws: int | None, seed: float | None, as_given: bool | None, say: Say
     ) -> Iterator[View]:
         """The head's verdict at once, then the likelihood's with evidence map and ELBO."""
-        draws, seed = draws if draws in DRAWS else 32, _seed(seed)
+        draws, seed = draws if draws in DRAWS else USUAL_DRAWS, _seed(seed)
         finding = None if as_given else find_cell(pixels)
         cell = pixels if finding is None else finding.cell
         prediction = self.explainer.predict(cell)
-        words = say("the cell in {file}").format(file=name)
-        yield _found(pixels, finding, name, say)._replace(
-            intro=hidden(), results=gr.update(visible=True), cell=picture(like(cell, cell), words),
+        known = _familiar(prediction)
+        title = "The cell" if known else "The picture"
+        words = say("the cell in {file}" if known else "the picture {file}").format(file=name)
+        yield _found(pixels, finding, name, known, say)._replace(
+            intro=hidden(), results=gr.update(visible=True), anyway=gr.update(open=known),
+            cell=picture(like(cell, cell), words) | {"label": say(title)},
             verdict=self._verdict(name, prediction, None, say),
         )  # fmt: skip
         elbo = self.explainer.elbo(cell, draws, seed)
@@ -127,20 +155,19 @@ class Callbacks:
             verdict=self._verdict(name, prediction, elbo.posterior[0].tolist(), say),
             evidence=picture(like(evidence, cell), self._evidence_words(name, elbo.evidence[0], say)),
             evidence_scale=self._evidence_scale(elbo.evidence[0], say),
-            elbo=elbo_panel(elbo.labels, elbo.elbo[0], elbo.standard_error[0], paired, draws, say),
-            gradient=gr.update(visible=True), saliency=gone(), saliency_scale="",
+            elbo=elbo_panel(elbo.labels, elbo.elbo[0], elbo.standard_error[0], paired, draws, say, elbo.posterior[0]),
+            gradient=gr.update(value=say(text.GRADIENT), visible=True), saliency=gone(), saliency_scale="",
         )  # fmt: skip
 
     def _verdict(self, name: str, prediction: Prediction, posterior: list[float] | None, say: Say) -> str:
         labels, head = self.explainer.labels, prediction.probabilities[0].tolist()
-        familiar = getattr(prediction, "familiar", None)
-        known = familiar is None or bool(familiar[0])
+        known = _familiar(prediction)
         verdict = text.verdict(labels, head, posterior, self.unsure_below, known, say)
         return (
             f'<p class="file">{escape(name)}</p>'
-            f'<h2 class="verdict tone-{verdict.tone}">{escape(verdict.title)}</h2>'
+            f'<h2 class="verdict {f"tone-{verdict.tone}" if known else "not-a-cell"}">{escape(verdict.title)}</h2>'
             f'<p role="status">{escape(verdict.detail)}</p>'
-            f"{bars(labels, {HEAD: head, POSTERIOR: posterior}, say)}"
+            f"{bars(labels, {HEAD: head, POSTERIOR: posterior}, say, muted=not known)}"
         )
 
     def _evidence_words(self, name: str, evidence: np.ndarray, say: Say) -> str:
@@ -153,9 +180,18 @@ class Callbacks:
     def _evidence_scale(self, evidence: np.ndarray, say: Say) -> str:
         first, second = (say("speaks for {label}").format(label=say(label)) for label in self.explainer.labels)
         unit = say("full colour: {scale} log-odds a pixel").format(
-            scale=f"{self.explainer.draw.evidence_scale(evidence):.2g}"
+            scale=say(f"{self.explainer.draw.evidence_scale(evidence):.2g}")
         )
         return legend(second, say("no evidence"), first, unit)
+
+
+def _familiar(prediction: Prediction) -> bool:
+    return bool(prediction.familiar[0])
+
+
+def _stem(reading: Reading) -> str:
+    """The upload's name as every system takes it for a file's."""
+    return re.sub(r"[^\w-]+", "_", Path(reading.explanation.file).stem)[:60] or "cell"
 
 
 def read_upload(upload: dict[str, Any]) -> tuple[str, np.ndarray]:
@@ -167,14 +203,16 @@ def read_upload(upload: dict[str, Any]) -> tuple[str, np.ndarray]:
     return name, read_cell(path, name)
 
 
-def _found(pixels: np.ndarray, finding: Finding | None, name: str, say: Say) -> View:
-    """The page before anything is known of the cell but where it lies in the upload."""
+def _found(pixels: np.ndarray, finding: Finding | None, name: str, known: bool, say: Say) -> View:
+    """The page before more is known of the cell than where it lies in the upload, and whether it is one at all."""
     if finding is None or finding.status == "as given":
         return empty()
-    words = say("{file} with the outline of what was found in it").format(file=name)
-    note = f'<p class="note {"warning" if finding.status != "cut out" else ""}">{escape(say(finding.note))}</p>'
+    alt = say("{file} with the outline of what was found in it").format(file=name)
+    cut = finding.status == "cut out"
+    words = say(finding.note if known or not cut else CUT_OUT)
+    note = f'<p class="note {"" if cut else "warning"}">{escape(words)}</p>'
     drawn = marked(like(pixels, pixels), finding.outline)
-    return empty()._replace(found=gr.update(visible=True), outline=picture(drawn, words), found_note=note)
+    return empty()._replace(found=gr.update(visible=True), outline=picture(drawn, alt), found_note=note)
 
 
 def _seed(value: float | None) -> int:

@@ -1,13 +1,15 @@
 """Numbers as pictures: bars, the chart of the ELBO, colour legends; HTML and SVG that follow the page's colours."""
 
 import math
+from collections.abc import Sequence
 from html import escape
 
 import numpy as np
 from PIL import Image, ImageFilter
 
-from jdm_core.heatmap import OPACITY, SEQUENTIAL_STOPS, SIGNED_STOPS
-from web.text import ELBO_NOTE, Say, elbo_sentence, english, nats, percent
+from jdm_core.heatmap import EVIDENCE_STOPS, OPACITY, SEQUENTIAL_STOPS
+from jdm_core.words import Say, elbo_figure, elbo_meaning, english, nats, percent
+from web.text import ELBO_NOTE
 
 SHOWN = 512  # pixels on the longer side of every picture of the cell
 _PLOT = (112, 358)  # left and right end of the chart's axis
@@ -31,8 +33,10 @@ def marked(picture: Image.Image, region: np.ndarray) -> Image.Image:
     return Image.fromarray(pixels)
 
 
-def bars(labels: tuple[str, ...], readings: dict[str, list[float] | None], say: Say = english) -> str:
-    """A bar for each label of each reading, which is None while it is being computed."""
+def bars(
+    labels: tuple[str, ...], readings: dict[str, list[float] | None], say: Say = english, muted: bool = False
+) -> str:
+    """A bar for each label of each reading, which is None while it is being computed; muted, without colours."""
     groups = []
     for name, shares in readings.items():
         rows = "".join(
@@ -42,27 +46,34 @@ def bars(labels: tuple[str, ...], readings: dict[str, list[float] | None], say: 
             for k, label in enumerate(labels)
         )
         groups.append(f'<div class="reading"><h3>{escape(say(name))}</h3>{rows}</div>')
-    return f'<div class="readings">{"".join(groups)}</div>'
+    return f'<div class="readings{" muted" if muted else ""}">{"".join(groups)}</div>'
 
 
 def elbo_panel(
     labels: tuple[str, ...], elbo: np.ndarray, errors: np.ndarray, paired: tuple[float, float], draws: int,
-    say: Say = english,
+    say: Say, posterior: Sequence[float],
 ) -> str:  # fmt: skip
-    """Chart and table of the ELBO (K,) of both labels, their errors (K,) and the paired difference with its error."""
+    """ELBO (K,) of both labels, errors (K,), paired difference with its error, and how it stands to the posterior (K,).
+
+    Sentences, chart and table; the difference is no verdict.
+    """
     names = tuple(say(label) for label in labels)
     rows = "".join(
-        f"<tr><th scope='row'>{escape(name)}</th><td>{nats(float(value))}</td><td>± {nats(float(error))}</td></tr>"
+        f"<tr><th scope='row'>{escape(name)}</th><td>{say(nats(float(value), float(error)))}</td>"
+        f"<td>± {say(nats(float(error), float(error)))}</td></tr>"
         for name, value, error in zip(names, elbo, errors, strict=True)
     )
     return (
-        f"<p>{escape(elbo_sentence(labels, *paired, draws, say))}</p>"
+        f'<h3>{escape(say("ELBO under each class"))}</h3>'
+        f'<p class="elbo-figure">{escape(elbo_figure(labels, *paired, say))}</p>'
+        f"<p>{escape(elbo_meaning(labels, *paired, posterior, say))}</p>"
         f'<div class="elbo">{elbo_chart(names, *paired, say)}<table><thead><tr><td></td>'
         f'<th scope="col">{escape(say("ELBO, nats"))}</th><th scope="col">{escape(say("standard error"))}</th></tr>'
         f'</thead><tbody>{rows}</tbody><tfoot><tr><th scope="row">{escape(say("Difference"))}</th>'
-        f"<td>{nats(paired[0], sign=True)}</td><td>± {nats(paired[1])}</td></tr></tfoot></table></div>"
+        f"<td>{say(nats(*paired, sign=True))}</td><td>± {say(nats(paired[1], paired[1]))}</td></tr></tfoot>"
+        "</table></div>"
         f'<details class="note"><summary>{escape(say("How to read the chart"))}</summary>'
-        f"<p>{escape(say(ELBO_NOTE))}</p></details>"
+        f"<p>{escape(say('{draws} paired draws.').format(draws=draws))} {escape(say(ELBO_NOTE))}</p></details>"
     )
 
 
@@ -82,7 +93,7 @@ def elbo_chart(labels: tuple[str, ...], difference: float, error: float, say: Sa
         f'<path d="M{at(0)} 6V92" stroke="currentColor" stroke-dasharray="4 3"/>',
     ]
     for tick in _ticks(reach):
-        number = f"{tick:g}".replace("-", "−")
+        number = say(f"{tick:g}".replace("-", "−"))
         parts.append(f'<path d="M{at(tick)} 92v5" stroke="currentColor"/><text x="{at(tick)}" y="112">{number}</text>')
     for k, (sign, colour) in enumerate(zip((1, -1), _CLASS_COLOURS, strict=True)):
         value, y = sign * difference / 2, 26 + 40 * k
@@ -96,9 +107,10 @@ def elbo_chart(labels: tuple[str, ...], difference: float, error: float, say: Sa
             f'<g fill="{colour}">{mark}</g>'
             f'<text x="{left - 10}" y="{y + 5}" text-anchor="end">{escape(labels[k])}</text>'
         )
-    below = escape(say("nats relative to the mean (right: likelier)"))
+    below = escape(say("nats relative to the mean of both (right: higher)"))
     small = min(14.0, 620 / len(below))  # whatever the language, it fits the width
-    name = f"{labels[0]} {nats(difference / 2, True)}, {labels[1]} {nats(-difference / 2, True)} nats about their mean"
+    halves = (say(nats(half, error, True)) for half in (difference / 2, -difference / 2))
+    name = ", ".join(f"{label} {half}" for label, half in zip(labels, halves, strict=True)) + " nats about their mean"
     return (
         f'<svg role="img" aria-label="{escape(name)}" viewBox="0 0 370 140" width="370" height="140" '
         f'fill="currentColor" font-size="14">'
@@ -114,10 +126,9 @@ def _ticks(reach: float) -> list[float]:
     return [number * step for number in range(-2, 3) if abs(number) * step <= reach]
 
 
-def legend(low: str, middle: str, high: str, unit: str = "") -> str:
+def legend(low: str, middle: str, high: str, unit: str = "", stops: tuple[str, ...] = EVIDENCE_STOPS) -> str:
     """The signed colour scale of a map: what its ends and its middle mean, in which unit; small is see-through."""
-    levels = np.linspace(-1, 1, len(SIGNED_STOPS))
-    return _scale(SIGNED_STOPS, np.abs(levels), (low, middle, high), unit)
+    return _scale(stops, np.abs(np.linspace(-1, 1, len(stops))), (low, middle, high), unit)
 
 
 def magnitude_legend(low: str, high: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from jdm_core.report import NOTICE
-from web.text import Say, english
+from jdm_core.words import Say, english
 
 MILLISECONDS = 900  # each picture stays in an animation: well below three changes a second
 CAPTION = 22  # pixels under each frame
@@ -24,16 +24,19 @@ element.addEventListener('input', (event) => {
 
 def comparison(before: Image.Image, after: Image.Image, words: tuple[str, str], say: Say = english) -> str:
     """HTML of two pictures of one size, each with what it shows in words; nothing alternates unasked."""
-    first, second = (embedded(image, text) for image, text in zip((before, after), words, strict=True))
+    sides = "".join(
+        f'<span class="side">{embedded(image, text)}<span class="tag">{escape(say(tag))}</span></span>'
+        for image, text, tag in zip((before, after), words, ("before", "after"), strict=True)
+    )
     modes = "".join(
-        f'<label><input type="radio" name="compare-mode" value="{mode}"{" checked" if mode == "slide" else ""}>'
+        f'<label><input type="radio" name="compare-mode" value="{mode}"{" checked" if mode == "beside" else ""}>'
         f" {escape(say(name))}</label>"
-        for mode, name in (("slide", "Slider"), ("alternate", "Alternating"))
+        for mode, name in (("beside", "Side by side"), ("slide", "Slider"), ("alternate", "Alternating"))
     )
     name = escape(say("Before | after"))
     return (
-        f'<div class="before-after"><fieldset class="modes"><legend>{name}</legend>{modes}</fieldset>'
-        f'<div class="compare" style="aspect-ratio:{before.width}/{before.height}">{first}{second}'
+        f'<div class="before-after"><fieldset class="modes" aria-label="{name}">{modes}</fieldset>'
+        f'<div class="compare" style="--ratio:{before.width}/{before.height}">{sides}'
         f'<span class="border"></span><input type="range" min="0" max="100" value="50" aria-label="{name}"></div></div>'
     )
 

@@ -15,19 +15,21 @@ from gradio.utils import get_upload_folder
 
 from jdm_core import Explainer, Frame
 from jdm_core.counterfactual import Strength
+from jdm_core.heatmap import CHANGE_STOPS
 from jdm_core.results import Counterfactual
+from jdm_core.words import Say
 from web import text
 from web.charts import SHOWN, legend, like
 from web.checks import check_panel, variant
 from web.compare import animation, comparison
-from web.text import Say
 from web.translation import say_for
-from web.view import MAIN, OFF, ON, Reading, View, alert, empty, gone, hidden, no_edit, picture, progress_bar, status
+from web.view import MAIN, OFF, ON, Reading, View, alert, empty, gone, hidden, picture, progress_bar, status
 
 FRAMES_PER_SECOND = 8
 THRESHOLD, OPACITY = 0, 90  # of the change map: out of 255, and percent
 STEPS_APART, TIMES_APART = 2, 1.5  # of a weaker or stronger variant: steps of starting noise, factor of guidance
 _VARIANT = 256  # pixels a side
+Map = tuple[float | None, float | None, bool | None]  # how a change map is wanted: threshold, opacity, outline
 
 
 class Edits:
@@ -40,11 +42,16 @@ class Edits:
         self.flip, self.remove, self.add = map(self._towards, (None, uninfected, parasitized))
 
     def stop(self, reading: Reading | None, request: gr.Request | None = None) -> View:
-        """The page after an edit was stopped."""
+        """The page after an edit was stopped, with the edit before it, if there was one."""
         if reading is None:
             return empty()
-        say = say_for(request)
-        return ready(reading, say)._replace(progress=status(say(text.STOPPED)))
+        say, edit = say_for(request), reading.explanation.edit
+        if edit is None:
+            return ready(reading, say)._replace(progress=status(say(text.STOPPED)))
+        return ready(reading, say)._replace(
+            progress=status(say(text.STOPPED_AGAIN)), edited=gr.update(visible=True), strengths="",
+            variants=gr.update(visible=_varies(edit)),
+        )  # fmt: skip
 
     def redraw(
         self, reading: Reading | None, threshold: float | None, opacity: float | None, outline: bool | None,
@@ -53,12 +60,7 @@ class Edits:
         """The change map of the kept difference, drawn anew; nothing is edited again."""
         if reading is None or reading.explanation.edit is None:
             return View()
-        name, edit, say = reading.explanation.file, reading.explanation.edit, say_for(request)
-        level, cover = _within(threshold, THRESHOLD, 0, 255), _within(opacity, OPACITY, 0, 100)
-        drawn = self.explainer.draw.difference(
-            edit.original[0], edit.difference[0], SHOWN, level / 255, cover / 100, bool(outline)
-        )
-        return View(change=picture(like(drawn, reading.explanation.cell), _change_words(name, edit, say)))
+        return View(change=self._change(reading, (threshold, opacity, outline), say_for(request)))
 
     def variants(self, reading: Reading | None, request: gr.Request | None = None) -> Iterator[View]:
         """A weaker and a stronger edit than the one shown, beside it, each with its check."""
@@ -75,8 +77,8 @@ class Edits:
         )
         busy = gr.update(interactive=False)
         yield View(
-            flip=busy, remove=busy, add=busy, stop=gr.update(visible=True), variants=hidden(),
-            progress=progress_bar(say("Two more strengths …"), 0),
+            flip=busy, remove=busy, add=busy, stop=gr.update(visible=True), variants=hidden(), progress="",
+            strengths=progress_bar(say(text.TWO_MORE), 0),
         )  # fmt: skip
         figures = {"Weaker": "", "As above": self._variant("As above", edit, cell, say), "Stronger": ""}
         for done, (name, strength) in enumerate((("Weaker", weaker), ("Stronger", stronger))):
@@ -84,7 +86,7 @@ class Edits:
                 for frame in frames:
                     share = (done + frame.step / max(1, frame.steps)) / 2
                     if frame.result is None:
-                        yield View(progress=progress_bar(say("Two more strengths …"), share))
+                        yield View(strengths=progress_bar(say(text.TWO_MORE), share))
             figures[name] = self._variant(name, frame.result, cell, say)
         panel = f'<p class="note">{say(text.VARIANTS_NOTE)}</p><div class="variants">{"".join(figures.values())}</div>'
         yield ready(reading, say)._replace(strengths=panel, variants=hidden())
@@ -94,24 +96,27 @@ class Edits:
 
         def edit(
             reading: Reading | None, mode: str | None = None, start: float | None = None,
-            guidance: float | None = None, request: gr.Request | None = None,
+            guidance: float | None = None, threshold: float | None = None, opacity: float | None = None,
+            outline: bool | None = None, request: gr.Request | None = None,
         ) -> Iterator[View]:  # fmt: skip
-            yield from self._edit(reading, target, self._strength(mode, start, guidance), say_for(request))
+            strength, wanted = self._strength(mode, start, guidance), (threshold, opacity, outline)
+            yield from self._edit(reading, target, strength, wanted, say_for(request))
 
         return edit
 
-    def _edit(self, reading: Reading | None, target: str | None, strength: Strength | None, say: Say) -> Iterator[View]:
+    def _edit(
+        self, reading: Reading | None, target: str | None, strength: Strength | None, wanted: Map, say: Say
+    ) -> Iterator[View]:
+        """The frames of an edit and its result; the edit before it is out of sight, and kept until then."""
         if reading is None:
             yield empty()._replace(status=alert(say(text.LOST)))
             return
-        explanation = replace(reading.explanation, edit=None)
+        explanation = reading.explanation
         cell = explanation.cell
         busy = gr.update(interactive=False)
-        yield no_edit()._replace(
-            reading=replace(reading, explanation=explanation), status="", reason="",
-            flip=busy, remove=busy, add=busy, stop=gr.update(visible=True),
-            progress=progress_bar(say(text.INVERTING), 0), frame=gr.update(value=None, visible=True),
-            prepare=hidden(), report=hidden(),
+        yield View(
+            status="", reason="", flip=busy, remove=busy, add=busy, stop=gr.update(visible=True), edited=hidden(),
+            progress=progress_bar(say(text.INVERTING), 0), frame=gr.update(value=None, visible=True), reports=hidden(),
         )  # fmt: skip
         begun = time.monotonic()
         with closing(self.explainer.stream(cell, target, reading.seed, strength)) as frames:
@@ -123,37 +128,46 @@ class Edits:
                     alt = f"{say('the edit so far')}, {text.progress(frame, say=say)}"
                     yield View(progress=progress_bar(words, done), frame=picture(like(frame.image, cell), alt))
         reading = replace(reading, explanation=replace(explanation, edit=frame.result))
-        yield ready(reading, say)._replace(reading=reading, **self._result(reading, frame, say))
+        yield ready(reading, say)._replace(reading=reading, **self._result(reading, frame, wanted, say))
 
-    def _result(self, reading: Reading, frame: Frame, say: Say) -> dict:
+    def _result(self, reading: Reading, frame: Frame, wanted: Map, say: Say) -> dict:
         """What the page shows of a finished edit, by field of the view."""
         edit, cell, name = frame.result, reading.explanation.cell, reading.explanation.file
         before, after = like(cell, cell), like(edit.full_resolution[0], cell)
         target = say(edit.labels[int(edit.target[0])])
         words = name, say("{file}, edited to {target}").format(file=name, target=target)
-        change = self.explainer.draw.difference(edit.original[0], edit.difference[0], SHOWN)
         return {
             "edited": gr.update(visible=True),
             "slider": comparison(before, after, words, say),
-            "change": picture(like(change, cell), _change_words(name, edit, say)),
+            "change": self._change(reading, wanted, say),
             "change_scale": self._scale(edit, say),
             "check": check_panel(reading.explanation, self.thresholds, frame.attempts, say),
             "animation": gr.update(value=_kept_animation(name, before, after, say), visible=True),
-            "variants": gr.update(visible=edit.settings["attempts"][0] > 0),
+            "variants": gr.update(visible=_varies(edit)),
             "strengths": "",
         }
+
+    def _change(self, reading: Reading, wanted: Map, say: Say) -> dict:
+        """The change map of the kept edit, as it is wanted."""
+        edit, (threshold, opacity, outline) = reading.explanation.edit, wanted
+        level, cover = _within(threshold, THRESHOLD, 0, 255), _within(opacity, OPACITY, 0, 100)
+        drawn = self.explainer.draw.difference(
+            edit.original[0], edit.difference[0], SHOWN, level / 255, cover / 100, bool(outline)
+        )
+        words = _change_words(reading.explanation.file, edit, say)
+        return picture(like(drawn, reading.explanation.cell), words)
 
     def _scale(self, edit: Counterfactual, say: Say) -> str:
         full = round(255 * self.explainer.draw.difference_scale(edit.difference[0]))
         return legend(
             f"−{full}: {say('now darker')}", f"0: {say('unchanged')}", f"+{full}: {say('now brighter')}",
-            say("change in luminance, of 255"),
+            say("green: the edit made it brighter; purple: darker (luminance, of 255)"), CHANGE_STOPS,
         )  # fmt: skip
 
     def _variant(self, name: str, edit: Counterfactual, cell: np.ndarray, say: Say) -> str:
         change = self.explainer.draw.difference(edit.original[0], edit.difference[0], _VARIANT)
         pictures = like(edit.full_resolution[0], cell, _VARIANT), like(change, cell, _VARIANT)
-        return variant(name, edit, pictures, say)
+        return variant(name, edit, pictures, self.thresholds, say)
 
     def _strength(self, mode: str | None, start: float | None, guidance: float | None) -> Strength | None:
         """The one strength that was asked for; None searches the smallest that flips."""
@@ -164,15 +178,20 @@ class Edits:
 
 
 def ready(reading: Reading, say: Say) -> View:
-    """The page with no edit running: one edit on offer, the other with the reason why not."""
-    labels, head = reading.explanation.prediction.labels, reading.explanation.prediction.probabilities[0]
-    says = int(head.argmax())
+    """The page with no edit running: the one on offer with the reason, and none for what is no cell."""
+    prediction = reading.explanation.prediction
+    says, cell = int(prediction.probabilities[0].argmax()), bool(prediction.familiar[0])
     return View(
-        flip=gr.update(**MAIN), remove=gr.update(**(ON if says == 0 else OFF)),
-        add=gr.update(**(ON if says == 1 else OFF)),
-        stop=hidden(), reason=text.why_off(labels[says], say), progress="", frame=gone(),
-        prepare=gr.update(visible=True), report=hidden(),
+        flip=gr.update(**(MAIN if cell else OFF)), remove=gr.update(**(ON if cell and says == 0 else OFF)),
+        add=gr.update(**(ON if cell and says == 1 else OFF)),
+        stop=hidden(), reason=text.on_offer(prediction.labels[says], say) if cell else say(text.NO_EDIT), progress="",
+        frame=gone(), reports=gr.update(visible=True),
     )  # fmt: skip
+
+
+def _varies(edit: Counterfactual) -> bool:
+    """Whether there is a strength to compare others with."""
+    return edit.settings["attempts"][0] > 0
 
 
 def _strength_of(edit: Counterfactual) -> Strength:

@@ -26,4 +26,6 @@ def figures(metrics: dict[str, Any]) -> str:
     verdicts = "; ".join(
         f"{name} {percent(value['accuracy'])} right, AUROC {value['auroc']:.3f}" for name, value in known
     )
-    return f"Tested on {metrics['test_set']} ({metrics['n']} cells of {metrics['slides']} slides): {verdicts}."
+    test_set = metrics["test_set"]
+    whose = "not used in training" if test_set.startswith("test slides") else f"({test_set})"
+    return f"Tested on {metrics['n']:,} cells of {metrics['slides']} slides {whose}: {verdicts}."

@@ -1,9 +1,12 @@
 """French for the words of the page."""
 
+from web.french_guide import GUIDE
+
 FRENCH: dict[str, str] = {
+    **GUIDE,
     # head, foot and tabs
-    "What a joint diffusion model sees in a red blood cell": (
-        "Ce qu’un modèle de diffusion conjoint voit dans un globule rouge"
+    "Is there a malaria parasite in this red cell, and where? A research model shows its reasons.": (
+        "Y a-t-il un parasite du paludisme dans ce globule rouge, et où ? Un modèle de recherche montre ses raisons."
     ),
     "Research use only, not for diagnosis": "Usage de recherche uniquement, pas pour le diagnostic",
     "Research use only, not for diagnosis.": "Usage de recherche uniquement, pas pour le diagnostic.",
@@ -26,8 +29,11 @@ FRENCH: dict[str, str] = {
     "Drop a cell image here or click to upload": "Déposez ici l’image d’une cellule ou cliquez",
     "What was found": "Ce qui a été trouvé",
     "Use the picture as it is": "Utiliser l’image telle quelle",
-    "Examples, drawn by the model": "Exemples, dessinés par le modèle",
     "Upload a cell first: this page no longer holds one.": "Déposez d’abord une cellule : cette page n’en a plus.",
+    "Synthetic examples, drawn by the model (no patients)": (
+        "Exemples de synthèse, dessinés par le modèle (aucun patient)"
+    ),
+    "Do not cut the cell out of its background": "Ne pas découper la cellule de son fond",
     # settings
     "Advanced": "Réglages",
     "Draws": "Tirages",
@@ -42,18 +48,25 @@ FRENCH: dict[str, str] = {
     "Guidance": "Guidage",
     # verdicts
     "Parasitized": "Parasitée",
-    "Uninfected": "Saine",
+    "Uninfected": "Non parasitée",
     "Classifier": "Classifieur",
     "Likelihood": "Vraisemblance",
     "Comparing how likely the cell is under each class …": "Comparaison de la vraisemblance sous chaque classe …",
     "Both verdicts agree; by likelihood {share}.": "Les deux verdicts concordent ; par vraisemblance {share}.",
     "The two verdicts disagree": "Les deux verdicts se contredisent",
     "Trust neither.": "Ne vous fiez à aucun.",
-    "Not sure ({share} {name})": "Incertain ({share} {name})",
     "This does not look like a stained red cell": "Ceci ne ressemble pas à un globule rouge coloré",
     "The model has seen nothing like it: read nothing into the figures.": (
         "Le modèle n’a rien vu de semblable : ne tirez rien des chiffres."
     ),
+    "Unclear: the classifier is not sure ({share} {name})": (
+        "Incertaine : le classifieur n’est pas sûr ({share} {name})"
+    ),
+    "What stands out from the background was cut out and put on black.": (
+        "Ce qui se détache du fond a été découpé et placé sur fond noir."
+    ),
+    "Show the figures anyway": "Montrer quand même les chiffres",
+    "The picture": "L’image",
     # evidence and likelihood
     "Where the evidence lies": "Où sont les indices",
     "The cell": "La cellule",
@@ -65,27 +78,34 @@ FRENCH: dict[str, str] = {
     "weak gradient": "gradient faible",
     "strong gradient": "gradient fort",
     "full colour: {scale} log-odds a pixel": "pleine couleur : {scale} log-cote par pixel",
-    "How likely the cell is under each class": "Vraisemblance de la cellule sous chaque classe",
-    "{difference} ± {error} nats, {draws} paired draws": "{difference} ± {error} nats, {draws} tirages appariés",
-    "No clear difference between the classes ({numbers}).": "Pas de différence nette entre les classes ({numbers}).",
-    "The cell is likelier as {name} (by {numbers}).": "La cellule est plus vraisemblable comme {name} (de {numbers}).",
     "ELBO, nats": "ELBO, nats",
     "standard error": "erreur type",
     "Difference": "Différence",
-    "nats relative to the mean (right: likelier)": "nats autour de la moyenne (à droite : plus vraisemblable)",
     "How to read the chart": "Lire le graphique",
+    "Hide the comparison": "Masquer la comparaison",
+    "ELBO under each class": "ELBO sous chaque classe",
+    "ELBO, {first} less {second}: {difference} ± {error} nats": (
+        "ELBO, {first} moins {second} : {difference} ± {error} nats"
+    ),
+    "{draws} paired draws.": "{draws} tirages appariés.",
+    "A difference within twice its error says nothing.": (
+        "Une différence inférieure au double de son erreur ne dit rien."
+    ),
+    "The likelihood verdict reads only the noise levels that tell the classes apart: {verdict}.": (
+        "Le verdict de vraisemblance ne lit que les niveaux de bruit qui distinguent les classes : {verdict}."
+    ),
+    "It points the other way than the likelihood verdict ({verdict}), which reads only the noise levels that tell"
+    " the classes apart and is what counts. ± is the noise of drawing, not how far the model may err.": (
+        "Elle va dans l’autre sens que le verdict de vraisemblance ({verdict}), qui ne lit que les niveaux de bruit"
+        " qui distinguent les classes et qui seul compte. ± est le bruit du tirage, non l’erreur possible du "
+        "modèle."
+    ),
+    "nats relative to the mean of both (right: higher)": "nats autour de la moyenne des deux (à droite : plus haut)",
     # edit
     "What would change the verdict": "Ce qui changerait le verdict",
-    "What would change the verdict?": "Qu’est-ce qui changerait le verdict ?",
-    "Remove parasite": "Retirer le parasite",
-    "Add parasite": "Ajouter un parasite",
     "Stop": "Arrêter",
     "Stopped. Nothing was kept of the unfinished edit.": "Arrêté. Rien n’a été gardé de la retouche inachevée.",
-    "“{button}” is off: the classifier already says {label}.": (
-        "« {button} » est inactif : le classifieur dit déjà {label}."
-    ),
     "Looking for the way back to noise …": "Recherche du chemin vers le bruit …",
-    "Two more strengths …": "Deux autres forces …",
     "attempt {attempt} of {attempts}, guidance {guidance}, step {step} of {steps}": (
         "essai {attempt} sur {attempts}, guidage {guidance}, pas {step} sur {steps}"
     ),
@@ -94,22 +114,36 @@ FRENCH: dict[str, str] = {
     "This edit works: classifier and likelihood both say {target} now.": (
         "Cette retouche réussit : classifieur et vraisemblance disent maintenant {target}."
     ),
-    "This edit failed: {reason}.": "Cette retouche a échoué : {reason}.",
-    "the classifier gives {target} {share}, short of {least}": "le classifieur donne {share} à {target}, sous {least}",
-    "the likelihood gives {target} {share}, short of {least}": (
-        "la vraisemblance donne {share} à {target}, sous {least}"
+    "Find the smallest change of verdict": "Chercher le plus petit changement de verdict",
+    "Remove the parasite": "Retirer le parasite",
+    "Add a parasite": "Ajouter un parasite",
+    "The classifier says {label}, so a parasite can be removed.": (
+        "Le classifieur dit {label} : on peut retirer un parasite."
     ),
-    " and ": " et ",
-    "It explains nothing.": "Elle n’explique rien.",
-    "What you see is the strongest attempt and explains nothing.": (
-        "Vous voyez l’essai le plus fort ; il n’explique rien."
+    "The classifier says {label}, so a parasite can be added.": (
+        "Le classifieur dit {label} : on peut ajouter un parasite."
     ),
+    "No edit is offered: the picture does not look like a stained red cell.": (
+        "Aucune retouche n’est proposée : l’image ne ressemble pas à un globule rouge coloré."
+    ),
+    "Stopped. You still see the previous edit.": "Arrêté. Vous voyez encore la retouche précédente.",
+    "Computing two more edits …": "Calcul de deux autres retouches …",
+    "Not convincing: {reason}. Do not take this picture as an explanation.": (
+        "Pas convaincant : {reason}. Ne prenez pas cette image pour une explication."
+    ),
+    "the classifier reaches {share}, {least} is asked for": "le classifieur atteint {share}, il en faut {least}",
+    "the likelihood reaches {share}, {least} is asked for": "la vraisemblance atteint {share}, il en faut {least}",
+    "at the resolution of the upload the classifier falls short of {least}": (
+        "à la résolution de l’image déposée, le classifieur n’atteint pas {least}"
+    ),
+    "You can try another seed or a fixed strength.": "Vous pouvez essayer une autre graine ou une force fixée.",
+    "You can try another seed or another strength.": "Vous pouvez essayer une autre graine ou une autre force.",
+    "reaches": "atteint",
+    "Side by side": "Côte à côte",
     "before": "avant",
     "after": "après",
-    "verdict changed": "verdict changé",
     "yes": "oui",
     "no": "non",
-    "said so before": "déjà avant",
     "Before | after": "Avant | après",
     "Slider": "Curseur",
     "Alternating": "Alternance",
@@ -117,7 +151,9 @@ FRENCH: dict[str, str] = {
     "now darker": "plus sombre",
     "unchanged": "inchangé",
     "now brighter": "plus clair",
-    "change in luminance, of 255": "changement de luminance, sur 255",
+    "green: the edit made it brighter; purple: darker (luminance, of 255)": (
+        "vert : éclairci par la retouche ; violet : assombri (luminance, sur 255)"
+    ),
     "Hide changes below (of 255)": "Masquer les changements sous (sur 255)",
     "Opacity of the colours (%)": "Opacité des couleurs (%)",
     "Outline what changed visibly": "Entourer ce qui a visiblement changé",
@@ -134,10 +170,19 @@ FRENCH: dict[str, str] = {
     "Stronger": "Plus forte",
     "Turns both verdicts": "Renverse les deux verdicts",
     "Does not turn both verdicts": "Ne renverse pas les deux verdicts",
+    "Turns both, the classifier only to {share}": "Renverse les deux, le classifieur seulement à {share}",
+    "Turns both, the likelihood only to {share}": "Renverse les deux, la vraisemblance seulement à {share}",
+    "Turns both, but not at the resolution of the upload": (
+        "Renverse les deux, mais pas à la résolution de l’image déposée"
+    ),
     "Guidance {guidance}, starting noise {noise}.": "Guidage {guidance}, bruit de départ {noise}.",
     "Keep before and after (animated WebP)": "Garder avant et après (WebP animé)",
-    "Prepare report": "Préparer le rapport",
-    "Download report (ZIP)": "Télécharger le rapport (ZIP)",
+    "Download PDF": "Télécharger le PDF",
+    "All files (ZIP)": "Tous les fichiers (ZIP)",
+    "Preparing …": "Préparation …",
+    "PDF: this cell on one page. ZIP: its pictures, the page as PNG and PDF, and a JSON with every setting.": (
+        "PDF : cette cellule sur une page. ZIP : ses images, la page en PNG et PDF, et un JSON avec tous les réglages."
+    ),
     # many cells
     "Drop several images of one cell each, or a ZIP of them. Every cell gets its verdicts; press one in the table to "
     "see its evidence. Nothing is kept beyond the session.": (
@@ -146,17 +191,17 @@ FRENCH: dict[str, str] = {
     ),
     "Images, or a ZIP of them": "Images, ou un ZIP d’images",
     "Download table (CSV)": "Télécharger le tableau (CSV)",
-    "with edits": "avec retouches",
-    "About a second a cell more": "Environ une seconde de plus par cellule",
+    "Include an edit of every cell in the reports (takes longer)": (
+        "Joindre aux rapports une retouche de chaque cellule (plus long)"
+    ),
     "Prepare reports (ZIP)": "Préparer les rapports (ZIP)",
     "Download reports (ZIP)": "Télécharger les rapports (ZIP)",
-    "Reports": "Rapports",
     "The reports are ready.": "Les rapports sont prêts.",
     "Stopped. What was done stays:": "Arrêté. Ce qui était fait reste :",
     "File": "Fichier",
     "Verdict": "Verdict",
     "Remarks": "Remarques",
-    "Unclear": "Incertain",
+    "Unclear": "Incertaine",
     "not read": "non lu",
     "verdicts disagree": "verdicts en désaccord",
     "not sure": "pas sûr",
@@ -165,8 +210,33 @@ FRENCH: dict[str, str] = {
     "no cell found": "aucune cellule trouvée",
     "{done} of {total}": "{done} sur {total}",
     "about {time} left": "encore environ {time}",
-    "{count} cell: {verdicts}.": "{count} cellule : {verdicts}.",
-    "{count} cells: {verdicts}.": "{count} cellules : {verdicts}.",
+    "Starting …": "Démarrage …",
+    "report {number} of {total}": "rapport {number} sur {total}",
+    "{count} cell: {verdicts}": "{count} cellule ({verdicts})",
+    "{count} cells: {verdicts}": "{count} cellules ({verdicts})",
+    "{count} {verdict}": "{verdict} : {count}",
+    "unclear": "Incertaine",
+    "; ": " ; ",
+    ": ": " : ",
+    "{count} picture does not look like a cell": "{count} image ne ressemble pas à une cellule",
+    "{count} pictures do not look like a cell": "{count} images ne ressemblent pas à une cellule",
+    "Not a cell?": "Pas une cellule ?",
+    "“{verdict}”: the two verdicts disagree, or the classifier gives neither class {least}.": (
+        "« {verdict} » : les deux verdicts se contredisent, ou le classifieur n’attribue {least} à aucune classe."
+    ),
+    "“{verdict}”: nothing like it was in training; its figures mean nothing.": (
+        "« {verdict} » : rien de semblable ne figurait à l’entraînement ; ses chiffres ne veulent rien dire."
+    ),
+    "Press “{heading}” to see suspicious cells first.": (
+        "Cliquez sur « {heading} » pour voir d’abord les cellules suspectes."
+    ),
+    "Previous": "Précédente",
+    "Next": "Suivante",
+    "Close": "Fermer",
+    "Open in One cell": "Ouvrir dans « Une cellule »",
+    "Quick look, {draws} draws: “{tab}” uses {usual} and is steadier.": (
+        "Aperçu rapide, {draws} tirages : « {tab} » en utilise {usual} et donne des chiffres plus stables."
+    ),
     "No cell could be read.": "Aucune cellule n’a pu être lue.",
     "{count} file could not be read; the table says why.": (
         "{count} fichier n’a pas pu être lu ; le tableau dit pourquoi."
@@ -175,4 +245,18 @@ FRENCH: dict[str, str] = {
         "{count} fichiers n’ont pas pu être lus ; le tableau dit pourquoi."
     ),
     "Only the first {taken} of {total} files were taken.": "Seuls {taken} des {total} fichiers ont été pris.",
+    # what was found in a picture
+    "One cell was found on a bright background and put on black.": (
+        "Une cellule a été trouvée sur fond clair et placée sur fond noir."
+    ),
+    "One cell of {count} that the picture shows was found on a bright background and put on black.": (
+        "Une cellule, sur les {count} que montre l’image, a été trouvée sur fond clair et placée sur fond noir."
+    ),
+    "{count} cells, none of them clearly the one that is meant: the whole picture is read as one cell.": (
+        "{count} cellules, sans que l’une soit clairement celle qui est visée : l’image entière est lue comme une "
+        "seule cellule."
+    ),
+    "No whole cell stands out from a background: the whole picture is read as one cell.": (
+        "Aucune cellule entière ne se détache d’un fond : l’image entière est lue comme une seule cellule."
+    ),
 }

@@ -6,22 +6,25 @@ from html import escape
 from jdm_core.report import NOTICE
 from web.text import Say
 
-TAGLINE = "What a joint diffusion model sees in a red blood cell"
+TAGLINE = "Is there a malaria parasite in this red cell, and where? A research model shows its reasons."
 INTRO = "Upload one red blood cell from a Giemsa-stained thin smear, or pick an example. You get:"
 STEPS = (
     "two verdicts, from a classifier and from how likely the model finds the cell under each class;",
     "a map of where the evidence lies;",
     "on request, the smallest edit that changes the verdict: the parasite removed, or added.",
 )
-EXAMPLES = "Examples, drawn by the model"
 MANY = (
     "Drop several images of one cell each, or a ZIP of them. Every cell gets its verdicts; press one in the table to "
     "see its evidence. Nothing is kept beyond the session."
 )
 EVIDENCE = "Where the evidence lies"
-LIKELIHOOD = "How likely the cell is under each class"
 CHANGE = "What would change the verdict"
 HOW_TO_READ = {
+    "Limits": (
+        "The model saw single cells of one collection, one stain and one kind of microscope, at a low resolution: "
+        "other material may get confident nonsense. It knows parasite or no parasite, not species, stage or count. "
+        "It is a research instrument and no basis for a diagnosis or a treatment."
+    ),
     "Verdict": (
         "One network gives two verdicts: a classifier head reads the cell directly, and the likelihood verdict "
         "asks under which class the model can better rebuild the cell from noise. Both percentages were calibrated "
@@ -31,7 +34,9 @@ HOW_TO_READ = {
         "The ELBO is a lower bound on how probable the model finds this image under a class, in nats; higher is "
         "likelier. Its absolute value says little, so read the difference between the classes, which the same "
         "random draws of noise make far more precise than either value. A difference within twice its standard "
-        "error (±) is no evidence; more draws make the error smaller."
+        "error (±) is no evidence; more draws make the error smaller. The ELBO counts all noise levels, most of which "
+        "do not see a parasite, and may point another way than the likelihood verdict, which reads only those that "
+        "tell the classes apart and is what counts."
     ),
     "Evidence": (
         "The map splits the likelihood verdict over the pixels: orange pixels are rebuilt better when the model "
@@ -41,29 +46,28 @@ HOW_TO_READ = {
     ),
     "Edit": (
         "The edit starts from this very cell and changes as little as the model needs to reverse both verdicts, "
-        "trying weak settings before strong ones. The change map shows what became darker (blue) or brighter "
-        "(orange); where the map has no colour the cell stays as it was. An edit that fails the check explains "
+        "trying weak settings before strong ones. The change map shows what became darker (purple) or brighter "
+        "(green); where the map has no colour the cell stays as it was. An edit that fails the check explains "
         "nothing and is marked as failed."
-    ),
-    "Limits": (
-        "The model saw single cells of one collection, one stain and one kind of microscope, at a low resolution: "
-        "other material may get confident nonsense. It knows parasite or no parasite, not species, stage or count. "
-        "It is a research instrument and no basis for a diagnosis or a treatment."
     ),
 }
 GLOSSARY = {
+    "AUROC": "How often a parasitized cell scores above an uninfected one: 0.5 is chance, 1 is always.",
     "Calibrated": "Of the cells that get 90 %, nine in ten are right, on slides like those it was measured on.",
-    "Draw": "One random sample of noise; a score is the mean over many of them.",
+    "Draws": "Random samples of noise; a score is the mean over many of them.",
+    "ELBO": "A lower bound on the log-probability of the picture under a class; all noise levels count alike in it.",
+    "Evidence map": "The likelihood verdict split over the pixels: what in the cell speaks for which class.",
     "Guidance": "How hard an edit is pushed towards the other class; 1 follows the model, more exaggerates.",
     "Gradient saliency": "How much the classifier’s score moves when a pixel does; a common map, shown for comparison.",
     "Likelihood": "How well the model explains the cell as one of a class; the second verdict compares two of these.",
     "Log-odds": "The unit of evidence: 0 is undecided, +2.2 is nine to one for, −2.2 nine to one against.",
     "Luminance": "How bright a pixel looks to the eye, from 0 (black) to 255 (white).",
-    "Nat": "The unit of log-likelihood: one nat more is 2.7 times as likely.",
+    "Nats": "The unit of log-likelihood: one nat more is 2.7 times as likely.",
     "Parasitized, uninfected": "With a malaria parasite inside the cell, and without.",
     "Seed": "The number that random draws start from; the same seed gives the same figures.",
     "Standard error": "How far a mean over draws typically lies from the mean over infinitely many.",
     "Starting noise": "How much of the cell an edit first dissolves; more noise allows larger changes.",
+    "Unclear": "The classifier is not sure enough, or the two verdicts disagree: have such a cell looked at.",
 }
 
 
@@ -87,8 +91,8 @@ def how_to_read(say: Say) -> str:
 
 
 def glossary(say: Say) -> str:
-    """The terms of the page, one sentence each."""
-    return _terms(GLOSSARY, say)
+    """The terms of the page, a sentence or two each, in the order of the reader's alphabet."""
+    return _terms(dict(sorted(GLOSSARY.items(), key=lambda entry: say(entry[0]).lower())), say)
 
 
 def _terms(terms: dict[str, str], say: Say) -> str:
@@ -108,9 +112,7 @@ BLOCKS: dict[str, Callable[[Say], str]] = {
     "how-to-read": how_to_read,
     "glossary": glossary,
     "many-cells": _line(MANY, "p"),
-    "examples": _line(EXAMPLES, "p"),
     "evidence": _line(EVIDENCE, "h3"),
-    "likelihood": _line(LIKELIHOOD, "h3"),
     "change": _line(CHANGE, "h3"),
     "notice": _line(f"{NOTICE}.", "p"),
 }

@@ -1,23 +1,42 @@
 """The layout of the page for one cell, and which callback answers to what."""
 
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import gradio as gr
 
 from jdm_core import Explainer
 from web import text
-from web.callbacks import DRAWS, EXAMPLES, Callbacks
+from web.callbacks import DRAWS, EXAMPLES, USUAL_DRAWS, Callbacks
 from web.compare import FOLLOW
 from web.edits import OPACITY, THRESHOLD, Edits
-from web.translation import block, label
+from web.translation import block, caption, label
 from web.view import View
 
+KEEP_FOCUS = (Path(__file__).parent / "focus.js").read_text(encoding="utf-8")
+# A file is made when it is asked for, and then saved as by a link of its own: one press of one button.
+SAVE = """(file) => {
+    if (!file) return;
+    const link = document.createElement('a');
+    link.href = file.url;
+    link.download = file.orig_name || file.path.split('/').pop();
+    link.click();
+}"""
 QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 DRAW = {"concurrency_id": "draw", "concurrency_limit": 2}  # maps drawn anew need not wait for an edit
 Parts = dict[str, Any]
 
 
-def add_one_cell(explainer: Explainer, compute: dict[str, Any], kept_seconds: int) -> None:
+class OneCell(NamedTuple):
+    """What another tab needs to have a cell explained in this one; a new cell ends the `edits` that run."""
+
+    callbacks: Callbacks
+    settings: list[Any]
+    outputs: list[Any]
+    edits: list[Any]
+
+
+def add_one_cell(explainer: Explainer, compute: dict[str, Any], kept_seconds: int) -> OneCell:
     """Adds upload, verdicts, evidence and edit of one cell to the surrounding tab; forgotten after some seconds."""
     parts: Parts = {"reading": gr.State(time_to_live=kept_seconds)}
     with gr.Row(elem_id="main"):
@@ -29,7 +48,7 @@ def add_one_cell(explainer: Explainer, compute: dict[str, Any], kept_seconds: in
             parts["intro"] = gr.HTML(block("introduction"), elem_id="intro")
             with gr.Column(visible=False, elem_id="results") as parts["results"]:
                 parts |= _verdict_section() | _edit_section()
-    _wire(Callbacks(explainer), Edits(explainer), parts, controls, compute)
+    return _wire(Callbacks(explainer), Edits(explainer), parts, controls, compute)
 
 
 def _input_section() -> Parts:
@@ -41,13 +60,16 @@ def _input_section() -> Parts:
     with gr.Column(visible=False, elem_id="found") as parts["found"]:
         parts["outline"] = _picture("What was found", "outline")
         parts["found_note"] = gr.HTML(elem_id="found_note")
-    parts["as_given"] = gr.Checkbox(False, label=label("Use the picture as it is"), elem_id="as-given", container=False)
+    parts["as_given"] = gr.Checkbox(
+        False, label=label("Use the picture as it is"),
+        info=label("Do not cut the cell out of its background"), elem_id="as-given", container=False,
+    )  # fmt: skip
     files = sorted(EXAMPLES.glob("*.png"))
     if files:
-        gr.HTML(block("examples"), elem_classes="note")
+        gr.HTML(str(label(text.EXAMPLES)), elem_classes="note")
     with gr.Row(elem_id="examples"):
         parts["examples"] = [
-            gr.Button(file.stem.replace("-", " ").capitalize(), icon=file, size="sm", min_width=60, elem_id=file.stem)
+            gr.Button(caption(file.stem), icon=file, size="sm", min_width=60, elem_id=file.stem)
             for file in files
         ]
     return parts
@@ -57,7 +79,7 @@ def _advanced(steps: int) -> Parts:
     controls: Parts = {}
     with gr.Accordion(label("Advanced"), open=False, elem_id="advanced"):
         controls["draws"] = gr.Radio(
-            list(DRAWS), value=32, label=label("Draws"), info=label("More are slower and more precise")
+            list(DRAWS), value=USUAL_DRAWS, label=label("Draws"), info=label("More are slower and more precise")
         )
         controls["seed"] = gr.Number(
             0, label=label("Seed"), info=label("Same seed, same numbers"), precision=0, minimum=0
@@ -80,20 +102,18 @@ def _verdict_section() -> Parts:
     parts: Parts = {}
     with gr.Column(elem_classes="card"):
         parts["verdict"] = gr.HTML(elem_id="verdict")
-    with gr.Row(elem_id="glance"):
+    # The style sheet hides the accordion's head unless the picture is no cell: then it starts closed.
+    with gr.Accordion(label("Show the figures anyway"), elem_id="anyway") as parts["anyway"], gr.Row(elem_id="glance"):
         with gr.Column(elem_classes="card", elem_id="why", scale=5, min_width=300):
             gr.HTML(block("evidence"))
             with gr.Row(elem_classes="pair"):
                 parts["cell"] = _picture("The cell", "cell")
                 parts["evidence"] = _picture("Evidence map", "evidence")
-                parts["saliency"] = _picture("Gradient saliency", "saliency", visible=False)
             parts["evidence_scale"] = gr.HTML(elem_id="evidence_scale")
+            parts["gradient"] = gr.Button(label(text.GRADIENT), size="sm", visible=False, elem_id="gradient")
+            parts["saliency"] = _picture("Gradient saliency", "saliency", visible=False)
             parts["saliency_scale"] = gr.HTML(elem_id="saliency_scale")
-            parts["gradient"] = gr.Button(
-                label("Compare with the classifier’s gradient"), size="sm", visible=False, elem_id="gradient"
-            )
         with gr.Column(elem_classes="card", elem_id="likelihood", scale=4, min_width=300):
-            gr.HTML(block("likelihood"))
             parts["elbo"] = gr.HTML(elem_id="elbo")
     return parts
 
@@ -103,14 +123,14 @@ def _edit_section() -> Parts:
     with gr.Column(elem_classes="card", elem_id="edit"):
         gr.HTML(block("change"))
         with gr.Row(elem_classes="buttons"):
-            parts["flip"] = _button("What would change the verdict?", "flip")
-            parts["remove"] = _button("Remove parasite", "remove")
-            parts["add"] = _button("Add parasite", "add")
+            parts["flip"] = _button("Find the smallest change of verdict", "flip")
+            parts["remove"] = _button("Remove the parasite", "remove")
+            parts["add"] = _button("Add a parasite", "add")
             parts["stop"] = gr.Button(
                 label("Stop"), variant="stop", visible=False, elem_id="stop", min_width=80
             )
         parts["reason"] = gr.HTML(elem_id="reason", elem_classes="note")
-        parts["progress"] = gr.HTML(elem_id="progress")
+        parts["progress"] = gr.HTML(elem_id="progress", js_on_load=KEEP_FOCUS)
         parts["frame"] = _picture("The edit so far", "frame", visible=False)
         with gr.Column(visible=False, elem_id="edited") as parts["edited"]:
             parts["check"] = gr.HTML(elem_id="check")
@@ -129,11 +149,13 @@ def _edit_section() -> Parts:
                 parts["animation"] = gr.DownloadButton(
                     label("Keep before and after (animated WebP)"), size="sm", visible=False, elem_id="animation"
                 )
-    with gr.Row(elem_classes="buttons"):
-        parts["prepare"] = gr.Button(label("Prepare report"), size="sm", visible=False, elem_id="prepare")
-        parts["report"] = gr.DownloadButton(
-            label("Download report (ZIP)"), size="sm", visible=False, elem_id="report"
-        )
+    with gr.Column(visible=False, elem_id="reports") as parts["reports"]:
+        with gr.Row(elem_classes="buttons"):
+            for name, words in (("pdf", text.PDF), ("archive", text.FILES)):
+                parts[name] = gr.Button(label(words), size="sm", elem_id=name)
+                file = f"{name}_file"
+                parts[file] = gr.DownloadButton(label(words), elem_id=file)  # out of sight: what `SAVE` saves
+        gr.HTML(str(label(text.REPORTS)), elem_classes="note")
     return parts
 
 
@@ -163,23 +185,25 @@ def _picture(words: str, elem_id: str, visible: bool = True) -> gr.Image:
     )  # fmt: skip
 
 
-def _wire(callbacks: Callbacks, edits: Edits, parts: Parts, controls: Parts, compute: dict[str, Any]) -> None:
+def _wire(callbacks: Callbacks, edits: Edits, parts: Parts, controls: Parts, compute: dict[str, Any]) -> OneCell:
     page = [parts[name] for name in View._fields]
     upload, reading = parts["upload"], parts["reading"]
     reads = [controls["draws"], controls["seed"], parts["as_given"]]
     strength = [controls[name] for name in ("mode", "start", "guidance")]
     options = {"preprocess": False, **QUIET}
+    maps = [parts[name] for name in ("threshold", "opacity", "border")]
     running = [
-        parts[name].click(getattr(edits, name), [reading, *strength], page, **options, **compute)
+        parts[name].click(getattr(edits, name), [reading, *strength, *maps], page, **options, **compute)
         for name in ("flip", "remove", "add")
     ]
     running.append(parts["variants"].click(edits.variants, [reading], page, **options, **compute))
-    parts["gradient"].click(callbacks.gradient, [reading], page, **options, **compute)
-    maps = [parts[name] for name in ("threshold", "opacity", "border")]
+    parts["gradient"].click(callbacks.gradient, [reading, parts["gradient"]], page, **options, **compute)
     redraw = {"trigger_mode": "always_last", **options, **DRAW}  # while one is drawn, only the last wish is kept
     gr.on([part.input for part in maps], edits.redraw, [reading, *maps], page, **redraw)
     controls["mode"].input(_strength_controls, [controls["mode"]], strength[1:], queue=False, **QUIET)
-    parts["prepare"].click(callbacks.report, [reading], page, **options)
+    for name in ("pdf", "archive"):
+        made = parts[name].click(getattr(callbacks, name), [reading], page, **options)
+        made.success(None, [parts[f"{name}_file"]], None, js=SAVE, **QUIET)
     options |= {"cancels": running}
     upload.upload(callbacks.explain, [upload, *reads], page, trigger_mode="multiple", **options, **compute)
     gr.on(
@@ -190,6 +214,7 @@ def _wire(callbacks: Callbacks, edits: Edits, parts: Parts, controls: Parts, com
     parts["stop"].click(edits.stop, [reading], page, **options)
     clicks = [example.click for example in parts["examples"]]
     gr.on(clicks, callbacks.example, reads, page, trigger_mode="multiple", **options, **compute)
+    return OneCell(callbacks, reads, page, running)
 
 
 def _strength_controls(mode: str) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ import gradio as gr
 from jdm_core import Explainer
 from web.api import add_endpoints
 from web.batch import add_batch_tab
+from web.batch_open import ONE_CELL, open_in_one_cell
 from web.callbacks import EXAMPLES
 from web.footer import model_facts
 from web.one_cell import add_one_cell
@@ -40,11 +41,13 @@ def build_page(explainer: Explainer, kept_seconds: int = KEPT_SECONDS, batch_cel
     with blocks:
         gr.HTML(block("header"), elem_id="top")
         add_endpoints(explainer, COMPUTE)  # before all other events, which would take the names
-        with gr.Tabs(elem_id="tabs"):
-            with gr.Tab(label("One cell"), elem_id="one-cell"):
-                add_one_cell(explainer, COMPUTE, kept_seconds)
+        with gr.Tabs(elem_id="tabs") as tabs:
+            with gr.Tab(label("One cell"), id=ONE_CELL, elem_id="one-cell"):
+                one_cell = add_one_cell(explainer, COMPUTE, kept_seconds)
             with gr.Tab(label("Many cells"), elem_id="many-cells"):
-                add_batch_tab(explainer, BATCH, kept_seconds, Limits(batch_cells) if batch_cells else None)
+                limits = Limits(batch_cells) if batch_cells else None
+                batch, detail = add_batch_tab(explainer, BATCH, kept_seconds, limits)
+        open_in_one_cell(batch, detail, one_cell, tabs, COMPUTE)
         with gr.Accordion(label("How to read this"), open=False, elem_id="guide"):
             gr.HTML(block("how-to-read"))
         with gr.Accordion(label("Glossary"), open=False, elem_id="glossary"):

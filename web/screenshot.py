@@ -129,7 +129,7 @@ def save(browser: Any, out: Path, width: int) -> None:
     """Writes the whole page, once its pictures are there."""
     from selenium.webdriver.support.ui import WebDriverWait
 
-    complete = "return [...document.images].every(image => image.complete && image.naturalWidth)"
+    complete = "return [...document.images].every(i => !i.offsetParent || (i.complete && i.naturalWidth))"
     height = "return document.documentElement.scrollHeight"
     _metrics(browser, width, browser.execute_script(height))  # pictures below the window come only once it shows them
     WebDriverWait(browser, WAIT).until(lambda b: b.execute_script(complete))

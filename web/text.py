@@ -1,29 +1,32 @@
-"""The words of the page, and the sentences that numbers turn into.
+"""The words of the page that a report does not share."""
 
-English is written here; `say` turns a sentence of it, or a template before its numbers are put in, into the reader's
-language.
-"""
-
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import numpy as np
 
 from jdm_core import Frame
+from jdm_core.verdict import Verdict, verdict_kind, verdict_words
+from jdm_core.words import HEAD, POSTERIOR, Say, english, percent
 
-Say = Callable[[str], str]
+__all__ = ["HEAD", "POSTERIOR", "Say", "english", "percent"]  # for the modules of the page
 
-HEAD, POSTERIOR = "Classifier", "Likelihood"
 WORKING = "Comparing how likely the cell is under each class …"
 STOPPED = "Stopped. Nothing was kept of the unfinished edit."
+STOPPED_AGAIN = "Stopped. You still see the previous edit."
+NO_EDIT = "No edit is offered: the picture does not look like a stained red cell."
+TWO_MORE = "Computing two more edits …"
+GRADIENT, NO_GRADIENT = "Compare with the classifier’s gradient", "Hide the comparison"
 LOST = "Upload a cell first: this page no longer holds one."
 INVERTING = "Looking for the way back to noise …"
+TRY, TRY_FIXED = "You can try another seed or a fixed strength.", "You can try another seed or another strength."
+EXAMPLES = "Synthetic examples, drawn by the model (no patients)"
+REPORTS = "PDF: this cell on one page. ZIP: its pictures, the page as PNG and PDF, and a JSON with every setting."
+PDF, FILES, PREPARING = "Download PDF", "All files (ZIP)", "Preparing …"
 SMALLEST, FIXED = "Smallest change that flips", "Fixed strength"
-EDITS = {"Uninfected": "Remove parasite", "Parasitized": "Add parasite"}
 ELBO_NOTE = (
     "Dots show each class relative to the mean of both, bars ± one standard error from paired draws. The noise behind "
     "each class’s own error is the same for both, so most of it cancels in the difference. The ELBO weighs all noise "
-    "levels; the likelihood verdict reads those that tell the classes apart best, so the two can differ."
+    "levels alike, most of which do not see a parasite; the likelihood verdict reads those that tell the classes apart."
 )
 SALIENCY_NOTE = (
     "For comparison: how strongly each pixel moves the classifier’s score (gradient). It says nothing about the "
@@ -35,76 +38,20 @@ VARIANTS_NOTE = (
 )
 
 
-def english(words: str) -> str:
-    """English as it is written."""
-    return words
-
-
-class Verdict(NamedTuple):
-    """A verdict in plain words: a title, what the two readings say, and its tone (a label's index, or "unsure")."""
-
-    title: str
-    detail: str
-    tone: str
-
-
-def percent(share: float) -> str:
-    """A probability or share as a person reads it: certain is nothing, so never 100 %, nor a rounded 0 %."""
-    if 0 < share < 0.01:
-        return "<1\u00a0%"
-    if share > 0.99:
-        return ">99\u00a0%"
-    return f"{share:.0%}".replace("%", "\u00a0%")
-
-
-def nats(value: float, sign: bool = False) -> str:
-    """A number of nats with thin spaces between thousands and a true minus."""
-    return f"{value:{'+' if sign else ''},.1f}".replace(",", "\u202f").replace("-", "−")
-
-
 def verdict(
-    labels: tuple[str, ...], head: list[float], posterior: list[float] | None, unsure_below: float,
+    labels: Sequence[str], head: Sequence[float], posterior: Sequence[float] | None, unsure_below: float,
     familiar: bool = True, say: Say = english,
 ) -> Verdict:  # fmt: skip
-    """The verdict of the head (K,), unless it is unsure, or the posterior (K,), once there, says otherwise.
-
-    A picture that is not familiar gets no verdict.
-    """
-    best = max(range(len(labels)), key=head.__getitem__)
-    name, share = say(labels[best]), percent(head[best])
-    both, agree = f"{say(HEAD)}: {name}, {share}.", True
-    if posterior is not None:
-        likelier = max(range(len(labels)), key=posterior.__getitem__)
-        both += f" {say(POSTERIOR)}: {say(labels[likelier])}, {percent(posterior[likelier])}."
-        agree = likelier == best
-    if not familiar:
-        warning = say("The model has seen nothing like it: read nothing into the figures.")
-        return Verdict(say("This does not look like a stained red cell"), f"{warning} {both}", "unsure")
-    if not agree:
-        return Verdict(say("The two verdicts disagree"), f"{both} {say('Trust neither.')}", "unsure")
-    detail = say(WORKING)
-    if posterior is not None:
-        detail = say("Both verdicts agree; by likelihood {share}.").format(share=percent(posterior[best]))
-    if head[best] < unsure_below:
-        return Verdict(say("Not sure ({share} {name})").format(share=share, name=name), detail, "unsure")
-    return Verdict(f"{name} {share}", detail, str(best))
-
-
-def elbo_sentence(labels: tuple[str, ...], difference: float, error: float, draws: int, say: Say = english) -> str:
-    """What the paired difference of the bounds says, in a sentence."""
-    numbers = say("{difference} ± {error} nats, {draws} paired draws").format(
-        difference=nats(abs(difference)), error=nats(error), draws=draws
-    )
-    if abs(difference) < 2 * error:
-        return say("No clear difference between the classes ({numbers}).").format(numbers=numbers)
-    name = say(labels[0] if difference > 0 else labels[1])
-    return say("The cell is likelier as {name} (by {numbers}).").format(name=name, numbers=numbers)
+    """The verdict of the head (K,) and, once there, of the posterior (K,), in words; until then it is being made."""
+    kind = verdict_kind(labels, head, posterior, unsure_below, familiar)
+    words = verdict_words(kind, labels, head, posterior, say)
+    return words if words.detail else words._replace(detail=say(WORKING))
 
 
 def progress(frame: Frame, seconds: float | None = None, say: Say = english) -> str:
     """Where the search for the weakest edit stands, and at most how many seconds it still takes."""
     words = say("attempt {attempt} of {attempts}, guidance {guidance}, step {step} of {steps}").format(
-        attempt=frame.attempt, attempts=frame.attempts, guidance=f"{frame.guidance:g}", step=frame.step,
+        attempt=frame.attempt, attempts=frame.attempts, guidance=say(f"{frame.guidance:g}"), step=frame.step,
         steps=frame.steps,
     )  # fmt: skip
     if seconds is None:
@@ -120,27 +67,9 @@ def place(values: np.ndarray, say: Say = english) -> tuple[str, str]:
     return say(height), say(side)
 
 
-def why_off(label: str, say: Say = english) -> str:
-    """Why the button of the edit towards the predicted label cannot be used."""
-    words = say("“{button}” is off: the classifier already says {label}.")
-    return words.format(button=say(EDITS.get(label, label)), label=say(label))
-
-
-def outcome(
-    flipped: bool, target: str, head: float, posterior: float, flip_head: float, flip_posterior: float,
-    fixed: bool = False, say: Say = english,
-) -> str:  # fmt: skip
-    """Whether the edit did what it should, and if not, why it failed."""
-    target = say(target)
-    if flipped:
-        return say("This edit works: classifier and likelihood both say {target} now.").format(target=target)
-    reasons = []
-    if head < flip_head:
-        words = say("the classifier gives {target} {share}, short of {least}")
-        reasons.append(words.format(target=target, share=percent(head), least=percent(flip_head)))
-    if posterior < flip_posterior:
-        words = say("the likelihood gives {target} {share}, short of {least}")
-        reasons.append(words.format(target=target, share=percent(posterior), least=percent(flip_posterior)))
-    reason = say(" and ").join(reasons) or say("at the resolution of the upload the classifier does not follow")
-    shown = "It explains nothing." if fixed else "What you see is the strongest attempt and explains nothing."
-    return f"{say('This edit failed: {reason}.').format(reason=reason)} {say(shown)}"
+def on_offer(label: str, say: Say = english) -> str:
+    """Which edit a cell can have that the classifier takes for `label`, and why it is that one."""
+    words = "The classifier says {label}, so a parasite can be removed."
+    if label == "Uninfected":
+        words = "The classifier says {label}, so a parasite can be added."
+    return say(words).format(label=say(label))

@@ -14,7 +14,12 @@ from web.guide import BLOCKS
 from web.portuguese import PORTUGUESE
 from web.text import Say, english
 
-LANGUAGES: dict[str, dict[str, str]] = {"fr": FRENCH, "pt": PORTUGUESE}
+_UNBROKEN = re.compile(r" (?=[:;?!%»])|(?<=«) ")  # spaces at which French and Portuguese lines must not end
+_NUMBER = re.compile(r"[<>+−±]?\d[\d\u202f]*(\.\d+)?(e[+-]?\d+)?(\u00a0%)?")
+LANGUAGES: dict[str, dict[str, str]] = {
+    language: {english_words: _UNBROKEN.sub("\u00a0", words) for english_words, words in dictionary.items()}
+    for language, dictionary in (("fr", FRENCH), ("pt", PORTUGUESE))
+}
 
 
 def say_for(request: gr.Request | None) -> Say:
@@ -33,9 +38,24 @@ def preferred(accept_language: str) -> str:
 
 
 def say_in(language: str) -> Say:
-    """What turns English into a language, "fr" or "pt"; any other leaves it as it is."""
+    """What turns English into a language, "fr" or "pt"; any other leaves it as it is.
+
+    A number gets a decimal comma. A sentence that comes with a number in it is found by the template that has
+    "{count}" in the number's place.
+    """
     words = LANGUAGES.get(language)
-    return english if words is None else lambda english_words: words.get(english_words, english_words)
+    if words is None:
+        return english
+
+    def say(english_words: str) -> str:
+        if english_words in words:
+            return words[english_words]
+        if _NUMBER.fullmatch(english_words):
+            return english_words.replace(".", ",")
+        template, numbers = re.sub(r"\d+", "{count}", english_words, count=1), re.findall(r"\d+", english_words)
+        return words[template].format(count=numbers[0]) if numbers and template in words else english_words
+
+    return say
 
 
 def _messages(language: str) -> dict[str, str]:
@@ -51,6 +71,12 @@ I18N = gr.I18n(**{language: _messages(language) for language in ("en", *LANGUAGE
 def label(words: str) -> I18nData:
     """Words of a component, which the browser translates."""
     return I18N(words)
+
+
+def caption(stem: str) -> str:
+    """The words for an example, from a file name such as "uninfected-2"; the browser translates the class."""
+    name, number = stem.rsplit("-", 1)
+    return f"{label(name.capitalize())} {number}"
 
 
 def block(key: str) -> str:

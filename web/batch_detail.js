@@ -1,0 +1,33 @@
+// The card of one cell: its buttons step along the table in the order that it has there, close the card, or take the
+// cell to the tab for one cell. A new card takes the focus, but a button that was pressed for it keeps it.
+let stepped = '';
+const section = () => element.querySelector('section');
+
+function beside(step) {
+    const rows = [...document.querySelectorAll('#batch-table tbody tr:not(.bad)')];
+    const at = rows.findIndex(row => row.dataset.number === section()?.dataset.row);
+    return at < 0 ? undefined : rows[at + Number(step)];
+}
+
+function mark() {
+    element.querySelectorAll('[data-step]').forEach(button => { button.disabled = !beside(button.dataset.step); });
+}
+
+watch('value', () => {
+    mark();
+    (element.querySelector(`[data-step="${stepped}"]:enabled`) ?? section())?.focus();
+    stepped = '';
+});
+document.addEventListener('batch-ordered', mark);
+element.addEventListener('click', event => {
+    const button = event.target.closest('.steps button');
+    if (!button) return;
+    const row = section().dataset.row;
+    if (button.dataset.step) {
+        stepped = button.dataset.step;
+        beside(stepped)?.querySelector('.open').click();
+    } else if (button.dataset.act === 'close') {
+        document.querySelector(`#batch-table .open[data-row="${row}"]`)?.focus();
+        trigger('clear');
+    } else trigger('select', {row: Number(row)});
+});

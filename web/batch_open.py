@@ -1,0 +1,54 @@
+"""A cell of a batch taken to the tab for one cell, where it is explained with more draws and can be edited."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+
+from jdm_core import CellImageError
+from jdm_core.cells import read_cell
+from web.batch import QUIET, pressed
+from web.batch_run import Batch
+from web.one_cell import OneCell
+from web.translation import say_for
+from web.uploads import read_item
+from web.view import View, alert, empty
+
+ONE_CELL = "one-cell"  # the id of its tab
+
+
+def open_in_one_cell(
+    batch: gr.State, detail: gr.HTML, one_cell: OneCell, tabs: gr.Tabs, compute: dict[str, Any]
+) -> None:
+    """Lets the detail of a batch's cell open the tab for one cell with that cell in it."""
+    options = {"preprocess": False, **QUIET}
+    detail.select(show_tab, None, tabs, queue=False, **QUIET)
+    detail.select(
+        opener(one_cell), [batch, *one_cell.settings], one_cell.outputs, cancels=one_cell.edits, **options, **compute
+    )
+
+
+def show_tab() -> dict[str, Any]:
+    """The tabs with that for one cell in front."""
+    return gr.update(selected=ONE_CELL)
+
+
+def opener(one_cell: OneCell) -> Any:
+    """The callback that explains the cell of the row that an event names as if it had been uploaded alone."""
+
+    def opened(
+        batch: Batch | None, draws: int | None, seed: float | None, as_given: bool | None, event: gr.EventData,
+        request: gr.Request | None = None,
+    ) -> Iterator[View]:  # fmt: skip
+        result = pressed(batch, event)
+        if result is None:
+            yield View()
+            return
+        try:
+            pixels = read_cell(read_item(result.item), result.item.name)
+        except CellImageError as error:
+            yield empty()._replace(upload=None, status=alert(str(error)))
+            return
+        yield from one_cell.callbacks.show(result.item.name, pixels, draws, seed, as_given, say_for(request))
+
+    return opened
