@@ -529,6 +529,7 @@ def test_predict_endpoint(client, cell, explainer):
     assert result["label"] == LABELS[prediction.probabilities[0].argmax()]
     assert list(result["probabilities"].values()) == pytest.approx(prediction.probabilities[0].tolist(), abs=1e-4)
     assert {"elbo", "elbo_difference", "elbo_difference_standard_error", "posterior"} <= result.keys()
+    assert result["draws"] == 16
 
 
 def test_explain_endpoint_gives_the_evidence_map(client, cell):

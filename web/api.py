@@ -9,8 +9,10 @@ import numpy as np
 
 from jdm_core import CellImageError, Explainer
 from jdm_core.report import edit_fields, verdict_fields
-from web.callbacks import read_upload
+from web.callbacks import USUAL_DRAWS, read_upload
 from web.charts import SHOWN, like
+
+QUICK_DRAWS = 16  # of /predict: as many as the posterior was calibrated and measured with
 
 
 def add_endpoints(explainer: Explainer, limits: dict[str, Any]) -> None:
@@ -26,7 +28,7 @@ def add_endpoints(explainer: Explainer, limits: dict[str, Any]) -> None:
         Returns:
             the label, its calibrated probabilities of the classifier, the posterior by likelihood, and the ELBO.
         """
-        return _verdicts(file)[1]
+        return _verdicts(file, QUICK_DRAWS)[1]
 
     def explain(file: dict[str, Any]) -> tuple[dict[str, Any], Any]:
         """The verdicts of `predict`, and a map of where in the cell the evidence for each of them lies.
@@ -38,7 +40,7 @@ def add_endpoints(explainer: Explainer, limits: dict[str, Any]) -> None:
         Returns:
             the verdicts as JSON, and the map: orange speaks for a parasite, blue against one.
         """
-        cell, fields, evidence = _verdicts(file)
+        cell, fields, evidence = _verdicts(file, USUAL_DRAWS)
         return fields, like(explainer.draw.evidence(explainer.model_view(cell), evidence, SHOWN), cell)
 
     def edit(file: dict[str, Any], target: str | None = None) -> Iterator[tuple[Any, Any, Any]]:
@@ -66,9 +68,9 @@ def add_endpoints(explainer: Explainer, limits: dict[str, Any]) -> None:
         fields = {"file": name, **edit_fields(result, 0)}
         yield fields, like(result.full_resolution[0], cell), like(change, cell)
 
-    def _verdicts(file: dict[str, Any]) -> tuple[np.ndarray, dict[str, Any], np.ndarray]:
+    def _verdicts(file: dict[str, Any], draws: int) -> tuple[np.ndarray, dict[str, Any], np.ndarray]:
         name, cell = _read(file)
-        prediction, elbo = explainer.predict(cell), explainer.elbo(cell)
+        prediction, elbo = explainer.predict(cell), explainer.elbo(cell, draws)
         unsure_below = explainer.checkpoint.thresholds["unsure_below"]
         return cell, verdict_fields(name, prediction, elbo, 0, unsure_below), elbo.evidence[0]
 

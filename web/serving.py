@@ -6,7 +6,6 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -39,6 +38,7 @@ class Service:
     def launch(self) -> str:
         """Serves the page and returns its address. Raises OSError for a port that is taken, SettingsError."""
         os.environ["GRADIO_TEMP_DIR"] = str(self.scratch.folder)
+        os.environ.setdefault("MPLBACKEND", "agg")  # else it looks for one with windows, at the first job
         stay_inside()
         if not is_shared():
             _beside(self._compute_once)  # while Gradio is imported
@@ -66,7 +66,7 @@ class Service:
             self.stop()
             raise SettingsError('mcp: needs pip install "gradio[mcp]"')
         self.scratch.keep_all(EXAMPLES.glob("*.png"))
-        _beside(partial(import_module, "jdm_core.segmentation"))  # which takes long, and not every image needs it
+        _beside(_import_the_rest)
         note("started", seconds=round(time.monotonic() - self.started, 2), **self.status())
         return address
 
@@ -87,10 +87,10 @@ class Service:
         return True
 
     def _compute_once(self) -> None:
-        """A likelihood as the first visitor will ask for: a network's first passes are its slowest."""
+        """One small computation of each kind: a network's first passes are its slowest."""
         size = self.explainer.size
         try:
-            self.explainer.elbo(np.zeros((size, size, 3), np.uint8))
+            self.explainer.elbo(np.zeros((size, size, 3), np.uint8), draws=3)
         except Exception as error:  # visitors will be told as well, and /healthz says it
             note("not well", logging.ERROR, **fault(error))
 
@@ -134,6 +134,12 @@ def run_until(told: threading.Event, service: Service) -> None:
     told.wait()
     if not service.stop():
         os._exit(0)  # a computation cannot be broken off from outside, and its thread would hold the process
+
+
+def _import_the_rest() -> None:
+    """What the first job would wait for: Gradio asks for the one at each, and some images need the other."""
+    for name in ("matplotlib", "jdm_core.segmentation"):
+        import_module(name)
 
 
 def _beside(work: Callable[[], object]) -> None:
