@@ -27,7 +27,7 @@ def draw_scores(figures: dict[str, Any], path: Path) -> None:
         _curves(axis, schemes)
         axis.set_title(f"{name}: {TITLES[name]}")
     axes[0].set_ylabel("accuracy")
-    axes[0].legend(frameon=False, loc="lower right")
+    axes[-1].legend(frameon=False, loc="lower right")  # where no curve runs
     stopping, *diagrams = bottom.subplots(1, 2)
     _stopping(stopping, figures)
     _reliability(diagrams[0], figures["verdicts"])

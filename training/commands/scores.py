@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ def _scores(options: argparse.Namespace) -> int:
         explainer.checkpoint.architecture.image_channels,
     )  # fmt: skip
     cells = sample_cells(cells, len(cells), options.seed)
-    print(f"about {estimated_minutes(explainer, cells, sizes):.0f} minutes", flush=True)
+    print(f"about {estimated_minutes(explainer, cells, sizes):.0f} minutes", file=sys.stderr)
     figures = {"test_set": test_set, **study_scores(explainer, cells, sizes, fit, options.seed)}
     write_figures(options.out, figures)
     if options.plot:
