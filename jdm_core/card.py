@@ -9,9 +9,9 @@ VERDICTS = {"head": "Head (classifier)", "posterior": "Posterior (likelihood, {d
 METRICS = {"accuracy": "accuracy", "auroc": "roc_auc", "ece": "expected calibration error"}  # and the hub's names
 CARD = """# {name}
 
-A joint diffusion model of single red blood cells from thin blood smears: one network that reads a cell as
+A joint diffusion model of {subject}: one network that reads {one} as
 {labels}, scores it under each class by its own likelihood, shows where the
-evidence lies, and makes the smallest edit that changes the verdict. Its input is one cell on black, squashed to
+evidence lies, and makes the smallest edit that changes the verdict. Its input is {one}{ground}, squashed to
 {size}×{size} pixels.
 
 **Research use only, not for diagnosis.**
@@ -48,15 +48,19 @@ def model_card(name: str, checkpoint: Checkpoint) -> str:
     from huggingface_hub import ModelCardData  # here, as in `hub`: nothing else needs it
 
     provenance = checkpoint.provenance
+    of_cells = "Parasitized" in checkpoint.labels  # else digits or what else somebody trained it on
     mit = "MIT" in provenance.licence
     results = _eval_results(checkpoint.metrics)
     front = ModelCardData(
         license="mit" if mit else "other", license_name=None if mit else provenance.licence,
         library_name="plasmolens", pipeline_tag="image-classification",
-        tags=["diffusion", "explainability", "counterfactual", "malaria", "microscopy", "research-use-only"],
+        tags=["diffusion", "explainability", "counterfactual", *(["malaria", "microscopy"] if of_cells else []),
+              "research-use-only"],
         model_name=name if results else None, eval_results=results or None,
     )  # fmt: skip
     body = CARD.format(
+        subject="single red blood cells from thin blood smears" if of_cells else provenance.source,
+        one="one cell" if of_cells else "one image", ground=" on black" if of_cells else "",
         name=name, labels=" or ".join(f"*{label}*" for label in checkpoint.labels), size=checkpoint.preprocessing.size,
         software=VERSION, figures=figures_markdown(name, checkpoint), version=checkpoint.version,
         source=provenance.source, licence=provenance.licence, split=provenance.split_digest, commit=provenance.commit,
