@@ -6,9 +6,10 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import torch
 from PIL import Image
 
-from jdm_core.heatmap import OPACITY
+from jdm_core.heatmap import OPACITY, colour_table
 from jdm_core.verdict import CUT_OUT, NOT_A_CELL, verdict_words
 from jdm_core.words import elbo_figure, elbo_meaning, nats, outcome, percent
 
@@ -138,10 +139,8 @@ def _panels(figure: "Figure", panels: list[Panel], top: float) -> float:
 
 def _bar(axis: "Axes", panel: Panel) -> None:
     """The colours of a map over mid-gray, as they lie over the cell: the smaller the value, the less they cover."""
-    values = np.linspace(-1, 1, 257)
-    stops = np.array([[int(stop[i : i + 2], 16) / 255 for i in (1, 3, 5)] for stop in panel.stops])
-    at = np.linspace(-1, 1, len(stops))
-    colours = np.stack([np.interp(values, at, stops[:, channel]) for channel in range(3)], axis=1)
+    values = np.linspace(-1, 1, 256)
+    colours = colour_table(panel.stops, torch.device("cpu")).numpy()
     cover = OPACITY * np.sqrt(np.abs(values))[:, None]
     axis.imshow((cover * colours + (1 - cover) * GRAY)[None], aspect="auto", extent=(-1, 1, 0, 1))
     ticks = [f"{value:+.2g}".replace("-", "−") if value else "0" for value in (-panel.scale, 0, panel.scale)]

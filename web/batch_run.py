@@ -17,7 +17,7 @@ from web.text import Say, english
 from web.uploads import Item, read_item
 
 CHUNK = 16  # cells that pass through the network together, between two looks at the page
-DRAWS = 16  # of the likelihood
+DRAWS = 16  # of a quick likelihood: as many as the posterior was calibrated and measured with
 THUMBNAIL = 96  # pixels on the longer side, shown at half of that
 OPEN, STRANGE = "Unclear", "Not a cell?"  # what stands for a verdict where there is none
 _SHOWN = {UNCLEAR: OPEN, DISAGREE: OPEN, NOT_A_CELL: STRANGE}
