@@ -17,8 +17,8 @@ from training.metrics import mean_auroc
 from training.validate import as_images
 
 DRAWS = 16
-EDGES = np.arange(0.1, 0.91, 0.05).round(2)  # where a window may begin and end, in cosine time
-NARROWEST = 0.15
+EDGES = np.arange(0.15, 0.96, 0.05).round(2)  # where a window may begin and end, in cosine time
+NARROWEST = 0.2  # a quarter of the range of EDGES
 
 
 def log_loss(logits: np.ndarray, positive: np.ndarray) -> float:
@@ -66,11 +66,18 @@ def fit_scores(scores: np.ndarray, labels: np.ndarray) -> tuple[float, float, fl
     return scale * temperature, 0.0, float(torch.nn.functional.cross_entropy(logits / temperature, truth))
 
 
+def evenly_spread(inside: Tensor, count: int) -> Tensor:
+    """Of the True in each row of inside (N, D), `count` at even distances, or all where there are fewer."""
+    place, total = inside.cumsum(1) - 1, inside.sum(1, keepdim=True)
+    kept = total.clamp(max=count)
+    return inside & ((place + 1) * kept // total.clamp(min=1) > place * kept // total.clamp(min=1))
+
+
 def choose_window(times: Tensor, errors: Tensor, labels: Tensor) -> tuple[Window, list[dict[str, float | str]]]:
     """The window whose calibrated scores have the least cross-entropy, and the figures of all candidates.
 
-    times (N, D) of the draws, errors ‖ε - ε̂_c‖² (N, D, K). Draws are stratified over all times, so that a
-    window of a third of the range is judged with a third of the draws.
+    times (N, D) of the draws, ascending, errors ‖ε - ε̂_c‖² (N, D, K). In use a narrow window gets as many draws
+    as a wide one, so each is judged with DRAWS of those that fell into it; the narrowest needs D ≥ 4 DRAWS.
     """
     truth = labels.numpy()
     logsnr = cosine_logsnr(times)
@@ -80,8 +87,8 @@ def choose_window(times: Tensor, errors: Tensor, labels: Tensor) -> tuple[Window
             continue
         for weight in ("epsilon", "v", "x"):
             window = Window(low, high, weight)
-            inside = (times >= low) & (times < high)
-            scores = relative_scores(window.weights(logsnr) * inside, errors, inside.sum(1).clamp(min=1))
+            kept = evenly_spread((times >= low) & (times < high), DRAWS)
+            scores = relative_scores(window.weights(logsnr) * kept, errors, kept.sum(1).clamp(min=1))
             _, _, loss = fit_scores(scores, truth)
             table.append({
                 "low": low, "high": high, "weight": weight, "auroc": round(mean_auroc(scores, truth), 5),
@@ -107,7 +114,7 @@ def calibrate(
 
     order = torch.randperm(len(validation), generator=torch.Generator().manual_seed(1))[:cells].tolist()
     sample = validation.take(order)
-    times, errors = _errors(network, sample, Window(float(EDGES[0]), float(EDGES[-1]), "epsilon"), 2 * DRAWS, device)
+    times, errors = _errors(network, sample, Window(float(EDGES[0]), float(EDGES[-1]), "epsilon"), 4 * DRAWS, device)
     window, table = choose_window(times, errors, sample.labels)
 
     # τ and b depend on the noise of the scores, so they are fitted with the draws that will be used.
