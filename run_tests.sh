@@ -23,4 +23,5 @@ fi
 has_browser || echo "run_tests.sh: no chromium and chromedriver on the PATH: the browser tests cannot run" >&2
 
 "$python" -m ruff check --quiet .
+"$python" -m ruff format --check --quiet .
 "$python" -m pytest "$@"

@@ -55,8 +55,7 @@ def corpus() -> list[bytes]:
         files += [_encoded(image, "PNG") for image in (rgb, gray, deep, rgb.convert("RGBA"), rgb.quantize(16))]
         files += [_encoded(image, "TIFF") for image in (rgb, gray, deep, rgb.convert("CMYK"), rgb.convert("1"))]
         files += [
-            _encoded(rgb, "TIFF", compression=name)
-            for name in ("tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg")
+            _encoded(rgb, "TIFF", compression=name) for name in ("tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg")
         ]
         files += [
             _encoded(rgb, "JPEG"), _encoded(rgb, "JPEG", progressive=True), _encoded(rgb.convert("CMYK"), "JPEG"),

@@ -117,9 +117,7 @@ def invert(network: JointDiffusionNetwork, inversion: Inversion, level: int) -> 
             image = _hold(own[i])
             back = ddim_step(image, _noise_of(states[i], image, here), logsnr[i - 1].expand(b))
             residuals.append(states[i - 1] - back)
-    return replace(
-        inversion, states=tuple(states), own=tuple(own), other=tuple(other), residuals=tuple(residuals)
-    )
+    return replace(inversion, states=tuple(states), own=tuple(own), other=tuple(other), residuals=tuple(residuals))
 
 
 def editable(inversion: Inversion, strength: Strength) -> Tensor:

@@ -52,9 +52,7 @@ class Explainer:
         return cls(network, checkpoint, name, chosen)
 
     @classmethod
-    def from_pretrained(
-        cls, source: str | Path, device: str = "auto", revision: str | None = None
-    ) -> "Explainer":
+    def from_pretrained(cls, source: str | Path, device: str = "auto", revision: str | None = None) -> "Explainer":
         """The explainer of a saved folder, or of "owner/name" on the Hugging Face hub at a branch, tag or commit.
 
         Raises CheckpointError, ValueError.

@@ -73,9 +73,7 @@ def verdict_fields(
 def edit_fields(edit: Counterfactual, index: int) -> dict[str, Any]:
     """The JSON of one edit and its check."""
     labels = edit.labels
-    settings = {
-        key: value[index] if key in SETTINGS_PER_IMAGE else value for key, value in edit.settings.items()
-    }
+    settings = {key: value[index] if key in SETTINGS_PER_IMAGE else value for key, value in edit.settings.items()}
     return {
         "target": labels[int(edit.target[index])],
         "flipped": bool(edit.flipped[index]),

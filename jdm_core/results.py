@@ -91,9 +91,7 @@ def merge(parts: Sequence[Counterfactual]) -> Counterfactual:
     merged: dict[str, Any] = {"labels": parts[0].labels}
     for key in vars(parts[0]).keys() - {"labels", "settings"}:
         values = [getattr(part, key) for part in parts]
-        merged[key] = (
-            np.concatenate(values) if isinstance(values[0], np.ndarray) else list(chain.from_iterable(values))
-        )
+        merged[key] = np.concatenate(values) if isinstance(values[0], np.ndarray) else list(chain.from_iterable(values))
     settings = {
         key: list(chain.from_iterable(part.settings[key] for part in parts)) if isinstance(value, list) else value
         for key, value in parts[0].settings.items()

@@ -42,7 +42,9 @@ def nats(value: float, error: float, sign: bool = False) -> str:
 def elbo_figure(labels: Sequence[str], difference: float, error: float, say: Say = english) -> str:
     """The paired difference of the bounds of two labels, in nats, with its standard error."""
     return say("ELBO, {first} less {second}: {difference} ± {error} nats").format(
-        first=say(labels[0]), second=say(labels[1]), difference=say(nats(difference, error, True)),
+        first=say(labels[0]),
+        second=say(labels[1]),
+        difference=say(nats(difference, error, True)),
         error=say(nats(error, error)),
     )
 

@@ -263,7 +263,9 @@ def test_remarks_of_a_cell(explainer):
 @pytest.mark.parametrize(
     ("done", "seconds", "words"),
     [
-        (0, 0, "Starting …"), (12, 24, "12 of 50; about 76 s left"), (10, 100, "10 of 50; about 7 min left"),
+        (0, 0, "Starting …"),
+        (12, 24, "12 of 50; about 76 s left"),
+        (10, 100, "10 of 50; about 7 min left"),
         (50, 9, "50 of 50"),
     ],
 )

@@ -47,9 +47,7 @@ def test_a_bad_file_names_line_and_reason(tmp_path, lines, reason):
 
 
 def test_pixels_of_boxes():
-    assert box_mask([Box(0.25, 0.5, 0.5, 1)], 8).nonzero() == pytest.approx(
-        np.mgrid[4:8, 2:4].reshape(2, -1)
-    )
+    assert box_mask([Box(0.25, 0.5, 0.5, 1)], 8).nonzero() == pytest.approx(np.mgrid[4:8, 2:4].reshape(2, -1))
     assert box_mask([], 8).sum() == 0
     # Half of a pixel's area counts, less does not; a box smaller than that keeps the pixel of its centre.
     assert box_mask([Box(0, 0, 0.5 / 8, 1)], 8)[:, 0].all()

@@ -54,9 +54,7 @@ def test_predict_equals_the_library(explainer, cell_files, capsys):
     line = json.loads(capsys.readouterr().out)
     result = explainer.elbo(cell_files[0], draws=4, seed=2)
     assert line["elbo"]["Parasitized"] == pytest.approx(float(result.elbo[0, 0]), rel=1e-5)
-    assert line["elbo_difference_standard_error"] == pytest.approx(
-        float(result.difference_standard_error[0]), rel=1e-3
-    )
+    assert line["elbo_difference_standard_error"] == pytest.approx(float(result.difference_standard_error[0]), rel=1e-3)
 
 
 def test_predict_in_words(cell_files, capsys):

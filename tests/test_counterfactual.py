@@ -119,9 +119,7 @@ def test_edits_flip_and_say_what_they_did(explainer, cells):
     assert edit.flipped.mean() >= 0.75
     after = edit.probabilities.argmax(1)
     assert (after[edit.flipped] == edit.target[edit.flipped]).all()
-    np.testing.assert_allclose(
-        edit.difference, (edit.images.astype(np.float64) - edit.original) / 255, atol=1e-6
-    )
+    np.testing.assert_allclose(edit.difference, (edit.images.astype(np.float64) - edit.original) / 255, atol=1e-6)
     assert ((edit.changed_fraction > 0) & (edit.changed_fraction < 0.6)).all()
     assert edit.heatmap.dtype == np.uint8
     assert edit.heatmap.shape == edit.images.shape

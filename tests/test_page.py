@@ -144,9 +144,7 @@ def test_from_upload_to_checked_edit(page, cell):
     steps = r"attempt \d+ of \d+, guidance [\d.]+, step \d+ of \d+; at most \d+ s left"
     assert any(re.search(steps, seen) for seen in page.execute_script("return window.progressSeen"))
     assert page.execute_script("return window.framesSeen.size") >= 1
-    assert outcome.text.startswith(
-        "This edit works" if "works" in outcome.get_attribute("class") else "Not convincing"
-    )
+    assert outcome.text.startswith("This edit works" if "works" in outcome.get_attribute("class") else "Not convincing")
     assert "of the cell changed visibly" in page.find_element(By.ID, "check").text
     for selector in ("#slider .side:nth-of-type(1) img", "#slider .side:nth-of-type(2) img", "#change img"):
         wait(page, selector, loaded)

@@ -92,7 +92,11 @@ def test_what_the_browser_translates_has_no_sign_that_it_would_take_for_a_field(
 @pytest.mark.parametrize(
     ("header", "language"),
     [
-        ("fr-CA,fr;q=0.9,en;q=0.8", "fr"), ("pt", "pt"), ("de-DE,fr;q=0.5", "de"), ("", "en"), ("*", "en"),
+        ("fr-CA,fr;q=0.9,en;q=0.8", "fr"),
+        ("pt", "pt"),
+        ("de-DE,fr;q=0.5", "de"),
+        ("", "en"),
+        ("*", "en"),
         ("PT-br", "pt"),
     ],
 )

@@ -82,9 +82,7 @@ def make_draws(
     return Draws(torch.stack(logsnr), torch.stack(noise))
 
 
-def class_errors(
-    network: JointDiffusionNetwork, x: Tensor, draws: Draws, wanted: Tensor, bf16: bool = False
-) -> Tensor:
+def class_errors(network: JointDiffusionNetwork, x: Tensor, draws: Draws, wanted: Tensor, bf16: bool = False) -> Tensor:
     """‖ε - ε̂_c‖² of every draw, (B, D, K) on the CPU, NaN for the classes of an image that are not `wanted`.
 
     x (B, C, S, S) on the network's device, wanted (B, K) bool. A draw costs one encoder pass, and one decoder pass

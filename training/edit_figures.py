@@ -63,9 +63,7 @@ def flips(after: Readings, labels: np.ndarray, rows: np.ndarray, slides: Sequenc
     return figures
 
 
-def changes(
-    original: np.ndarray, edited: np.ndarray, slides: Sequence[str], proxy: StainProxy
-) -> dict[str, object]:
+def changes(original: np.ndarray, edited: np.ndarray, slides: Sequence[str], proxy: StainProxy) -> dict[str, object]:
     """Medians over cells (N, S, S, 3) uint8 of what an edit changed, in 1/255 where it is a change of colour.
 
     Outside of what: of the pixels that moved by more than 10/255, and of the parasite proxy, where either picture

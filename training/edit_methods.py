@@ -68,8 +68,9 @@ class _Reader:
         z = self.network.encode(y, logsnr)
         self.encoder += 1
         if self.guide == "head":
-            pair = self.network.decode(z, logsnr, self.source), self.network.decode(
-                towards(self.network, z, self.target, HEAD_STEP), logsnr, self.source
+            pair = (
+                self.network.decode(z, logsnr, self.source),
+                self.network.decode(towards(self.network, z, self.target, HEAD_STEP), logsnr, self.source),
             )
             self.decoder += 2
             own, other = (predicted_image(y, v, logsnr) for v in pair)
@@ -118,8 +119,10 @@ def edit_once(
     stochastic = method.way == "edit-friendly"
 
     def down(y: Tensor, image: Tensor, i: int) -> Tensor:
-        return ancestral_mean(y, image, level[i], level[i - 1]) if stochastic else ddim_step(
-            image, _noise_of(y, image, level[i]), level[i - 1]
+        return (
+            ancestral_mean(y, image, level[i], level[i - 1])
+            if stochastic
+            else ddim_step(image, _noise_of(y, image, level[i]), level[i - 1])
         )
 
     def guided(base: Tensor, image: Tensor) -> Tensor:

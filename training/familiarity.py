@@ -81,9 +81,7 @@ def _ellipsoid(centre: Tensor, whitening: Tensor) -> Ellipsoid:
     return Ellipsoid(kept(centre), tuple(kept(row[: i + 1]) for i, row in enumerate(whitening)))
 
 
-def measure_familiarity(
-    explainer: Explainer, cells: Cells, kinds: Iterable[Outliers]
-) -> dict[str, object]:
+def measure_familiarity(explainer: Explainer, cells: Cells, kinds: Iterable[Outliers]) -> dict[str, object]:
     """Figures of cells, and how each kind of outliers is told from them; plain JSON values.
 
     Intervals are clustered by slide, photograph or field. Outliers pass as a user's pictures would.

@@ -60,9 +60,7 @@ def few_labels(
     }  # fmt: skip
 
 
-def _joint(
-    recipe: Recipe, data: Path, run: Path, device: torch.device, should_stop: Callable[[], bool]
-) -> Classifier:
+def _joint(recipe: Recipe, data: Path, run: Path, device: torch.device, should_stop: Callable[[], bool]) -> Classifier:
     """Encoder and head of a joint run, trained as far as it is not yet."""
     state = complete_run(recipe, data, run, device, should_stop)
     network = EncoderClassifier(recipe.architecture)

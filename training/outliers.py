@@ -42,9 +42,7 @@ def as_pictures(cells: Cells) -> list[np.ndarray]:
     return list(cells.images.permute(0, 2, 3, 1).numpy())
 
 
-def outliers(
-    cells: Cells, count: int, seed: int, mnist: Path | None, fields: Path | None
-) -> Iterator[Outliers]:
+def outliers(cells: Cells, count: int, seed: int, mnist: Path | None, fields: Path | None) -> Iterator[Outliers]:
     """At most `count` pictures of each kind: the MNIST digits and cells of whole fields only where they are given.
 
     Noise is as large as the cells, of which so many get other colours. Raises DataError.

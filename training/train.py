@@ -125,9 +125,7 @@ class Trainer:
     def _batch(self, index: Tensor, step: int) -> Batch:
         generator = torch.Generator(self.device).manual_seed(self.recipe.seed * 1_000_003 + step)
         recipe = self.recipe
-        images = augment(
-            self._images[index], recipe.stain_jitter, generator, recipe.symmetries, recipe.translate
-        )
+        images = augment(self._images[index], recipe.stain_jitter, generator, recipe.symmetries, recipe.translate)
         return draw_batch(
             images, self._labels[index], self.network.no_class, recipe.label_dropout, generator,
             recipe.architecture.logsnr_shift,

@@ -111,6 +111,7 @@ def accuracy_gain(
 
     Paired, since what is hard for one is hard for the other: the interval is far narrower than the two apart suggest.
     """
+
     def gain(both: np.ndarray, truth: np.ndarray) -> float:
         return average(accuracy)(both[:, 0], truth) - average(accuracy)(both[:, 1], truth)
 

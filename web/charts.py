@@ -64,7 +64,7 @@ def elbo_panel(
         for name, value, error in zip(names, elbo, errors, strict=True)
     )
     return (
-        f'<h3>{escape(say("ELBO under each class"))}</h3>'
+        f"<h3>{escape(say('ELBO under each class'))}</h3>"
         f'<p class="elbo-figure">{escape(elbo_figure(labels, *paired, say))}</p>'
         f"<p>{escape(elbo_meaning(labels, *paired, posterior, say))}</p>"
         f'<div class="elbo">{elbo_chart(names, *paired, say)}<table><thead><tr><td></td>'

@@ -13,9 +13,7 @@ from web import text
 from web.compare import embedded
 
 
-def check_panel(
-    explanation: Explanation, thresholds: dict[str, float], attempts: int, say: Say = english
-) -> str:
+def check_panel(explanation: Explanation, thresholds: dict[str, float], attempts: int, say: Say = english) -> str:
     """Outcome and table: did both verdicts reach what is asked for, how much of the cell changed, by what strength."""
     edit, i = explanation.edit, explanation.index
     to = int(edit.target[i])
@@ -32,7 +30,8 @@ def check_panel(
         f"<td>{say(reached(after, least))}</td>"
         f"<td>{percent(least)}{colon}{say('yes' if after >= least else 'no')}</td></tr>"
         for name, (before, after), least in (
-            (HEAD, head, thresholds["flip_head"]), (POSTERIOR, posterior, thresholds["flip_posterior"])
+            (HEAD, head, thresholds["flip_head"]),
+            (POSTERIOR, posterior, thresholds["flip_posterior"]),
         )
     )
     columns = "".join(f'<th scope="col">{escape(say(name))}</th>' for name in ("before", "after", "reaches"))

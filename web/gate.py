@@ -88,7 +88,6 @@ class Gate:
         else:
             await self.app(scope, receive, send)
 
-
     async def _take(self, scope: Message, receive: Callable, send: Callable) -> None:
         """An upload; what its files tell beside their pixels is taken out once they lie where they will lie."""
         said = bytearray()

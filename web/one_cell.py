@@ -69,8 +69,7 @@ def _input_section() -> Parts:
         gr.HTML(str(label(text.EXAMPLES)), elem_classes="note")
     with gr.Row(elem_id="examples"):
         parts["examples"] = [
-            gr.Button(caption(file.stem), icon=file, size="sm", min_width=60, elem_id=file.stem)
-            for file in files
+            gr.Button(caption(file.stem), icon=file, size="sm", min_width=60, elem_id=file.stem) for file in files
         ]
     return parts
 
@@ -126,9 +125,7 @@ def _edit_section() -> Parts:
             parts["flip"] = _button("Find the smallest change of verdict", "flip")
             parts["remove"] = _button("Remove the parasite", "remove")
             parts["add"] = _button("Add a parasite", "add")
-            parts["stop"] = gr.Button(
-                label("Stop"), variant="stop", visible=False, elem_id="stop", min_width=80
-            )
+            parts["stop"] = gr.Button(label("Stop"), variant="stop", visible=False, elem_id="stop", min_width=80)
         parts["reason"] = gr.HTML(elem_id="reason", elem_classes="note")
         parts["progress"] = gr.HTML(elem_id="progress", js_on_load=KEEP_FOCUS)
         parts["frame"] = _picture("The edit so far", "frame", visible=False)

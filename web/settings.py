@@ -25,9 +25,7 @@ class Settings:
     """The settings of one server; every field is an option of `app.py` and an environment variable."""
 
     host: str = _setting("127.0.0.1", "GRADIO_SERVER_NAME", "address to serve on; 0.0.0.0 for every one")
-    port: int | None = _setting(
-        None, "GRADIO_SERVER_PORT", "port; none: the first free from 7860", least=1, most=65535
-    )
+    port: int | None = _setting(None, "GRADIO_SERVER_PORT", "port; none: the first free from 7860", least=1, most=65535)
     root_path: str = _setting("", "GRADIO_ROOT_PATH", "path under which a proxy shows the page, such as /cells")
     login: str = _setting("", "PLASMOLENS_LOGIN", "USER:PASSWORD, or a file of such lines; none: open to all")
     checkpoint: str = _setting("malaria-64", "PLASMOLENS_CHECKPOINT", "name in the manifest, or folder of an own one")

@@ -90,8 +90,10 @@ class SharedExplainer:
             part = slice(start, start := start + len(cells))
             answer.set_result(
                 replace(
-                    together, probabilities=together.probabilities[part],
-                    unfamiliarity=together.unfamiliarity[part], familiar=together.familiar[part],
+                    together,
+                    probabilities=together.probabilities[part],
+                    unfamiliarity=together.unfamiliarity[part],
+                    familiar=together.familiar[part],
                 )
             )
 

@@ -24,7 +24,10 @@ def register(commands: Commands) -> None:
         help="these measurements (none: only write the document), of: " + ", ".join(step.name for step in STEPS),
     )  # fmt: skip
     report.add_argument(
-        "--document", type=Path, default=DOCUMENT, metavar="FILE.md",
+        "--document",
+        type=Path,
+        default=DOCUMENT,
+        metavar="FILE.md",
         help="with the tables' places (default: MODEL_CARD.md)",
     )
     report.set_defaults(function=_report)
