@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.toy import train_toy
+from tests.toy import TINY_OPTIONS, train_toy
 from training.__main__ import main
 from training.report import STEPS, TABLES, Step, tables
 
@@ -17,12 +17,13 @@ def test_every_step_is_a_command_with_these_options(monkeypatch, tmp_path):
     for module in ("measure", "heat", "familiarity", "generation", "scores", "study"):
         name = f"training.commands.{module}"
         module = __import__(name, fromlist=["register"])
-        for function in [f for f in vars(module) if f.startswith("_") and callable(getattr(module, f))]:
-            monkeypatch.setattr(module, function, lambda options: parsed.append(options.out) or 0)
+        for name, function in list(vars(module).items()):
+            if callable(function) and list(getattr(function, "__annotations__", ())) == ["options", "return"]:
+                monkeypatch.setattr(module, name, lambda options: parsed.append(options.out) or 0)
     for step in STEPS:
         checkpoint = ["--checkpoint", "malaria-64", "--seed", "0", "--device", "cpu"]
         assert main(step.command(checkpoint, Path("cells.zip"), tmp_path)) == 0
-    assert parsed == [tmp_path / f"{step.name}.json" for step in STEPS]
+    assert parsed == [step.out(tmp_path) for step in STEPS]
 
 
 def test_the_model_card_has_a_place_for_tables_of_steps_alone():
@@ -46,6 +47,7 @@ def test_measures_once_and_again_for_other_weights(tmp_path, monkeypatch, capfd)
     monkeypatch.setattr("training.commands.report.STEPS", (
         Step("evaluate", ("evaluate", "--part", "test", "--draws", "3")),
         Step("broken", ("evaluate", "--part", "nowhere")),
+        Step("of digits", ("evaluate", "--part", "test"), data="digits"),
     ))  # fmt: skip
     document, out = tmp_path / "evidence.md", tmp_path / "report"
     document.write_text(f"before\n{TABLES.begin('evaluate')}\n{TABLES.end}\n")
@@ -53,7 +55,7 @@ def test_measures_once_and_again_for_other_weights(tmp_path, monkeypatch, capfd)
                "--out", str(out), "--document", str(document)]  # fmt: skip
     assert main(command) == 1
     told = capfd.readouterr()
-    assert "not measured: broken" in told.err
+    assert "not measured: broken\n" in told.err and "of digits" not in told.out
     assert "head: accuracy" in document.read_text() and str(tmp_path) not in document.read_text()
     figures = json.loads((out / "report.json").read_text())
     assert list(figures) == ["evaluate"] and figures["evaluate"]["n"] == 16
@@ -64,6 +66,25 @@ def test_measures_once_and_again_for_other_weights(tmp_path, monkeypatch, capfd)
     (out / "evaluate.json").write_text(json.dumps(figures))
     assert main([*command, "--only", "evaluate"]) == 0
     assert "evaluate: python -m training evaluate" in capfd.readouterr().out
+
+
+def test_weights_that_later_steps_read_are_trained_once(tmp_path, monkeypatch, capfd):
+    data, manifest = train_toy(tmp_path, images=40)
+    tiny = (*TINY_OPTIONS, "--images", "8")
+    monkeypatch.setattr("training.commands.report.STEPS", (
+        Step("encoder", ("classifier", "--architecture", "encoder", *tiny), of_checkpoint=False, suffix=".safetensors"),
+        Step("compare", ("compare", "--part", "test", "--judge", "{folder}/encoder.safetensors")),
+    ))  # fmt: skip
+    document, out = tmp_path / "evidence.md", tmp_path / "report"
+    document.write_text(f"{TABLES.begin('compare')}\n{TABLES.end}\n")
+    command = ["report", "--checkpoint", "toy", "--manifest", str(manifest), "--data", str(data), "--device", "cpu",
+               "--out", str(out), "--document", str(document)]  # fmt: skip
+    assert main(command) == 0
+    assert (out / "encoder.safetensors").exists() and not (out / "encoder.md").exists()
+    assert "encoder.safetensors disputes" in document.read_text()
+    capfd.readouterr()
+    assert main(command) == 0
+    assert "encoder: there already" in capfd.readouterr().out
 
 
 def test_what_a_table_says_of_files_is_left_out(tmp_path):

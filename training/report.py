@@ -4,7 +4,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,25 +18,34 @@ TABLES = Blocks("table", "report")
 class Step:
     """One measurement: a command of `training`, with what follows it but for --checkpoint, --data and --out.
 
-    `pictures` are options that take a picture's file; {folder} in an argument is the report's own folder.
+    `pictures` are options that take a picture's file; {folder} in an argument is the report's own folder. What it
+    writes ends in `suffix`: figures, or the weights of a network that later steps read, which make no table.
     """
 
     name: str
     arguments: tuple[str, ...]
     pictures: tuple[str, ...] = ()
-    of_checkpoint: bool = True  # else it trains networks of its own, from a recipe
+    of_checkpoint: bool = True  # else it names one itself, or trains networks of its own from a recipe
+    data: str = "cells"  # or "digits"
+    suffix: str = ".json"
+
+    def out(self, folder: Path) -> Path:
+        """The file that it writes."""
+        return folder / f"{self.name}{self.suffix}"
 
     def command(self, checkpoint: Sequence[str], data: Path, folder: Path) -> list[str]:
         """The arguments of `python -m training`."""
         line = [argument.format(folder=folder) for argument in self.arguments]
         line += [*(checkpoint if self.of_checkpoint else ()), "--data", str(data)]
-        line += ["--out", str(folder / f"{self.name}.json")]
+        line += ["--out", str(self.out(folder))]
         for option in self.pictures:
             line += [option, str(folder / f"{self.name}.png")]
         return line
 
 
 _CLASSIFIERS = ("--classifiers", "{folder}/resnet18.safetensors", "{folder}/encoder.safetensors")
+_ALONE = ("classifier", "--images", "128_000", "--architecture")
+_DIGITS = ("scores", "--checkpoint", "mnist-28", "--verdicts", "1000")
 STEPS = (
     Step("evaluate", ("evaluate", "--part", "test")),
     Step("scores-validation", ("scores", "--part", "validation"), ("--plot",)),
@@ -47,6 +56,8 @@ STEPS = (
     Step("familiarity", ("familiarity",)),
     Step("generation", ("generation", "--part", "test"), ("--sheet",)),
     Step("probes", ("probes", "--cells", "2000"), ("--plot",)),
+    Step("resnet18", (*_ALONE, "resnet18"), of_checkpoint=False, suffix=".safetensors"),
+    Step("encoder", (*_ALONE, "encoder"), of_checkpoint=False, suffix=".safetensors"),
     Step("compare-validation", ("compare", "--part", "validation", *_CLASSIFIERS)),
     Step("compare", ("compare", "--part", "test", *_CLASSIFIERS)),
     Step(
@@ -55,32 +66,46 @@ STEPS = (
         of_checkpoint=False,
     ),
     Step("robustness", ("robustness", "--part", "test", "--draws", "0", "--cells", "1000", *_CLASSIFIERS)),
+    Step(
+        "scores-mnist-validation",
+        (*_DIGITS, "--part", "validation", "--cells", "150", "--compared", "4"),
+        of_checkpoint=False,
+        data="digits",
+    ),
+    Step(
+        "scores-mnist",
+        (*_DIGITS, "--part", "test", "--cells", "400", "--fit", "{folder}/scores-mnist-validation.json"),
+        ("--plot",),
+        of_checkpoint=False,
+        data="digits",
+    ),
     Step("few-labels", ("few-labels", "--runs", "{folder}/few-labels"), of_checkpoint=False),
     Step("ablations", ("ablations", "--runs", "{folder}/ablations"), of_checkpoint=False),
 )
 
 
 def make(
-    steps: Sequence[Step], checkpoint: Sequence[str], sha256: str, data: Path, folder: Path,
+    steps: Sequence[Step], checkpoint: Sequence[str], sha256: str, data: Mapping[str, Path], folder: Path,
     tell: Callable[[str], None],
 ) -> list[str]:  # fmt: skip
     """Runs the steps that the folder does not hold yet, into NAME.json and NAME.md, and returns the names that failed.
 
+    `data` says where "cells" and "digits" are; steps whose data it does not have are left out.
     A table made with other weights than those of `sha256` is made anew. A step that fails does not keep the others
     from being run; its own last line says why.
     """
     folder.mkdir(parents=True, exist_ok=True)
     failed = []
-    for step in steps:
+    for step in (step for step in steps if step.data in data):
         if _is_done(folder, step, sha256):
             tell(f"{step.name}: there already")
             continue
-        command = ["-m", "training", *step.command(checkpoint, data, folder)]
+        command = ["-m", "training", *step.command(checkpoint, data[step.data], folder)]
         tell(f"{step.name}: python {' '.join(command)}")
         done = subprocess.run([sys.executable, *command], stdout=subprocess.PIPE, text=True)
         if done.returncode:
             failed.append(step.name)
-        else:
+        elif step.suffix == ".json":
             replace_file(folder / f"{step.name}.md", lambda path, text=done.stdout: path.write_text(text, "utf-8"))
     gathered = {name: json.loads((folder / f"{name}.json").read_text("utf-8")) for name in tables(folder)}
     replace_file(folder / "report.json", lambda path: path.write_text(json.dumps(gathered, indent=1) + "\n", "utf-8"))
@@ -88,10 +113,10 @@ def make(
 
 
 def _is_done(folder: Path, step: Step, sha256: str) -> bool:
-    figures, table = folder / f"{step.name}.json", folder / f"{step.name}.md"
-    if not (figures.exists() and table.exists()):
+    found = step.out(folder)
+    if not found.exists() or (step.suffix == ".json" and not (folder / f"{step.name}.md").exists()):
         return False
-    return not step.of_checkpoint or json.loads(figures.read_text("utf-8"))["sha256"] == sha256
+    return not step.of_checkpoint or json.loads(found.read_text("utf-8"))["sha256"] == sha256
 
 
 def tables(folder: Path) -> dict[str, str]:

@@ -18,6 +18,7 @@ def register(commands: Commands) -> None:
         epilog="Takes hours on two cores; what the folder holds already is not measured again, so it can be stopped.",
     )  # fmt: skip
     report.add_argument("--data", **DATA)
+    report.add_argument("--digits", type=Path, metavar="ROOT", help="MNIST, for what is measured of mnist-28 (or not)")
     report.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="tables, figures and report.json")
     report.add_argument(
         "--only", nargs="*", choices=[step.name for step in STEPS], metavar="NAME",
@@ -38,8 +39,9 @@ def _report(options: argparse.Namespace) -> int:
     loaded = ["--checkpoint", options.checkpoint, "--manifest", str(options.manifest), "--device", options.device]
     steps = [step for step in STEPS if options.only is None or step.name in options.only]
     document = options.document.read_text(encoding="utf-8")
+    data = {"cells": options.data} | ({"digits": options.digits} if options.digits else {})
     failed = make(
-        steps, [*loaded, "--seed", str(options.seed)], explainer.sha256, options.data, options.out,
+        steps, [*loaded, "--seed", str(options.seed)], explainer.sha256, data, options.out,
         lambda line: print(line, flush=True),
     )  # fmt: skip
     options.document.write_text(TABLES.fill(document, tables(options.out).get), encoding="utf-8")
