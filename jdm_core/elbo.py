@@ -10,6 +10,7 @@ from jdm_core.diffusion import LOGSNR_MAX, LOGSNR_MIN, add_noise, cosine_logsnr,
 from jdm_core.network import JointDiffusionNetwork
 
 PASS_BATCH = 32  # noisy images a network pass: larger ones gain nothing on two cores
+POSTERIOR_DRAWS = 16  # unless told otherwise: with so many it is calibrated, checked and measured
 
 
 @dataclass(frozen=True)

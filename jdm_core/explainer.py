@@ -25,7 +25,6 @@ from jdm_core.search import Check, Found, result, search
 
 ImageLike = str | Path | Image.Image | np.ndarray
 CHUNK = 32  # images that pass through the network together
-CHECK_DRAWS = 16  # draws behind the posterior of an edit
 EVIDENCE_SMOOTHING = 1.5 / 64  # of the side: what two neighbours say apart from each other is mostly the noise drawn
 
 
@@ -105,7 +104,9 @@ class Explainer:
         return ElboResult(labels=self.labels, draws=draws, **merged)
 
     @torch.inference_mode()
-    def posterior(self, images: ImageLike | Sequence[ImageLike], draws: int = 16, seed: int = 0) -> np.ndarray:
+    def posterior(
+        self, images: ImageLike | Sequence[ImageLike], draws: int = scores.POSTERIOR_DRAWS, seed: int = 0
+    ) -> np.ndarray:
         """The calibrated posterior (B, K) of the scores alone: half the passes of `elbo`, the same numbers."""
         cells = self._read_all(images)
         parts = []
@@ -274,7 +275,7 @@ class Explainer:
         return Check(probabilities[:n], posterior, flipped)
 
     def _check_posterior(self, x: Tensor, seeds: Sequence[int]) -> Tensor:
-        return self._posterior(self._window_scores(x, seeds, CHECK_DRAWS).scores)
+        return self._posterior(self._window_scores(x, seeds, scores.POSTERIOR_DRAWS).scores)
 
 
 def _seeds(cells: Sequence[np.ndarray], seed: int) -> list[int]:

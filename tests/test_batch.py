@@ -160,7 +160,7 @@ def mixed(cell_files, tmp_path_factory):
 @pytest.fixture
 def quick(monkeypatch):
     monkeypatch.setattr(batch_run, "CHUNK", 2)
-    monkeypatch.setattr(batch_run, "DRAWS", 3)
+    monkeypatch.setattr(batch_run, "POSTERIOR_DRAWS", 3)
 
 
 @pytest.fixture
@@ -191,7 +191,7 @@ def test_good_files_are_read_and_bad_ones_say_why(callbacks, explainer, mixed, q
 def test_cells_pass_the_network_together(callbacks, explainer, cell_files, monkeypatch):
     passes = []
     predict = explainer.predict
-    monkeypatch.setattr(batch_run, "DRAWS", 3)
+    monkeypatch.setattr(batch_run, "POSTERIOR_DRAWS", 3)
     monkeypatch.setattr(explainer, "predict", lambda cells: passes.append(len(cells)) or predict(cells))
     list(callbacks.read([{"path": str(path), "orig_name": path.name} for path in cell_files] * 2))
     assert passes == [len(cell_files) * 2] == [16]
@@ -311,7 +311,7 @@ def test_a_picture_that_is_no_cell_gets_no_verdict_in_table_csv_and_detail(callb
 
 
 def test_reports_hold_the_table_and_a_folder_a_cell(callbacks, mixed, quick, monkeypatch):
-    monkeypatch.setattr(batch_reports, "DRAWS", 3)
+    monkeypatch.setattr(batch_reports, "POSTERIOR_DRAWS", 3)
     files = [*mixed[0], mixed[0][0]]  # one of them twice: two folders
     *_, batch = (view.batch for view in callbacks.read(files) if isinstance(view.batch, Batch))
     *steps, last = callbacks.prepare(batch, edits=False)
@@ -329,7 +329,7 @@ def test_reports_hold_the_table_and_a_folder_a_cell(callbacks, mixed, quick, mon
 
 
 def test_reports_with_edits_hold_them(callbacks, explainer, mixed, quick, monkeypatch):
-    monkeypatch.setattr(batch_reports, "DRAWS", 3)
+    monkeypatch.setattr(batch_reports, "POSTERIOR_DRAWS", 3)
     monkeypatch.setattr(explainer, "edit", EditSettings(steps=3, time=0.6, ladder=(Strength(2, 1.0),)))
     *_, batch = (view.batch for view in callbacks.read(mixed[0][:2]) if isinstance(view.batch, Batch))
     *_, last = callbacks.prepare(batch, edits=True)

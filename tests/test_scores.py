@@ -278,7 +278,7 @@ def test_disagreement_counts_who_is_right():
 
 
 def test_study_of_gaussians_finds_the_true_posterior(explainer, tmp_path, monkeypatch):
-    monkeypatch.setattr("training.score_study.VERDICT_DRAWS", 400)
+    monkeypatch.setattr("training.score_study.POSTERIOR_DRAWS", 400)
     gaussian = gaussian_explainer(explainer, 3)
     cells = gaussian_cells(gaussian, 120)
     sizes = Sizes(cells=40, compared=20, verdicts=120)

@@ -10,13 +10,12 @@ from tqdm import tqdm
 
 from jdm_core.checkpoints import Calibration
 from jdm_core.diffusion import cosine_logsnr
-from jdm_core.elbo import Draws, Window, draw, error_per_draw
+from jdm_core.elbo import POSTERIOR_DRAWS, Draws, Window, draw, error_per_draw
 from jdm_core.network import JointDiffusionNetwork
 from training.data import Cells
 from training.metrics import mean_auroc
 from training.validate import as_images
 
-DRAWS = 16
 EDGES = np.arange(0.15, 0.96, 0.05).round(2)  # where a window may begin and end, in cosine time
 NARROWEST = 0.2  # a quarter of the range of EDGES
 
@@ -77,7 +76,7 @@ def choose_window(times: Tensor, errors: Tensor, labels: Tensor) -> tuple[Window
     """The window whose calibrated scores have the least cross-entropy, and the figures of all candidates.
 
     times (N, D) of the draws, ascending, errors ‖ε - ε̂_c‖² (N, D, K). In use a narrow window gets as many draws
-    as a wide one, so each is judged with DRAWS of those that fell into it; the narrowest needs D ≥ 4 DRAWS.
+    as a wide one, so each is judged with POSTERIOR_DRAWS of those that fell into it: D must be four times as many.
     """
     truth = labels.numpy()
     logsnr = cosine_logsnr(times)
@@ -87,7 +86,7 @@ def choose_window(times: Tensor, errors: Tensor, labels: Tensor) -> tuple[Window
             continue
         for weight in ("epsilon", "v", "x"):
             window = Window(low, high, weight)
-            kept = evenly_spread((times >= low) & (times < high), DRAWS)
+            kept = evenly_spread((times >= low) & (times < high), POSTERIOR_DRAWS)
             scores = relative_scores(window.weights(logsnr) * kept, errors, kept.sum(1).clamp(min=1))
             _, _, loss = fit_scores(scores, truth)
             table.append({
@@ -114,12 +113,13 @@ def calibrate(
 
     order = torch.randperm(len(validation), generator=torch.Generator().manual_seed(1))[:cells].tolist()
     sample = validation.take(order)
-    times, errors = _errors(network, sample, Window(float(EDGES[0]), float(EDGES[-1]), "epsilon"), 4 * DRAWS, device)
+    widest = Window(float(EDGES[0]), float(EDGES[-1]), "epsilon")
+    times, errors = _errors(network, sample, widest, 4 * POSTERIOR_DRAWS, device)
     window, table = choose_window(times, errors, sample.labels)
 
     # τ and b depend on the noise of the scores, so they are fitted with the draws that will be used.
-    times, errors = _errors(network, sample, window, DRAWS, device)
-    scores = relative_scores(window.weights(cosine_logsnr(times)), errors, torch.tensor(DRAWS))
+    times, errors = _errors(network, sample, window, POSTERIOR_DRAWS, device)
+    scores = relative_scores(window.weights(cosine_logsnr(times)), errors, torch.tensor(POSTERIOR_DRAWS))
     tau, bias, _ = fit_scores(scores, sample.labels.numpy())
     return Calibration(temperature, tau, bias, window), table
 

@@ -8,7 +8,7 @@ import torch
 from tqdm import tqdm
 
 from jdm_core import Explainer
-from jdm_core.elbo import posterior
+from jdm_core.elbo import POSTERIOR_DRAWS, posterior
 from training.data import Cells
 from training.draws import SCHEMES, Scheme, Weighting, weightings
 from training.early_stopping import choose_threshold, computed, decide, stopping_table
@@ -17,7 +17,6 @@ from training.reliability import Combination, disagreement, fit_combination, ver
 from training.score_curves import CHUNK, DRAWS, Pool, curves, draw_pools
 from training.validate import as_images
 
-VERDICT_DRAWS = 16  # behind the posterior whose reliability is measured
 LIMITS = (20, 100)  # draws after which an undecided image is decided all the same
 ERRORS = (0.005, 0.01, 0.02)  # shares of decisions that may differ from those of all draws
 RULE_LIMIT, RULE_ERROR = 20, 0.01  # of the rule as it is run
@@ -104,7 +103,7 @@ def study_scores(explainer: Explainer, cells: Cells, sizes: Sizes, fit: Fit | No
         "fit": asdict(fit),
         "rule": run_rule(explainer, read, window, offset, fit.threshold(RULE_LIMIT, RULE_ERROR), seed),
         "verdicts": {
-            "n": len(read), "slides": len(set(read.slides)), "draws": VERDICT_DRAWS,
+            "n": len(read), "slides": len(set(read.slides)), "draws": POSTERIOR_DRAWS,
             "posterior_seconds_per_cell": round(seconds, 5),
             **{name: verdict_reliability(p, labels, read.slides) for name, p in verdicts.items()},
         },
@@ -126,7 +125,7 @@ def estimated_minutes(explainer: Explainer, cells: Cells, sizes: Sizes) -> float
     stratified = trial(window, ("stratified",))
     compared = trial(window, SCHEMES[:2]) + sum(trial(other, SCHEMES) for other in others)
     seconds = sizes.compared * DRAWS[-1] * compared + sizes.cells * DRAWS[-1] * stratified
-    return (seconds + sizes.verdicts * (VERDICT_DRAWS + RULE_LIMIT / 2) * stratified) / 60
+    return (seconds + sizes.verdicts * (POSTERIOR_DRAWS + RULE_LIMIT / 2) * stratified) / 60
 
 
 def _pools(
@@ -147,7 +146,7 @@ def read_verdicts(
         logits.append(explainer.network.classify(explainer.network.encode_clean(x)).cpu())
     head = (torch.cat(logits).double() / calibration.temperature).softmax(1).numpy()
     started = time.perf_counter()
-    pool = _pools(explainer, cells, window, ("stratified",), VERDICT_DRAWS, seed)["stratified"]
+    pool = _pools(explainer, cells, window, ("stratified",), POSTERIOR_DRAWS, seed)["stratified"]
     seconds = (time.perf_counter() - started) / len(cells)
     scores = torch.from_numpy(pool.scores.mean(1))
     probabilities = posterior(scores, calibration.posterior_temperature, calibration.posterior_bias)

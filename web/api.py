@@ -8,8 +8,8 @@ import gradio as gr
 import numpy as np
 
 from jdm_core import CellImageError, Explainer
+from jdm_core.elbo import POSTERIOR_DRAWS
 from jdm_core.report import edit_fields, verdict_fields
-from web.batch_run import DRAWS
 from web.callbacks import USUAL_DRAWS, read_upload
 from web.charts import SHOWN, like
 
@@ -27,7 +27,7 @@ def add_endpoints(explainer: Explainer, limits: dict[str, Any]) -> None:
         Returns:
             the label, its calibrated probabilities of the classifier, the posterior by likelihood, and the ELBO.
         """
-        return _verdicts(file, DRAWS)[1]
+        return _verdicts(file, POSTERIOR_DRAWS)[1]
 
     def explain(file: dict[str, Any]) -> tuple[dict[str, Any], Any]:
         """The verdicts of `predict`, and a map of where in the cell the evidence for each of them lies.

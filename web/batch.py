@@ -13,10 +13,11 @@ from gradio.utils import get_upload_folder
 
 from jdm_core import CellImageError, Explainer
 from jdm_core.cells import IMAGE_EXTENSIONS
+from jdm_core.elbo import POSTERIOR_DRAWS
 from jdm_core.version import VERSION
 from web.batch_detail import BUTTONS, detail
 from web.batch_reports import write_reports
-from web.batch_run import DRAWS, Batch, Result, find, progress, report_progress, run, summary
+from web.batch_run import Batch, Result, find, progress, report_progress, run, summary
 from web.batch_table import SORT, TEMPLATE, rule, table_csv, table_head, table_rows
 from web.translation import block, label, say_for
 from web.uploads import Limits, list_items
@@ -99,7 +100,7 @@ class BatchCallbacks:
         except CellImageError as error:
             return View(detail=alert(str(error)))
         name, row = result.item.name, int(event.row)
-        return View(detail=detail(self.explainer, name, row, finding, DRAWS, SEED, say_for(request)))
+        return View(detail=detail(self.explainer, name, row, finding, POSTERIOR_DRAWS, SEED, say_for(request)))
 
     def close(self) -> View:
         """The tab without the explanation of a cell."""
@@ -113,7 +114,7 @@ class BatchCallbacks:
         """What the numbers depend on, as columns of the CSV."""
         e = self.explainer
         return {
-            "draws": DRAWS, "seed": SEED, "model": e.name, "model_version": e.checkpoint.version,
+            "draws": POSTERIOR_DRAWS, "seed": SEED, "model": e.name, "model_version": e.checkpoint.version,
             "model_sha256": e.sha256, "software": f"PlasmoLens {VERSION}",
         }  # fmt: skip
 

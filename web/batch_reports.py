@@ -8,9 +8,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from jdm_core import CellImageError, Explainer
+from jdm_core.elbo import POSTERIOR_DRAWS
 from jdm_core.finding import Finding, prepare
 from jdm_core.report import Explanation, write_report
-from web.batch_run import DRAWS, Batch, Result
+from web.batch_run import Batch, Result
 from web.batch_table import table_csv
 from web.uploads import read_item
 
@@ -48,7 +49,7 @@ def _explained(explainer: Explainer, results: list[Result], edits: bool, seed: i
     if not found:
         return
     cells = [finding.cell for _, finding, _ in found]
-    prediction, elbo = explainer.predict(cells), explainer.elbo(cells, DRAWS, seed)
+    prediction, elbo = explainer.predict(cells), explainer.elbo(cells, POSTERIOR_DRAWS, seed)
     edit = explainer.counterfactual(cells, seed=seed) if edits else None
     for i, (result, finding, digest) in enumerate(found):
         yield Explanation(result.item.name, finding.cell, i, prediction, elbo, edit, finding, digest)

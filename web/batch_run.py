@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from jdm_core import CellImageError, Explainer
+from jdm_core.elbo import POSTERIOR_DRAWS
 from jdm_core.finding import Finding, prepare
 from jdm_core.verdict import DISAGREE, NOT_A_CELL, UNCLEAR, verdict_kind
 from web.shared import PIECE
@@ -17,7 +18,6 @@ from web.text import Say, english
 from web.uploads import Item, read_item
 
 CHUNK = 16  # cells that pass through the network together, between two looks at the page
-DRAWS = 16  # of a quick likelihood: as many as the posterior was calibrated and measured with
 THUMBNAIL = 96  # pixels on the longer side, shown at half of that
 OPEN, STRANGE = "Unclear", "Not a cell?"  # what stands for a verdict where there is none
 _SHOWN = {UNCLEAR: OPEN, DISAGREE: OPEN, NOT_A_CELL: STRANGE}
@@ -99,7 +99,7 @@ def _readings(explainer: Explainer, cells: Sequence[np.ndarray], seed: int) -> I
     prediction = explainer.predict(cells)
     for start in range(0, len(cells), PIECE):
         piece = slice(start, start + PIECE)
-        posterior = explainer.posterior(cells[piece], DRAWS, seed)
+        posterior = explainer.posterior(cells[piece], POSTERIOR_DRAWS, seed)
         readings = prediction.probabilities[piece], posterior, prediction.familiar[piece]
         yield from zip(*(reading.tolist() for reading in readings), strict=True)
 

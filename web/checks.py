@@ -5,7 +5,7 @@ from html import escape
 import numpy as np
 from PIL import Image
 
-from jdm_core.explainer import CHECK_DRAWS
+from jdm_core.elbo import POSTERIOR_DRAWS
 from jdm_core.report import Explanation
 from jdm_core.results import Counterfactual
 from jdm_core.words import HEAD, POSTERIOR, Say, english, outcome, percent, reached
@@ -41,7 +41,7 @@ def check_panel(explanation: Explanation, thresholds: dict[str, float], attempts
         say("Guidance {guidance}, attempt {attempt} of at most {attempts}.").format(
             guidance=say(f"{settings['guidance'][i]:g}"), attempt=settings["attempts"][i], attempts=attempts
         ),
-        say("Likelihood of the edit from {draws} draws.").format(draws=CHECK_DRAWS),
+        say("Likelihood of the edit from {draws} draws.").format(draws=POSTERIOR_DRAWS),
     ]
     return (
         f'<p class="outcome {"works" if flipped else "failed"}" role="status">{escape(words)}</p>'
