@@ -188,6 +188,34 @@ def test_stop_ends_the_edit_and_frees_the_machine(page, address, cell):
     wait(page, "#check .outcome")
 
 
+def test_stop_keeps_the_edit_before(page, address, cell):
+    upload(page, cell)
+    explained(page, cell.name)
+    offered(page).click()
+    outcome = wait(page, "#check .outcome").text
+    page.execute_script(CLICK_STOP)
+    offered(page).click()
+    wait(page, "#progress", lambda e: "previous edit" in e.text)
+    Client(address, verbose=False).predict(handle_file(cell), api_name="/predict")  # behind the edit, if it goes on
+    assert page.find_element(By.ID, "progress").text == "Stopped. You still see the previous edit."
+    assert page.find_element(By.CSS_SELECTOR, "#check .outcome").text == outcome
+    assert not page.find_elements(By.CSS_SELECTOR, "#frame img")
+
+
+def test_a_new_cell_ends_the_edit_of_the_one_before(page, address, cell):
+    upload(page, cell)
+    explained(page, cell.name)
+    offered(page).click()
+    wait(page, "#progress", lambda e: "step" in e.text)
+    other = EXAMPLES / "uninfected-1.png"
+    upload(page, other)
+    explained(page, other.name)
+    Client(address, verbose=False).predict(handle_file(cell), api_name="/predict")  # behind the edit, if it goes on
+    assert page.find_element(By.CSS_SELECTOR, "#verdict .file").text == other.name
+    assert not [e for e in page.find_elements(By.CSS_SELECTOR, "#check .outcome, #slider img") if e.is_displayed()]
+    assert page.find_element(By.ID, "progress").text == ""
+
+
 def test_one_press_saves_the_pdf_or_everything(page, cell, tmp_path):
     allowed = {"behavior": "allow", "downloadPath": str(tmp_path)}
     page.execute_cdp_cmd("Browser.setDownloadBehavior", allowed)

@@ -19,12 +19,12 @@ from web.batch_detail import BUTTONS, detail
 from web.batch_reports import write_reports
 from web.batch_run import Batch, Result, find, progress, report_progress, run, summary
 from web.batch_table import SORT, TEMPLATE, rule, table_csv, table_head, table_rows
+from web.events import QUIET, ends
 from web.translation import block, label, say_for
 from web.uploads import Limits, list_items
 from web.view import alert, hidden, progress_bar, status, view_of
 
 SEED = 0
-QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 STOPPED = "Stopped. What was done stays:"
 View = view_of("batch status table rule stop taking csv reports archive detail")
 
@@ -194,10 +194,10 @@ def _wire(
     tab = [parts[name] for name in View._fields]
     batch, options = parts["batch"], {"preprocess": False, **QUIET}
     reports = parts["reports"].click(callbacks.prepare, [batch, edits], tab, **options, **compute)
-    reading = files.upload(
-        callbacks.read, [files], tab, cancels=[reports], trigger_mode="always_last", **options, **compute
-    )
-    parts["stop"].click(callbacks.stop, [batch], tab, cancels=[reading, reports], **options)
-    files.clear(callbacks.clear, None, tab, cancels=[reading, reports], **options)
+    ends([reports], [files.upload])
+    reading = files.upload(callbacks.read, [files], tab, trigger_mode="always_last", **options, **compute)
+    ends([reading, reports], [parts["stop"].click, files.clear])
+    parts["stop"].click(callbacks.stop, [batch], tab, **options)
+    files.clear(callbacks.clear, None, tab, **options)
     parts["table"].select(callbacks.explain, [batch], tab, **options, **compute)
     parts["detail"].clear(callbacks.close, None, tab, **options)

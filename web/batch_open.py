@@ -7,8 +7,9 @@ import gradio as gr
 
 from jdm_core import CellImageError
 from jdm_core.cells import read_cell
-from web.batch import QUIET, pressed
+from web.batch import pressed
 from web.batch_run import Batch
+from web.events import QUIET, ends
 from web.one_cell import OneCell
 from web.translation import say_for
 from web.uploads import read_item
@@ -23,9 +24,8 @@ def open_in_one_cell(
     """Lets the detail of a batch's cell open the tab for one cell with that cell in it."""
     options = {"preprocess": False, **QUIET}
     detail.select(show_tab, None, tabs, queue=False, **QUIET)
-    detail.select(
-        opener(one_cell), [batch, *one_cell.settings], one_cell.outputs, cancels=one_cell.edits, **options, **compute
-    )
+    ends(one_cell.edits, [detail.select])
+    detail.select(opener(one_cell), [batch, *one_cell.settings], one_cell.outputs, **options, **compute)
 
 
 def show_tab() -> dict[str, Any]:

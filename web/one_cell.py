@@ -10,6 +10,7 @@ from web import text
 from web.callbacks import DRAWS, EXAMPLES, USUAL_DRAWS, Callbacks
 from web.compare import FOLLOW
 from web.edits import OPACITY, THRESHOLD, Edits
+from web.events import QUIET, ends
 from web.translation import block, caption, label
 from web.view import View
 
@@ -22,7 +23,6 @@ SAVE = """(file) => {
     link.download = file.orig_name || file.path.split('/').pop();
     link.click();
 }"""
-QUIET = {"show_progress": "hidden", "api_visibility": "private"}
 DRAW = {"concurrency_id": "draw", "concurrency_limit": 2}  # maps drawn anew need not wait for an edit
 Parts = dict[str, Any]
 
@@ -194,22 +194,22 @@ def _wire(callbacks: Callbacks, edits: Edits, parts: Parts, controls: Parts, com
         for name in ("flip", "remove", "add")
     ]
     running.append(parts["variants"].click(edits.variants, [reading], page, **options, **compute))
-    parts["gradient"].click(callbacks.gradient, [reading, parts["gradient"]], page, **options, **compute)
+    running.append(
+        parts["gradient"].click(callbacks.gradient, [reading, parts["gradient"]], page, **options, **compute)
+    )
     redraw = {"trigger_mode": "always_last", **options, **DRAW}  # while one is drawn, only the last wish is kept
     gr.on([part.input for part in maps], edits.redraw, [reading, *maps], page, **redraw)
     controls["mode"].input(_strength_controls, [controls["mode"]], strength[1:], queue=False, **QUIET)
     for name in ("pdf", "archive"):
         made = parts[name].click(getattr(callbacks, name), [reading], page, **options)
         made.success(None, [parts[f"{name}_file"]], None, js=SAVE, **QUIET)
-    options |= {"cancels": running}
+    clicks = [example.click for example in parts["examples"]]
+    anew = [controls["again"].click, parts["as_given"].input]
+    ends(running, [upload.upload, upload.clear, parts["stop"].click, *anew, *clicks])
     upload.upload(callbacks.explain, [upload, *reads], page, trigger_mode="multiple", **options, **compute)
-    gr.on(
-        [controls["again"].click, parts["as_given"].input], callbacks.again, [reading, *reads], page, **options,
-        **compute,
-    )  # fmt: skip
+    gr.on(anew, callbacks.again, [reading, *reads], page, **options, **compute)
     upload.clear(callbacks.clear, None, page, **options)
     parts["stop"].click(edits.stop, [reading], page, **options)
-    clicks = [example.click for example in parts["examples"]]
     gr.on(clicks, callbacks.example, reads, page, trigger_mode="multiple", **options, **compute)
     return OneCell(callbacks, reads, page, running)
 
