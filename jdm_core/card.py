@@ -89,9 +89,11 @@ def figures_markdown(name: str, checkpoint: Checkpoint) -> str:
     m = checkpoint.metrics
     if "head" not in m:
         return f"No figures are recorded for `{name}` yet."
+    one_by_one = m["slides"] == m["n"]
+    one, many = ("image", f"{m['n']} images") if one_by_one else ("cell", f"{m['n']} cells of {m['slides']} slides")
     lines = [
-        f"`{name}` on the {m['test_set']}: n = {m['n']} cells of {m['slides']} slides, none of them seen in training; "
-        "95 % intervals from 2,000 bootstrap samples of whole slides.",
+        f"`{name}` on the {m['test_set']}: n = {many}, none of them seen in training; "
+        f"95 % intervals from 2,000 bootstrap samples of {'images' if one_by_one else 'whole slides'}.",
         "",
         "| Verdict | Accuracy | AUROC | ECE |",
         "| --- | --- | --- | --- |",
@@ -108,7 +110,7 @@ def figures_markdown(name: str, checkpoint: Checkpoint) -> str:
     lines += [
         "",
         (f"Accuracy over slides: {spread}. " if spread else "")
-        + f"The two verdicts agree on {agreement['share']:.1%} of the cells, "
+        + f"The two verdicts agree on {agreement['share']:.1%} of the {one}s, "
         f"and are right on {agreement['accuracy_where_agreed']:.1%} of those.",
     ]
     return "\n".join(lines + _edit_lines(m.get("edits")) + _familiarity_lines(m.get("familiarity")))

@@ -189,7 +189,7 @@ def _with_error(value: float, error: float) -> str:
 def _reading_help(report: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     """How to read the figures, and how the cell was come by."""
     first, second = list(report["probabilities"])[:2]
-    found = "The picture was taken as it is: nothing was cut out of it."
+    found = "Nothing was cut out of the picture."
     if report.get("found") == "cut out":
         found = report["found_note"]
         if report["verdict"] == NOT_A_CELL:

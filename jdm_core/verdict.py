@@ -42,7 +42,10 @@ def verdict_words(
     best = max(range(len(labels)), key=head.__getitem__)
     name, share = say(labels[best]), percent(head[best])
     if kind == NOT_A_CELL:
-        detail = say("The model has seen nothing like it: read nothing into the figures.")
+        detail = say(
+            "The model has seen nothing like it: read nothing into the figures. If it is a red cell all the same, its "
+            "stain or light is strange to the model: look at it yourself."
+        )
         return Verdict(say(NO_CELL), detail, "unsure")
     if posterior is None:
         detail = ""
@@ -52,6 +55,8 @@ def verdict_words(
             f"{say(HEAD)}{say(': ')}{name}, {share}. {say(POSTERIOR)}{say(': ')}{say(labels[likelier])}, "
             f"{percent(posterior[likelier])}. {say('Trust neither.')}"
         )
+    elif kind == UNCLEAR:
+        detail = say("The likelihood leans the same way: {share}.").format(share=percent(posterior[best]))
     else:
         detail = say("Both verdicts agree; by likelihood {share}.").format(share=percent(posterior[best]))
     if kind == DISAGREE:

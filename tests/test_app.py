@@ -147,6 +147,7 @@ def test_only_the_edit_away_from_the_verdict_is_on_offer(callbacks, cell):
     assert view.reason.startswith(f"The classifier says {says}, so a parasite can be ")
     assert ("removed" in view.reason) == (says == "Parasitized")
     assert next(callbacks.explain(upload(cell), 8, 0)).anyway["open"] and 'class="readings"' in view.verdict
+    assert view.strange == ""
 
 
 def test_a_picture_that_is_no_cell_gets_no_edit_and_its_figures_folded(callbacks, edits, cell, monkeypatch):
@@ -154,7 +155,8 @@ def test_a_picture_that_is_no_cell_gets_no_edit_and_its_figures_folded(callbacks
     first, last = callbacks.explain(upload(cell), 8, 0)
     for view in (first, last):
         assert text_of(view.verdict).startswith("drawn cell.png This does not look like a stained red cell The model")
-        assert 'class="readings muted"' in view.verdict and "tone-" not in view.verdict
+        assert "%" not in view.verdict and "tone-" not in view.verdict
+        assert 'class="readings muted"' in view.strange  # among the folded figures
         assert [view.flip["interactive"], view.remove["interactive"], view.add["interactive"]] == [False] * 3
     assert first.anyway["open"] is False and first.cell["label"] == "The picture"
     assert last.reason == text.NO_EDIT and last.anyway == gr.skip()
@@ -275,8 +277,9 @@ def test_variants_are_weaker_and_stronger_than_the_edit(callbacks, edits, cell):
     assert first.stop["visible"] and not last.stop["visible"] and text.TWO_MORE in first.strengths
     figures = re.findall(r"<figure.*?</figure>", last.strengths)
     assert ["Weaker" in figures[0], "As above" in figures[1], "Stronger" in figures[2]] == [True] * 3
-    strengths = [re.search(r"Guidance ([\d.]+), starting noise (\d+)", figure).groups() for figure in figures]
-    assert strengths == [("1", "20"), ("1", "40"), ("1.5", "60")]
+    assert [re.search(r"Guidance ([\d.]+)\.", figure)[1] for figure in figures] == ["0.5", "1", "1.5"]
+    moved = [float(re.search(r"moved by ([\d.]+) of 255", figure)[1]) for figure in figures]
+    assert moved[0] < moved[1] < moved[2]
     for figure in figures:
         assert sum(words in figure for words in ("Turns both", "Does not turn both verdicts")) == 1
         assert "of the cell changed visibly" in figure and all(alt for alt in re.findall(r'alt="([^"]*)"', figure))
@@ -296,6 +299,8 @@ def test_the_change_map_is_redrawn_from_the_kept_difference(callbacks, edits, ce
     gray = drawn(0, 0, False)
     assert (np.ptp(gray, axis=2) <= 2).all() and np.ptp(plain, axis=2).max() > 60
     assert np.array_equal(drawn(255, 90, False), gray)  # no change is that large
+    assert "hidden" not in edited.change_scale
+    assert "changes below 20 are hidden" in edits.redraw(edited.reading, 20, 90, False).change_scale
     coloured = [(np.ptp(drawn(level, 90, False), axis=2) > 8).sum() for level in (0, 10, 20)]
     assert coloured[0] > coloured[1] >= coloured[2]
     outline = (drawn(0, 0, True) != gray).any(axis=2)
@@ -398,7 +403,7 @@ def test_verdict_in_words(head, posterior, title):
 def test_an_unfamiliar_picture_gets_no_verdict(callbacks, cell):
     verdict = text.verdict(LABELS, [0.97, 0.03], [0.9, 0.1], 0.8, familiar=False)
     assert verdict.title == "This does not look like a stained red cell" and verdict.tone == "unsure"
-    assert verdict.detail.endswith("read nothing into the figures.") and "%" not in verdict.detail
+    assert "read nothing into the figures." in verdict.detail and "%" not in verdict.detail
     prediction = callbacks.explainer.predict(cell)
     for familiar, says_so in (([False], True), ([True], False)):
         strange = SimpleNamespace(probabilities=prediction.probabilities, familiar=familiar)

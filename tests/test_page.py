@@ -193,8 +193,9 @@ def test_stop_keeps_the_edit_before(page, address, cell):
     explained(page, cell.name)
     offered(page).click()
     outcome = wait(page, "#check .outcome").text
-    page.execute_script(CLICK_STOP)
     offered(page).click()
+    wait(page, "#progress", lambda e: "step" in e.text)
+    wait(page, "#stop").click()
     wait(page, "#progress", lambda e: "previous edit" in e.text)
     Client(address, verbose=False).predict(handle_file(cell), api_name="/predict")  # behind the edit, if it goes on
     assert page.find_element(By.ID, "progress").text == "Stopped. You still see the previous edit."

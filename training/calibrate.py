@@ -5,6 +5,7 @@ from itertools import combinations
 import numpy as np
 import torch
 from scipy.optimize import minimize
+from scipy.special import log_softmax
 from torch import Tensor
 from tqdm import tqdm
 
@@ -88,9 +89,10 @@ def choose_window(times: Tensor, errors: Tensor, labels: Tensor) -> tuple[Window
             window = Window(low, high, weight)
             kept = evenly_spread((times >= low) & (times < high), POSTERIOR_DRAWS)
             scores = relative_scores(window.weights(logsnr) * kept, errors, kept.sum(1).clamp(min=1))
-            _, _, loss = fit_scores(scores, truth)
+            tau, _, loss = fit_scores(scores, truth)
+            auroc = mean_auroc(log_softmax(scores / tau, axis=1), truth)
             table.append({
-                "low": low, "high": high, "weight": weight, "auroc": round(mean_auroc(scores, truth), 5),
+                "low": low, "high": high, "weight": weight, "auroc": round(auroc, 5),
                 "log_loss": round(loss, 5),
             })  # fmt: skip
     best = min(table, key=lambda row: row["log_loss"])

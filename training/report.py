@@ -54,7 +54,7 @@ STEPS = (
     Step("edit-study", ("edit-study", "--part", "test", "--cells", "200"), ("--sheet",)),
     Step("heatmaps", ("heatmaps", "--draws", "16", "32"), ("--sheet",)),
     Step("familiarity", ("familiarity",)),
-    Step("generation", ("generation", "--part", "test"), ("--sheet",)),
+    Step("generation", ("generation", "--part", "test", "--cells", "100"), ("--sheet",)),
     Step("probes", ("probes", "--cells", "2000"), ("--plot",)),
     Step("resnet18", (*_ALONE, "resnet18"), of_checkpoint=False, suffix=".safetensors"),
     Step("encoder", (*_ALONE, "encoder"), of_checkpoint=False, suffix=".safetensors"),

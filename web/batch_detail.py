@@ -6,7 +6,7 @@ from pathlib import Path
 from jdm_core import Explainer
 from jdm_core.finding import Finding
 from web import text
-from web.batch_run import data_uri
+from web.batch_run import data_uri, found_note
 from web.callbacks import USUAL_DRAWS
 from web.charts import SHOWN, bars, elbo_panel, legend, like
 from web.text import Say, english
@@ -28,23 +28,27 @@ def detail(
     unsure_below, familiar = explainer.checkpoint.thresholds["unsure_below"], bool(prediction.familiar[0])
     verdict = text.verdict(labels, head, posterior, unsure_below, familiar, say)
     evidence = explainer.draw.evidence(explainer.model_view(cell), elbo.evidence[0], SHOWN)
-    pictures = "".join(
+    pictures = [
         f'<figure><img src="{data_uri(like(picture, cell), "PNG")}" alt="{escape(words)}">'
         f"<figcaption>{escape(say(caption))}</figcaption></figure>"
-        for picture, caption, words in ((cell, "The cell", name), (evidence, "Evidence map", f"Evidence map: {name}"))
-    )
+        for picture, caption, words in (
+            (cell, "The cell" if familiar else "The picture", name),
+            (evidence, "Evidence map", f"Evidence map: {name}"),
+        )
+    ]  # fmt: skip
     paired = float(elbo.difference[0]), float(elbo.difference_standard_error[0])
     figures = (
         f"{bars(labels, {text.HEAD: head, text.POSTERIOR: posterior}, say)}"
-        f'<div class="looks"><div><div class="figures">{pictures}</div>{_legend(labels, say)}</div>'
+        f'<div class="looks"><div><div class="figures">{"".join(pictures)}</div>{_legend(labels, say)}</div>'
         f"<div>{elbo_panel(labels, elbo.elbo[0], elbo.standard_error[0], paired, draws, say, posterior)}</div></div>"
     )
-    note = "" if finding.status == "as given" else f'<p class="note">{escape(say(finding.note))}</p>'
+    found = found_note(finding, familiar)
+    note = f'<p class="note">{escape(say(found))}</p>' if found else ""
     return (
         f'<section class="card" tabindex="-1" aria-label="{escape(name)}" data-row="{row}">{_buttons(say)}'
         f'<p class="file">{escape(name)}</p><h3 class="verdict tone-{verdict.tone}">{escape(verdict.title)}</h3>'
         f'<p role="status">{escape(verdict.detail)}</p>{note}'
-        f"{figures if familiar else _folded(figures, say)}"
+        f"{figures if familiar else _folded(pictures[0], figures, say)}"
         f'<p class="note">{escape(_how_quick(draws, say))}</p></section>'
     )
 
@@ -54,9 +58,13 @@ def _buttons(say: Say) -> str:
     return f'<div class="steps">{buttons}</div>'
 
 
-def _folded(figures: str, say: Say) -> str:
-    """The figures of a picture that is no cell: grey, and only where they are asked for."""
-    return f'<details class="strange"><summary>{escape(say("Show the figures anyway"))}</summary>{figures}</details>'
+def _folded(picture: str, figures: str, say: Say) -> str:
+    """The picture that is no cell, and its figures: grey, and only where they are asked for."""
+    summary = escape(say("Show the figures anyway"))
+    return (
+        f'<div class="figures">{picture}<span></span></div>'
+        f'<details class="strange"><summary>{summary}</summary>{figures}</details>'
+    )
 
 
 def _how_quick(draws: int, say: Say) -> str:

@@ -23,7 +23,7 @@ def open_in_one_cell(
 ) -> None:
     """Lets the detail of a batch's cell open the tab for one cell with that cell in it."""
     options = {"preprocess": False, **QUIET}
-    detail.select(show_tab, None, tabs, queue=False, **QUIET)
+    detail.select(show_tab, None, tabs, queue=False, js="() => { window.scrollTo(0, 0); return []; }", **QUIET)
     ends(one_cell.edits, [detail.select])
     detail.select(opener(one_cell), [batch, *one_cell.settings], one_cell.outputs, **options, **compute)
 

@@ -18,9 +18,9 @@ from jdm_core.cells import read_cell
 from jdm_core.finding import Finding, find_cell
 from jdm_core.report import Explanation, write_report
 from jdm_core.results import Prediction
-from jdm_core.verdict import CUT_OUT
 from jdm_core.words import HEAD, POSTERIOR, Say
 from web import text
+from web.batch_run import found_note
 from web.charts import SHOWN, bars, elbo_panel, legend, like, magnitude_legend, marked
 from web.edits import ready
 from web.translation import say_for
@@ -144,7 +144,7 @@ class Callbacks:
         yield _found(pixels, finding, name, known, say)._replace(
             intro=hidden(), results=gr.update(visible=True), anyway=gr.update(open=known),
             cell=picture(like(cell, cell), words) | {"label": say(title)},
-            verdict=self._verdict(name, prediction, None, say),
+            verdict=self._verdict(name, prediction, None, say), strange=self._strange(prediction, None, say),
         )  # fmt: skip
         elbo = self.explainer.elbo(cell, draws, seed)
         evidence = self.explainer.draw.evidence(self.explainer.model_view(cell), elbo.evidence[0], SHOWN)
@@ -153,6 +153,7 @@ class Callbacks:
         yield ready(reading, say)._replace(
             reading=reading,
             verdict=self._verdict(name, prediction, elbo.posterior[0].tolist(), say),
+            strange=self._strange(prediction, elbo.posterior[0].tolist(), say),
             evidence=picture(like(evidence, cell), self._evidence_words(name, elbo.evidence[0], say)),
             evidence_scale=self._evidence_scale(elbo.evidence[0], say),
             elbo=elbo_panel(elbo.labels, elbo.elbo[0], elbo.standard_error[0], paired, draws, say, elbo.posterior[0]),
@@ -167,8 +168,15 @@ class Callbacks:
             f'<p class="file">{escape(name)}</p>'
             f'<h2 class="verdict {f"tone-{verdict.tone}" if known else "not-a-cell"}">{escape(verdict.title)}</h2>'
             f'<p role="status">{escape(verdict.detail)}</p>'
-            f"{bars(labels, {HEAD: head, POSTERIOR: posterior}, say, muted=not known)}"
+            f"{bars(labels, {HEAD: head, POSTERIOR: posterior}, say) if known else ''}"
         )
+
+    def _strange(self, prediction: Prediction, posterior: list[float] | None, say: Say) -> str:
+        """The percentages of what is no cell, which stand among the figures that are shown on request."""
+        if _familiar(prediction):
+            return ""
+        head = prediction.probabilities[0].tolist()
+        return bars(self.explainer.labels, {HEAD: head, POSTERIOR: posterior}, say, muted=True)
 
     def _evidence_words(self, name: str, evidence: np.ndarray, say: Say) -> str:
         """The evidence map in words: which class it speaks for on the whole, and where it is strongest."""
@@ -208,9 +216,8 @@ def _found(pixels: np.ndarray, finding: Finding | None, name: str, known: bool, 
     if finding is None or finding.status == "as given":
         return empty()
     alt = say("{file} with the outline of what was found in it").format(file=name)
-    cut = finding.status == "cut out"
-    words = say(finding.note if known or not cut else CUT_OUT)
-    note = f'<p class="note {"" if cut else "warning"}">{escape(words)}</p>'
+    tone = "" if finding.status == "cut out" else "warning"
+    note = f'<p class="note {tone}">{escape(say(found_note(finding, known)))}</p>'
     drawn = marked(like(pixels, pixels), finding.outline)
     return empty()._replace(found=gr.update(visible=True), outline=picture(drawn, alt), found_note=note)
 

@@ -12,6 +12,8 @@ from jdm_core.words import HEAD, POSTERIOR, Say, english, outcome, percent, reac
 from web import text
 from web.compare import embedded
 
+TRACES = "The edit ends where both verdicts turn, so a trace of the parasite may stay."
+
 
 def check_panel(explanation: Explanation, thresholds: dict[str, float], attempts: int, say: Say = english) -> str:
     """Outcome and table: did both verdicts reach what is asked for, how much of the cell changed, by what strength."""
@@ -37,6 +39,7 @@ def check_panel(explanation: Explanation, thresholds: dict[str, float], attempts
     columns = "".join(f'<th scope="col">{escape(say(name))}</th>' for name in ("before", "after", "reaches"))
     settings = edit.settings
     facts = [
+        *([say(TRACES)] if flipped and target == "Uninfected" else []),
         extent(edit, i, say),
         say("Guidance {guidance}, attempt {attempt} of at most {attempts}.").format(
             guidance=say(f"{settings['guidance'][i]:g}"), attempt=settings["attempts"][i], attempts=attempts
@@ -53,7 +56,10 @@ def check_panel(explanation: Explanation, thresholds: dict[str, float], attempts
 def extent(edit: Counterfactual, index: int, say: Say = english) -> str:
     """How much of the cell an edit changed, and how far its pixels moved on average."""
     share, distance = percent(float(edit.changed_fraction[index])), 255 * float(np.abs(edit.difference[index]).mean())
-    words = say("{share} of the cell changed visibly; a pixel moved by {distance} of 255 on average.")
+    words = say(
+        "{share} of the cell changed visibly (by more than 10 of 255); over the whole picture a pixel moved by "
+        "{distance} of 255 on average."
+    )
     return words.format(share=share, distance=say(f"{distance:.1f}"))
 
 
@@ -72,9 +78,7 @@ def variant(
     words = say("{name} edit to {target}: {verdict}").format(name=say(name), target=target, verdict=verdict)
     cell, change = embedded(pictures[0], words), embedded(pictures[1], f"{say('Change map')}. {words}")
     settings = edit.settings
-    strength = say("Guidance {guidance}, starting noise {noise}.").format(
-        guidance=say(f"{settings['guidance'][0]:g}"), noise=percent(settings["start_time"][0])
-    )
+    strength = say("Guidance {guidance}.").format(guidance=say(f"{settings['guidance'][0]:g}"))
     return (
         f'<figure class="variant">{cell}{change}'
         f'<figcaption><strong>{escape(say(name))}</strong><span class="{"works" if flipped else "failed"}">'

@@ -27,7 +27,7 @@ from web.view import MAIN, OFF, ON, Reading, View, alert, empty, gone, hidden, p
 
 FRAMES_PER_SECOND = 8
 THRESHOLD, OPACITY = 0, 90  # of the change map: out of 255, and percent
-STEPS_APART, TIMES_APART = 2, 1.5  # of a weaker or stronger variant: steps of starting noise, factor of guidance
+WEAKER, STRONGER, WIDER = 0.5, 1.5, 2.5  # of a variant: factors of guidance, and how much farther the stronger reaches
 _VARIANT = 256  # pixels a side
 Map = tuple[float | None, float | None, bool | None]  # how a change map is wanted: threshold, opacity, outline
 
@@ -60,7 +60,11 @@ class Edits:
         """The change map of the kept difference, drawn anew; nothing is edited again."""
         if reading is None or reading.explanation.edit is None:
             return View()
-        return View(change=self._change(reading, (threshold, opacity, outline), say_for(request)))
+        wanted, say = (threshold, opacity, outline), say_for(request)
+        return View(
+            change=self._change(reading, wanted, say),
+            change_scale=self._scale(reading.explanation.edit, wanted, say),
+        )
 
     def variants(self, reading: Reading | None, request: gr.Request | None = None) -> Iterator[View]:
         """A weaker and a stronger edit than the one shown, beside it, each with its check."""
@@ -70,11 +74,8 @@ class Edits:
             return
         edit, cell = reading.explanation.edit, reading.explanation.cell
         target, own = edit.labels[int(edit.target[0])], _strength_of(edit)
-        steps = edit.settings["steps"]
-        weaker = replace(own, start=max(1, own.start - STEPS_APART))
-        stronger = replace(
-            own, start=min(steps, own.start + STEPS_APART), guidance=round(own.guidance * TIMES_APART, 2)
-        )
+        weaker = replace(own, guidance=own.guidance * WEAKER)
+        stronger = replace(own, guidance=own.guidance * STRONGER, region=own.region / WIDER, single=False)
         busy = gr.update(interactive=False)
         yield View(
             flip=busy, remove=busy, add=busy, stop=gr.update(visible=True), variants=hidden(), progress="",
@@ -116,7 +117,7 @@ class Edits:
         busy = gr.update(interactive=False)
         yield View(
             status="", reason="", flip=busy, remove=busy, add=busy, stop=gr.update(visible=True), edited=hidden(),
-            progress=progress_bar(say(text.INVERTING), 0), frame=gr.update(value=None, visible=True), reports=hidden(),
+            progress=progress_bar(say(text.INVERTING), 0), frame=gone(), reports=hidden(),
         )  # fmt: skip
         begun = time.monotonic()
         with closing(self.explainer.stream(cell, target, reading.seed, strength)) as frames:
@@ -140,7 +141,7 @@ class Edits:
             "edited": gr.update(visible=True),
             "slider": comparison(before, after, words, say),
             "change": self._change(reading, wanted, say),
-            "change_scale": self._scale(edit, say),
+            "change_scale": self._scale(edit, wanted, say),
             "check": check_panel(reading.explanation, self.thresholds, frame.attempts, say),
             "animation": gr.update(value=_kept_animation(name, before, after, say), visible=True),
             "variants": gr.update(visible=_varies(edit)),
@@ -149,19 +150,20 @@ class Edits:
 
     def _change(self, reading: Reading, wanted: Map, say: Say) -> dict:
         """The change map of the kept edit, as it is wanted."""
-        edit, (threshold, opacity, outline) = reading.explanation.edit, wanted
-        level, cover = _within(threshold, THRESHOLD, 0, 255), _within(opacity, OPACITY, 0, 100)
-        drawn = self.explainer.draw.difference(
-            edit.original[0], edit.difference[0], SHOWN, level / 255, cover / 100, bool(outline)
-        )
+        edit, (_, opacity, outline) = reading.explanation.edit, wanted
+        level, cover = _threshold(wanted) / 255, _within(opacity, OPACITY, 0, 100) / 100
+        drawn = self.explainer.draw.difference(edit.original[0], edit.difference[0], SHOWN, level, cover, bool(outline))
         words = _change_words(reading.explanation.file, edit, say)
         return picture(like(drawn, reading.explanation.cell), words)
 
-    def _scale(self, edit: Counterfactual, say: Say) -> str:
+    def _scale(self, edit: Counterfactual, wanted: Map, say: Say) -> str:
         full = round(255 * self.explainer.draw.difference_scale(edit.difference[0]))
+        words, level = say("green: the edit made it brighter; purple: darker (luminance, of 255)"), _threshold(wanted)
+        if level:
+            words += f"; {say('changes below {level} are hidden').format(level=f'{level:g}')}"
         return legend(
             f"−{full}: {say('now darker')}", f"0: {say('unchanged')}", f"+{full}: {say('now brighter')}",
-            say("green: the edit made it brighter; purple: darker (luminance, of 255)"), CHANGE_STOPS,
+            words, CHANGE_STOPS,
         )  # fmt: skip
 
     def _variant(self, name: str, edit: Counterfactual, cell: np.ndarray, say: Say) -> str:
@@ -230,6 +232,10 @@ def _paced(frames: Iterator[Frame]) -> Iterator[Frame]:
             shown.add(image)
             due = time.monotonic() + 1 / FRAMES_PER_SECOND
             yield frame
+
+
+def _threshold(wanted: Map) -> float:
+    return _within(wanted[0], THRESHOLD, 0, 255)
 
 
 def _within(value: float | None, otherwise: float, low: float, high: float) -> float:

@@ -25,8 +25,14 @@ FRENCH: dict[str, str] = {
     "on request, the smallest edit that changes the verdict: the parasite removed, or added.": (
         "à la demande, la plus petite retouche qui change le verdict : le parasite retiré, ou ajouté."
     ),
+    "It knows parasite or no parasite, not species, stage or count, and only slides like those it learnt from.": (
+        "Il connaît parasite ou pas de parasite, ni l’espèce, ni le stade, ni le nombre, et seulement des lames "
+        "comme celles où il a appris."
+    ),
     "Cell": "Cellule",
-    "Drop a cell image here or click to upload": "Déposez ici l’image d’une cellule ou cliquez",
+    "Drop a cell image here or click to upload: PNG, JPEG, TIFF, WebP, BMP": (
+        "Déposez ici l’image d’une cellule ou cliquez : PNG, JPEG, TIFF, WebP, BMP"
+    ),
     "What was found": "Ce qui a été trouvé",
     "Use the picture as it is": "Utiliser l’image telle quelle",
     "Upload a cell first: this page no longer holds one.": "Déposez d’abord une cellule : cette page n’en a plus.",
@@ -53,11 +59,14 @@ FRENCH: dict[str, str] = {
     "Likelihood": "Vraisemblance",
     "Comparing how likely the cell is under each class …": "Comparaison de la vraisemblance sous chaque classe …",
     "Both verdicts agree; by likelihood {share}.": "Les deux verdicts concordent ; par vraisemblance {share}.",
+    "The likelihood leans the same way: {share}.": "La vraisemblance penche du même côté : {share}.",
     "The two verdicts disagree": "Les deux verdicts se contredisent",
     "Trust neither.": "Ne vous fiez à aucun.",
     "This does not look like a stained red cell": "Ceci ne ressemble pas à un globule rouge coloré",
-    "The model has seen nothing like it: read nothing into the figures.": (
-        "Le modèle n’a rien vu de semblable : ne tirez rien des chiffres."
+    "The model has seen nothing like it: read nothing into the figures. If it is a red cell all the same, its "
+    "stain or light is strange to the model: look at it yourself.": (
+        "Le modèle n’a rien vu de semblable : ne tirez rien des chiffres. Si c’est pourtant un globule rouge, sa "
+        "coloration ou sa lumière est étrangère au modèle : regardez-le vous-même."
     ),
     "Unclear: the classifier is not sure ({share} {name})": (
         "Incertaine : le classifieur n’est pas sûr ({share} {name})"
@@ -115,6 +124,7 @@ FRENCH: dict[str, str] = {
         "Cette retouche réussit : classifieur et vraisemblance disent maintenant {target}."
     ),
     "Find the smallest change of verdict": "Chercher le plus petit changement de verdict",
+    "Change the verdict with the fixed strength": "Changer le verdict avec la force fixe",
     "Remove the parasite": "Retirer le parasite",
     "Add a parasite": "Ajouter un parasite",
     "The classifier says {label}, so a parasite can be removed.": (
@@ -154,11 +164,14 @@ FRENCH: dict[str, str] = {
     "green: the edit made it brighter; purple: darker (luminance, of 255)": (
         "vert : éclairci par la retouche ; violet : assombri (luminance, sur 255)"
     ),
+    "changes below {level} are hidden": "les changements au-dessous de {level} sont masqués",
     "Hide changes below (of 255)": "Masquer les changements sous (sur 255)",
     "Opacity of the colours (%)": "Opacité des couleurs (%)",
     "Outline what changed visibly": "Entourer ce qui a visiblement changé",
-    "{share} of the cell changed visibly; a pixel moved by {distance} of 255 on average.": (
-        "{share} de la cellule a visiblement changé ; un pixel a bougé de {distance} sur 255 en moyenne."
+    "{share} of the cell changed visibly (by more than 10 of 255); over the whole picture a pixel moved by "
+    "{distance} of 255 on average.": (
+        "{share} de la cellule a visiblement changé (de plus de 10 sur 255) ; sur toute l’image, un pixel a "
+        "bougé de {distance} sur 255 en moyenne."
     ),
     "Guidance {guidance}, attempt {attempt} of at most {attempts}.": (
         "Guidage {guidance}, essai {attempt} sur {attempts} au plus."
@@ -175,7 +188,10 @@ FRENCH: dict[str, str] = {
     "Turns both, but not at the resolution of the upload": (
         "Renverse les deux, mais pas à la résolution de l’image déposée"
     ),
-    "Guidance {guidance}, starting noise {noise}.": "Guidage {guidance}, bruit de départ {noise}.",
+    "Guidance {guidance}.": "Guidage {guidance}.",
+    "The edit ends where both verdicts turn, so a trace of the parasite may stay.": (
+        "La retouche s’arrête quand les deux verdicts basculent : une trace du parasite peut rester."
+    ),
     "Keep before and after (animated WebP)": "Garder avant et après (WebP animé)",
     "Download PDF": "Télécharger le PDF",
     "All files (ZIP)": "Tous les fichiers (ZIP)",

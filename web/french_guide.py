@@ -34,15 +34,19 @@ GUIDE: dict[str, str] = {
         "à l’encontre du verdict de vraisemblance, qui ne lit que ceux qui séparent les classes et qui seul compte."
     ),
     "Evidence": "Indices",
-    "The map splits the likelihood verdict over the pixels: orange pixels are rebuilt better when the model assumes a "
-    "parasite, blue ones when it assumes none, and without colour there is no evidence. The colours scale with the "
-    "strongest evidence in this cell and stay faint where all of it is weak: compare places within a cell, not cells. "
-    "It shows what this model relies on, which need not be the parasite.": (
-        "La carte répartit le verdict de vraisemblance sur les pixels : les pixels orange sont mieux reconstruits "
-        "quand le modèle suppose un parasite, les bleus quand il n’en suppose pas, et sans couleur il n’y a pas "
-        "d’indice. L’échelle des couleurs suit l’indice le plus fort de cette cellule et reste pâle quand tous sont "
-        "faibles : comparez des endroits d’une même cellule, non des cellules entre elles. La carte montre ce sur quoi "
-        "ce modèle s’appuie, qui n’est pas forcément le parasite."
+    "The map splits the likelihood verdict over the pixels: orange pixels are rebuilt better when the model "
+    "assumes a parasite, blue ones when it assumes none, and without colour there is no evidence. The verdict "
+    "adds a constant to their sum, the same for every cell and fitted on patients that training never saw, so a "
+    "cell with a little orange can still come out as uninfected. The colours scale with the strongest evidence "
+    "in this cell and stay faint where all of it is weak: compare places within a cell, not cells. It shows what "
+    "this model relies on, which need not be the parasite.": (
+        "La carte répartit le verdict de vraisemblance sur les pixels : les pixels orange sont mieux "
+        "reconstruits quand le modèle suppose un parasite, les bleus quand il n’en suppose pas, et sans couleur "
+        "il n’y a pas d’indice. Le verdict ajoute à leur somme une constante, la même pour toute cellule et "
+        "ajustée sur des patients que l’entraînement n’a jamais vus : une cellule avec un peu d’orange peut donc "
+        "ressortir non parasitée. L’échelle des couleurs suit l’indice le plus fort de cette cellule et reste "
+        "pâle quand tous sont faibles : comparez des endroits d’une même cellule, non des cellules entre elles. "
+        "La carte montre ce sur quoi ce modèle s’appuie, qui n’est pas forcément le parasite."
     ),
     "Edit": "Retouche",
     "The edit starts from this very cell and changes as little as the model needs to reverse both verdicts, trying "
@@ -93,8 +97,9 @@ GUIDE: dict[str, str] = {
         "La clarté d’un pixel pour l’œil, de 0 (noir) à 255 (blanc)."
     ),
     "Nats": "Nats",
-    "The unit of log-likelihood: one nat more is 2.7 times as likely.": (
-        "L’unité de la log-vraisemblance : un nat de plus est 2,7 fois plus vraisemblable."
+    "The unit of the ELBO. A bound’s nats are no odds: hundreds of them are usual, and no certainty.": (
+        "L’unité de l’ELBO. Les nats d’une borne ne sont pas des cotes : des centaines sont habituels et ne sont "
+        "pas une certitude."
     ),
     "Parasitized, uninfected": "Parasitée, non parasitée",
     "With a malaria parasite inside the cell, and without.": "Avec un parasite du paludisme dans la cellule, et sans.",
@@ -127,11 +132,13 @@ GUIDE: dict[str, str] = {
         "Pour comparaison : à quel point chaque pixel fait bouger le score du classifieur (gradient). Cela ne dit rien "
         "du sens, et un gradient fort à côté de la coloration est courant."
     ),
-    "The same cell, seed and direction at three strengths. A weaker edit that already turns both verdicts would be the "
-    "smaller one; a stronger one shows what the model adds or takes away when pushed.": (
-        "La même cellule, la même graine et le même sens, à trois forces. Une retouche plus faible qui renverse déjà "
-        "les deux verdicts serait la plus petite ; une plus forte montre ce que le modèle ajoute ou retire quand on le "
-        "pousse."
+    "The same cell, seed and direction with half the guidance, and with one and a half times the guidance over a "
+    "wider region. The search tries a few strengths only, so that a weaker edit may turn both verdicts too; a "
+    "stronger one shows what the model adds or takes away when pushed.": (
+        "La même cellule, la même graine et le même sens avec la moitié du guidage, puis avec une fois et demie "
+        "le guidage sur une région plus large. La recherche n’essaie que quelques forces : une retouche plus "
+        "faible peut donc aussi renverser les deux verdicts ; une plus forte montre ce que le modèle ajoute ou "
+        "retire quand on le pousse."
     ),
     "the cell in {file}": "la cellule de {file}",
     "the picture {file}": "l’image {file}",

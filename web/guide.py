@@ -13,6 +13,7 @@ STEPS = (
     "a map of where the evidence lies;",
     "on request, the smallest edit that changes the verdict: the parasite removed, or added.",
 )
+KNOWS = "It knows parasite or no parasite, not species, stage or count, and only slides like those it learnt from."
 MANY = (
     "Drop several images of one cell each, or a ZIP of them. Every cell gets its verdicts; press one in the table to "
     "see its evidence. Nothing is kept beyond the session."
@@ -40,7 +41,9 @@ HOW_TO_READ = {
     ),
     "Evidence": (
         "The map splits the likelihood verdict over the pixels: orange pixels are rebuilt better when the model "
-        "assumes a parasite, blue ones when it assumes none, and without colour there is no evidence. The colours "
+        "assumes a parasite, blue ones when it assumes none, and without colour there is no evidence. The verdict adds "
+        "a constant to their sum, the same for every cell and fitted on patients that training never saw, so a cell "
+        "with a little orange can still come out as uninfected. The colours "
         "scale with the strongest evidence in this cell and stay faint where all of it is weak: compare places within "
         "a cell, not cells. It shows what this model relies on, which need not be the parasite."
     ),
@@ -62,7 +65,7 @@ GLOSSARY = {
     "Likelihood": "How well the model explains the cell as one of a class; the second verdict compares two of these.",
     "Log-odds": "The unit of evidence: 0 is undecided, +2.2 is nine to one for, −2.2 nine to one against.",
     "Luminance": "How bright a pixel looks to the eye, from 0 (black) to 255 (white).",
-    "Nats": "The unit of log-likelihood: one nat more is 2.7 times as likely.",
+    "Nats": "The unit of the ELBO. A bound’s nats are no odds: hundreds of them are usual, and no certainty.",
     "Parasitized, uninfected": "With a malaria parasite inside the cell, and without.",
     "Seed": "The number that random draws start from; the same seed gives the same figures.",
     "Standard error": "How far a mean over draws typically lies from the mean over infinitely many.",
@@ -82,7 +85,7 @@ def header(say: Say) -> str:
 def introduction(say: Say) -> str:
     """What the page does, until there is a cell."""
     steps = "".join(f"<li>{escape(say(step))}</li>" for step in STEPS)
-    return f"<p>{escape(say(INTRO))}</p><ol>{steps}</ol>"
+    return f'<p>{escape(say(INTRO))}</p><ol>{steps}</ol><p class="note">{escape(say(KNOWS))}</p>'
 
 
 def how_to_read(say: Say) -> str:

@@ -11,7 +11,7 @@ from web.callbacks import DRAWS, EXAMPLES, USUAL_DRAWS, Callbacks
 from web.compare import FOLLOW
 from web.edits import OPACITY, THRESHOLD, Edits
 from web.events import QUIET, ends
-from web.translation import block, caption, label
+from web.translation import block, caption, label, say_for
 from web.view import View
 
 KEEP_FOCUS = (Path(__file__).parent / "focus.js").read_text(encoding="utf-8")
@@ -55,7 +55,8 @@ def _input_section() -> Parts:
     parts: Parts = {}
     parts["upload"] = gr.Image(
         format="png", sources=["upload", "clipboard"], label=label("Cell"), height=220, buttons=[], elem_id="upload",
-        placeholder=label("Drop a cell image here or click to upload"), alt_text="the uploaded cell",
+        placeholder=label("Drop a cell image here or click to upload: PNG, JPEG, TIFF, WebP, BMP"),
+        alt_text="the uploaded cell",
     )  # fmt: skip
     with gr.Column(visible=False, elem_id="found") as parts["found"]:
         parts["outline"] = _picture("What was found", "outline")
@@ -102,18 +103,26 @@ def _verdict_section() -> Parts:
     with gr.Column(elem_classes="card"):
         parts["verdict"] = gr.HTML(elem_id="verdict")
     # The style sheet hides the accordion's head unless the picture is no cell: then it starts closed.
-    with gr.Accordion(label("Show the figures anyway"), elem_id="anyway") as parts["anyway"], gr.Row(elem_id="glance"):
-        with gr.Column(elem_classes="card", elem_id="why", scale=5, min_width=300):
-            gr.HTML(block("evidence"))
-            with gr.Row(elem_classes="pair"):
-                parts["cell"] = _picture("The cell", "cell")
-                parts["evidence"] = _picture("Evidence map", "evidence")
-            parts["evidence_scale"] = gr.HTML(elem_id="evidence_scale")
-            parts["gradient"] = gr.Button(label(text.GRADIENT), size="sm", visible=False, elem_id="gradient")
-            parts["saliency"] = _picture("Gradient saliency", "saliency", visible=False)
-            parts["saliency_scale"] = gr.HTML(elem_id="saliency_scale")
-        with gr.Column(elem_classes="card", elem_id="likelihood", scale=4, min_width=300):
-            parts["elbo"] = gr.HTML(elem_id="elbo")
+    with gr.Accordion(label("Show the figures anyway"), elem_id="anyway") as parts["anyway"]:
+        parts["strange"] = gr.HTML(elem_id="strange")
+        with gr.Row(elem_id="glance"):
+            with gr.Column(elem_classes="card", elem_id="why", scale=5, min_width=300):
+                parts |= _evidence_section()
+            with gr.Column(elem_classes="card", elem_id="likelihood", scale=4, min_width=300):
+                parts["elbo"] = gr.HTML(elem_id="elbo")
+    return parts
+
+
+def _evidence_section() -> Parts:
+    parts: Parts = {}
+    gr.HTML(block("evidence"))
+    with gr.Row(elem_classes="pair"):
+        parts["cell"] = _picture("The cell", "cell")
+        parts["evidence"] = _picture("Evidence map", "evidence")
+    parts["evidence_scale"] = gr.HTML(elem_id="evidence_scale")
+    parts["gradient"] = gr.Button(label(text.GRADIENT), size="sm", visible=False, elem_id="gradient")
+    parts["saliency"] = _picture("Gradient saliency", "saliency", visible=False)
+    parts["saliency_scale"] = gr.HTML(elem_id="saliency_scale")
     return parts
 
 
@@ -122,7 +131,7 @@ def _edit_section() -> Parts:
     with gr.Column(elem_classes="card", elem_id="edit"):
         gr.HTML(block("change"))
         with gr.Row(elem_classes="buttons"):
-            parts["flip"] = _button("Find the smallest change of verdict", "flip")
+            parts["flip"] = _button(text.FLIP, "flip")
             parts["remove"] = _button("Remove the parasite", "remove")
             parts["add"] = _button("Add a parasite", "add")
             parts["stop"] = gr.Button(label("Stop"), variant="stop", visible=False, elem_id="stop", min_width=80)
@@ -199,7 +208,7 @@ def _wire(callbacks: Callbacks, edits: Edits, parts: Parts, controls: Parts, com
     )
     redraw = {"trigger_mode": "always_last", **options, **DRAW}  # while one is drawn, only the last wish is kept
     gr.on([part.input for part in maps], edits.redraw, [reading, *maps], page, **redraw)
-    controls["mode"].input(_strength_controls, [controls["mode"]], strength[1:], queue=False, **QUIET)
+    controls["mode"].input(_strength_controls, [controls["mode"]], [*strength[1:], parts["flip"]], queue=False, **QUIET)
     for name in ("pdf", "archive"):
         made = parts[name].click(getattr(callbacks, name), [reading], page, **options)
         made.success(None, [parts[f"{name}_file"]], None, js=SAVE, **QUIET)
@@ -214,5 +223,7 @@ def _wire(callbacks: Callbacks, edits: Edits, parts: Parts, controls: Parts, com
     return OneCell(callbacks, reads, page, running)
 
 
-def _strength_controls(mode: str) -> list[dict[str, Any]]:
-    return [gr.update(visible=mode == text.FIXED)] * 2
+def _strength_controls(mode: str, request: gr.Request | None = None) -> list[dict[str, Any]]:
+    fixed = mode == text.FIXED
+    words = say_for(request)(text.FLIP_FIXED if fixed else text.FLIP)
+    return [gr.update(visible=fixed), gr.update(visible=fixed), gr.update(value=words)]

@@ -25,8 +25,14 @@ PORTUGUESE: dict[str, str] = {
     "on request, the smallest edit that changes the verdict: the parasite removed, or added.": (
         "a pedido, a menor edição que muda o veredicto: o parasita removido, ou acrescentado."
     ),
+    "It knows parasite or no parasite, not species, stage or count, and only slides like those it learnt from.": (
+        "Conhece parasita ou nenhum parasita, não espécie, estágio nem número, e só lâminas como aquelas em que "
+        "aprendeu."
+    ),
     "Cell": "Célula",
-    "Drop a cell image here or click to upload": "Solte aqui a imagem de uma célula ou clique",
+    "Drop a cell image here or click to upload: PNG, JPEG, TIFF, WebP, BMP": (
+        "Solte aqui a imagem de uma célula ou clique: PNG, JPEG, TIFF, WebP, BMP"
+    ),
     "What was found": "O que foi encontrado",
     "Use the picture as it is": "Usar a imagem como está",
     "Upload a cell first: this page no longer holds one.": "Envie primeiro uma célula: esta página já não tem nenhuma.",
@@ -53,11 +59,14 @@ PORTUGUESE: dict[str, str] = {
     "Likelihood": "Verossimilhança",
     "Comparing how likely the cell is under each class …": "Comparando a verossimilhança em cada classe …",
     "Both verdicts agree; by likelihood {share}.": "Os dois veredictos concordam; por verossimilhança {share}.",
+    "The likelihood leans the same way: {share}.": "A verossimilhança inclina-se para o mesmo lado: {share}.",
     "The two verdicts disagree": "Os dois veredictos discordam",
     "Trust neither.": "Não confie em nenhum.",
     "This does not look like a stained red cell": "Isto não parece uma hemácia corada",
-    "The model has seen nothing like it: read nothing into the figures.": (
-        "O modelo não viu nada parecido: não conclua nada dos números."
+    "The model has seen nothing like it: read nothing into the figures. If it is a red cell all the same, its "
+    "stain or light is strange to the model: look at it yourself.": (
+        "O modelo não viu nada parecido: não tire nada dos números. Se ainda assim for um glóbulo vermelho, a "
+        "sua coloração ou luz é estranha ao modelo: olhe você mesmo."
     ),
     "Unclear: the classifier is not sure ({share} {name})": (
         "Indefinida: o classificador não tem certeza ({share} {name})"
@@ -112,6 +121,7 @@ PORTUGUESE: dict[str, str] = {
         "Esta edição funciona: classificador e verossimilhança dizem agora {target}."
     ),
     "Find the smallest change of verdict": "Buscar a menor mudança de veredicto",
+    "Change the verdict with the fixed strength": "Mudar o veredicto com a força fixa",
     "Remove the parasite": "Remover o parasita",
     "Add a parasite": "Acrescentar um parasita",
     "The classifier says {label}, so a parasite can be removed.": (
@@ -151,11 +161,14 @@ PORTUGUESE: dict[str, str] = {
     "green: the edit made it brighter; purple: darker (luminance, of 255)": (
         "verde: a edição clareou; roxo: escureceu (luminância, em 255)"
     ),
+    "changes below {level} are hidden": "mudanças abaixo de {level} ficam ocultas",
     "Hide changes below (of 255)": "Ocultar mudanças abaixo de (em 255)",
     "Opacity of the colours (%)": "Opacidade das cores (%)",
     "Outline what changed visibly": "Contornar o que mudou visivelmente",
-    "{share} of the cell changed visibly; a pixel moved by {distance} of 255 on average.": (
-        "{share} da célula mudou visivelmente; um pixel mudou {distance} de 255 em média."
+    "{share} of the cell changed visibly (by more than 10 of 255); over the whole picture a pixel moved by "
+    "{distance} of 255 on average.": (
+        "{share} da célula mudou visivelmente (mais de 10 de 255); em toda a imagem, um pixel mudou {distance} "
+        "de 255 em média."
     ),
     "Guidance {guidance}, attempt {attempt} of at most {attempts}.": (
         "Orientação {guidance}, tentativa {attempt} de no máximo {attempts}."
@@ -170,7 +183,10 @@ PORTUGUESE: dict[str, str] = {
     "Turns both, the classifier only to {share}": "Inverte os dois, o classificador só até {share}",
     "Turns both, the likelihood only to {share}": "Inverte os dois, a verossimilhança só até {share}",
     "Turns both, but not at the resolution of the upload": "Inverte os dois, mas não na resolução da imagem enviada",
-    "Guidance {guidance}, starting noise {noise}.": "Orientação {guidance}, ruído inicial {noise}.",
+    "Guidance {guidance}.": "Orientação {guidance}.",
+    "The edit ends where both verdicts turn, so a trace of the parasite may stay.": (
+        "A edição termina quando os dois veredictos mudam: um vestígio do parasita pode ficar."
+    ),
     "Keep before and after (animated WebP)": "Guardar antes e depois (WebP animado)",
     "Download PDF": "Baixar PDF",
     "All files (ZIP)": "Todos os arquivos (ZIP)",

@@ -34,15 +34,19 @@ GUIDE: dict[str, str] = {
         "só os que separam as classes e é o que conta."
     ),
     "Evidence": "Indícios",
-    "The map splits the likelihood verdict over the pixels: orange pixels are rebuilt better when the model assumes a "
-    "parasite, blue ones when it assumes none, and without colour there is no evidence. The colours scale with the "
-    "strongest evidence in this cell and stay faint where all of it is weak: compare places within a cell, not cells. "
-    "It shows what this model relies on, which need not be the parasite.": (
-        "O mapa reparte o veredicto da verossimilhança pelos pixels: os pixels laranja são mais bem reconstruídos "
-        "quando o modelo supõe um parasita, os azuis quando não supõe nenhum, e sem cor não há indício. A escala das "
-        "cores segue o indício mais forte desta célula e fica pálida quando todos são fracos: compare lugares de uma "
-        "mesma célula, não células entre si. O mapa mostra em que este modelo se apoia, o que não é necessariamente o "
-        "parasita."
+    "The map splits the likelihood verdict over the pixels: orange pixels are rebuilt better when the model "
+    "assumes a parasite, blue ones when it assumes none, and without colour there is no evidence. The verdict "
+    "adds a constant to their sum, the same for every cell and fitted on patients that training never saw, so a "
+    "cell with a little orange can still come out as uninfected. The colours scale with the strongest evidence "
+    "in this cell and stay faint where all of it is weak: compare places within a cell, not cells. It shows what "
+    "this model relies on, which need not be the parasite.": (
+        "O mapa reparte o veredicto da verossimilhança pelos pixels: os pixels laranja são mais bem "
+        "reconstruídos quando o modelo supõe um parasita, os azuis quando não supõe nenhum, e sem cor não há "
+        "indício. O veredicto soma a eles uma constante, a mesma para toda célula e ajustada em pacientes que o "
+        "treino nunca viu: uma célula com um pouco de laranja ainda pode sair como não parasitada. A escala das "
+        "cores segue o indício mais forte desta célula e fica pálida quando todos são fracos: compare lugares de "
+        "uma mesma célula, não células entre si. O mapa mostra em que este modelo se apoia, o que não é "
+        "necessariamente o parasita."
     ),
     "Edit": "Edição",
     "The edit starts from this very cell and changes as little as the model needs to reverse both verdicts, trying "
@@ -91,8 +95,8 @@ GUIDE: dict[str, str] = {
         "Quão claro um pixel parece ao olho, de 0 (preto) a 255 (branco)."
     ),
     "Nats": "Nats",
-    "The unit of log-likelihood: one nat more is 2.7 times as likely.": (
-        "A unidade da log-verossimilhança: um nat a mais é 2,7 vezes mais verossímil."
+    "The unit of the ELBO. A bound’s nats are no odds: hundreds of them are usual, and no certainty.": (
+        "A unidade do ELBO. Os nats de um limite não são chances: centenas deles são habituais e não são certeza."
     ),
     "Parasitized, uninfected": "Parasitada, não infectada",
     "With a malaria parasite inside the cell, and without.": "Com um parasita da malária dentro da célula, e sem.",
@@ -125,10 +129,12 @@ GUIDE: dict[str, str] = {
         "Para comparação: com que força cada pixel move a pontuação do classificador (gradiente). Isso nada diz do "
         "sentido, e um gradiente forte ao lado do corante é comum."
     ),
-    "The same cell, seed and direction at three strengths. A weaker edit that already turns both verdicts would be the "
-    "smaller one; a stronger one shows what the model adds or takes away when pushed.": (
-        "A mesma célula, a mesma semente e o mesmo sentido, em três forças. Uma edição mais fraca que já inverte os "
-        "dois veredictos seria a menor; uma mais forte mostra o que o modelo acrescenta ou retira quando forçado."
+    "The same cell, seed and direction with half the guidance, and with one and a half times the guidance over a "
+    "wider region. The search tries a few strengths only, so that a weaker edit may turn both verdicts too; a "
+    "stronger one shows what the model adds or takes away when pushed.": (
+        "A mesma célula, semente e direção com metade da orientação, e com uma vez e meia a orientação numa "
+        "região mais larga. A procura tenta só algumas forças, por isso uma edição mais fraca também pode mudar os "
+        "dois veredictos; uma mais forte mostra o que o modelo acrescenta ou retira quando empurrado."
     ),
     "the cell in {file}": "a célula de {file}",
     "the picture {file}": "a imagem {file}",

@@ -23,6 +23,7 @@ EXAMPLES = "Synthetic examples, drawn by the model (no patients)"
 REPORTS = "PDF: this cell on one page. ZIP: its pictures, the page as PNG and PDF, and a JSON with every setting."
 PDF, FILES, PREPARING = "Download PDF", "All files (ZIP)", "Preparing …"
 SMALLEST, FIXED = "Smallest change that flips", "Fixed strength"
+FLIP, FLIP_FIXED = "Find the smallest change of verdict", "Change the verdict with the fixed strength"
 ELBO_NOTE = (
     "Dots show each class relative to the mean of both, bars ± one standard error from paired draws. The noise behind "
     "each class’s own error is the same for both, so most of it cancels in the difference. The ELBO weighs all noise "
@@ -33,8 +34,9 @@ SALIENCY_NOTE = (
     "direction, and a strong gradient beside the stain is common."
 )
 VARIANTS_NOTE = (
-    "The same cell, seed and direction at three strengths. A weaker edit that already turns both verdicts would be the "
-    "smaller one; a stronger one shows what the model adds or takes away when pushed."
+    "The same cell, seed and direction with half the guidance, and with one and a half times the guidance over a wider "
+    "region. The search tries a few strengths only, so that a weaker edit may turn both verdicts too; a stronger one "
+    "shows what the model adds or takes away when pushed."
 )
 
 

@@ -27,8 +27,8 @@ def view_of(components: str) -> type:
 
 View = view_of(
     "upload found outline found_note reading status intro results verdict cell evidence evidence_scale elbo "
-    "anyway gradient saliency saliency_scale flip remove add stop reason progress frame edited check slider change "
-    "change_scale animation variants strengths reports pdf pdf_file archive archive_file"
+    "anyway strange gradient saliency saliency_scale flip remove add stop reason progress frame edited check slider "
+    "change change_scale animation variants strengths reports pdf pdf_file archive archive_file"
 )
 
 OFF = {"interactive": False, "variant": "secondary"}
@@ -40,7 +40,7 @@ def empty() -> View:
     """The page without a cell."""
     return no_edit()._replace(
         found=hidden(), outline=None, found_note="", reading=None, status="", intro=gr.update(visible=True),
-        results=hidden(), verdict="", cell=None, evidence=None, evidence_scale="", elbo="",
+        results=hidden(), verdict="", strange="", cell=None, evidence=None, evidence_scale="", elbo="",
         gradient=gr.update(visible=False), saliency=gone(), saliency_scale="", flip=gr.update(**OFF),
         remove=gr.update(**OFF), add=gr.update(**OFF), stop=hidden(), reason="", progress="", frame=gone(),
         reports=hidden(),

@@ -106,7 +106,9 @@ def _edit_study(options: argparse.Namespace) -> int:
     for name, both in figures["methods"].items():
         for source, f in both.items():
             turned = (shown(f, f"{who}_flips") for who in ("head", "posterior", "judge"))
-            rows.append([name, source, *turned, *(f"{f[column]:g}" for column in columns.values())])
+            rows.append(
+                [name, source.removeprefix("from_"), *turned, *(f"{f[column]:g}" for column in columns.values())]
+            )
     print_table(["method", "from", "head flips", "posterior flips", "judge flips", *columns], rows)
     print(f"medians, colours in 1/255; n {figures['cells']} cells of {figures['slides']} slides ({test_set}); Fréchet "
           f"of the classes unedited {figures['unedited_frechet']:g}; {options.out}")  # fmt: skip

@@ -58,7 +58,8 @@ def wanted_slides(explainer: Explainer, options: argparse.Namespace) -> tuple[Ca
     if not options.part:
         return None, f"all slides of {name}"
     part = getattr(split_of(explainer, options.data), options.part)
-    return set(part).__contains__, f"{options.part} slides of {name}"
+    units = "digits" if explainer.checkpoint.provenance.recipe.get("given_test") else "slides"  # a digit is a slide
+    return set(part).__contains__, f"{options.part} {units} of {name}"
 
 
 def split_of(explainer: Explainer, data: Path) -> Split:
