@@ -168,7 +168,7 @@ def test_from_training_to_figures(checkpoint):
     assert "MNIST" in entry["provenance"]["source"]
     figures = json.loads((checkpoint / "figures.json").read_text())
     assert figures["n"] == figures["slides"] == 20
-    assert figures["test_set"] == "test slides of mnist"
+    assert figures["test_set"] == "test digits of mnist"
     assert "per_slide" not in figures  # a slide each
     for verdict in ("head", "posterior"):
         assert entry["metrics"][verdict] == figures[verdict]

@@ -74,7 +74,17 @@ STEPS = (
     ),
     Step(
         "scores-mnist",
-        (*_DIGITS, "--part", "test", "--cells", "400", "--fit", "{folder}/scores-mnist-validation.json"),
+        (
+            *_DIGITS,
+            "--part",
+            "test",
+            "--cells",
+            "300",
+            "--compared",
+            "24",
+            "--fit",
+            "{folder}/scores-mnist-validation.json",
+        ),
         ("--plot",),
         of_checkpoint=False,
         data="digits",
