@@ -80,7 +80,8 @@ def _predict(explainer: Explainer, options: argparse.Namespace, group: Shards) -
             prediction = explainer.predict(cells)
             elbo = explainer.elbo(cells, options.draws, options.seed)
             for i, (path, finding) in enumerate(batch):
-                fields = verdict_fields(str(path), prediction, elbo, i, unsure_below) | found_fields(finding)
+                fields = verdict_fields(str(path), prediction, elbo, i, unsure_below)
+                fields |= found_fields(finding, fields["familiar"])
                 if options.json:
                     line = json.dumps(fields, ensure_ascii=False)
                 else:

@@ -11,6 +11,7 @@ from jdm_core.cells import MAX_ASPECT, MIN_SIDE, read_cell
 
 Status = Literal["as given", "cut out", "several", "none"]
 
+CUT_OUT = "What stands out from the background was cut out and put on black."  # where that is no cell
 WORK_SIDE = 384  # pixels of the longer side at which cells are looked for
 BLACK = 32  # as in cells.py: lossy compression leaves black backgrounds below this
 BLACK_FRAME = 0.4  # of the outermost pixels; the least of 23,603 NIH cells has 0.55
@@ -43,9 +44,17 @@ def prepare(
     return find_cell(pixels) if find else _as_given(pixels)
 
 
-def found_fields(finding: Finding) -> dict[str, str]:
+def found_note(finding: Finding, familiar: bool) -> str:
+    """How the cell was come by, in a sentence that calls it one only where it is `familiar`; "" if as given."""
+    if finding.status == "as given":
+        return ""
+    return finding.note if familiar or finding.status != "cut out" else CUT_OUT
+
+
+def found_fields(finding: Finding, familiar: bool) -> dict[str, str]:
     """The JSON of a finding: its status, and the note unless the image was read as given."""
-    return {"found": finding.status} | ({} if finding.status == "as given" else {"found_note": finding.note})
+    note = found_note(finding, familiar)
+    return {"found": finding.status} | ({"found_note": note} if note else {})
 
 
 def find_cell(pixels: np.ndarray) -> Finding:

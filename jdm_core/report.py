@@ -101,7 +101,7 @@ def report_json(explainer: Explainer, explanation: Explanation, seed: int) -> di
     if e.edit is not None:
         report["counterfactual"] = edit_fields(e.edit, e.index)
     if e.finding is not None:
-        report |= found_fields(e.finding)
+        report |= found_fields(e.finding, report["familiar"])
     if e.file_sha256 is not None:
         report["file_sha256"] = e.file_sha256
     return report | {

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from jdm_core.heatmap import OPACITY, colour_table
-from jdm_core.verdict import CUT_OUT, NOT_A_CELL, verdict_words
+from jdm_core.verdict import NOT_A_CELL, verdict_words
 from jdm_core.words import elbo_figure, elbo_meaning, nats, outcome, percent
 
 if TYPE_CHECKING:
@@ -189,11 +189,7 @@ def _with_error(value: float, error: float) -> str:
 def _reading_help(report: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     """How to read the figures, and how the cell was come by."""
     first, second = list(report["probabilities"])[:2]
-    found = "Nothing was cut out of the picture."
-    if report.get("found") == "cut out":
-        found = report["found_note"]
-        if report["verdict"] == NOT_A_CELL:
-            found = CUT_OUT
+    found = report["found_note"] if report.get("found") == "cut out" else "Nothing was cut out of the picture."
     lines = [
         f"Evidence map: what in the likelihood verdict speaks for {first} (orange) and for {second} (blue), by pixel.",
         "ELBO: a bound on how likely the model finds the cell under a class, over all noise levels; ± is the noise of "

@@ -6,7 +6,6 @@ from typing import NamedTuple
 from jdm_core.words import HEAD, POSTERIOR, Say, english, percent
 
 UNCLEAR, DISAGREE, NOT_A_CELL = "unclear", "disagree", "not a cell"  # what a verdict is where it is no label
-CUT_OUT = "What stands out from the background was cut out and put on black."  # where that is no cell
 NO_CELL = "This does not look like a stained red cell"
 
 
@@ -55,10 +54,10 @@ def verdict_words(
             f"{say(HEAD)}{say(': ')}{name}, {share}. {say(POSTERIOR)}{say(': ')}{say(labels[likelier])}, "
             f"{percent(posterior[likelier])}. {say('Trust neither.')}"
         )
-    elif kind == UNCLEAR:
-        detail = say("The likelihood leans the same way: {share}.").format(share=percent(posterior[best]))
     else:
-        detail = say("Both verdicts agree; by likelihood {share}.").format(share=percent(posterior[best]))
+        leans = "The likelihood leans the same way: {share}."
+        words = leans if kind == UNCLEAR else "Both verdicts agree; by likelihood {share}."
+        detail = say(words).format(share=percent(posterior[best]))
     if kind == DISAGREE:
         return Verdict(say("The two verdicts disagree"), detail, "unsure")
     if kind == UNCLEAR:

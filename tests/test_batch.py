@@ -19,11 +19,10 @@ from benchmarks import fuzz
 from benchmarks.archives import archives, read_upload
 from jdm_core import CellImageError
 from jdm_core.counterfactual import EditSettings, Strength
-from jdm_core.finding import find_cell
 from jdm_core.report import NOTICE
 from web import batch_reports, batch_run, uploads
 from web.batch import BatchCallbacks, View, add_batch_tab
-from web.batch_run import Batch, Result, found_note, progress, report_progress, summary
+from web.batch_run import Batch, Result, progress, report_progress, summary
 from web.batch_table import harmless, rule, table_csv, table_head, table_rows
 from web.page import build_page
 from web.shared import PIECE
@@ -296,16 +295,6 @@ def test_what_is_no_cell_is_counted_apart():
     assert summary(batch("")).startswith("No cell could be read.")
     french = summary(batch("Uninfected", "Not a cell?"), say_in("fr"))
     assert french == "1 cellule (Non parasitée\xa0: 1)\xa0; 1 image ne ressemble pas à une cellule."
-
-
-def test_what_was_found_is_called_a_cell_only_where_it_looks_like_one():
-    y, x = np.mgrid[:160, :180]
-    pixels = np.full((160, 180, 3), 232, np.uint8)
-    pixels[(x - 90) ** 2 + (y - 80) ** 2 < 50**2] = (205, 150, 160)
-    finding = find_cell(pixels)
-    assert found_note(finding, familiar=True) == finding.note and finding.note.startswith("One cell")
-    assert "cell" not in found_note(finding, familiar=False).lower()
-    assert found_note(find_cell(finding.cell), familiar=True) == ""
 
 
 def test_a_picture_that_is_no_cell_gets_no_verdict_in_table_csv_and_detail(callbacks, quick, tmp_path):

@@ -13,7 +13,7 @@ from scipy import ndimage
 from benchmarks import fuzz
 from jdm_core.__main__ import main
 from jdm_core.cells import CellImageError, read_cell
-from jdm_core.finding import find_cell, prepare
+from jdm_core.finding import find_cell, found_fields, prepare
 
 EXAMPLES = sorted((Path(__file__).resolve().parents[1] / "web/examples").glob("*.png"))
 SIDE = 90  # pixels of a cell within a field
@@ -295,6 +295,13 @@ def test_the_explainer_finds_cells_in_files_and_takes_arrays_as_they_are(explain
     np.testing.assert_array_equal(explainer.model_view(upload), explainer.model_view(found.cell))
     whole = explainer.predict(read_cell(upload)).probabilities
     assert not np.array_equal(whole, expected)
+
+
+def test_what_was_found_is_called_a_cell_only_where_it_looks_like_one(upload):
+    finding = prepare(upload)
+    assert found_fields(finding, familiar=True)["found_note"] == finding.note and finding.note.startswith("One cell")
+    assert "cell" not in found_fields(finding, familiar=False)["found_note"].lower()
+    assert found_fields(find_cell(finding.cell), familiar=False) == {"found": "as given"}
 
 
 def test_the_command_line_says_what_was_found(upload, capsys):

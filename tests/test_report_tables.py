@@ -42,8 +42,13 @@ def test_tables_go_between_their_markers():
         TABLES.fill("text", {}.get)
 
 
+def report_of(data, manifest, out, document):
+    return ["report", "--checkpoint", "toy", "--manifest", str(manifest), "--data", str(data), "--device", "cpu",
+            "--out", str(out), "--document", str(document)]  # fmt: skip
+
+
 def test_measures_once_and_again_for_other_weights(tmp_path, monkeypatch, capfd):
-    data, manifest = train_toy(tmp_path, images=40)
+    toy = train_toy(tmp_path, images=40)
     monkeypatch.setattr("training.commands.report.STEPS", (
         Step("evaluate", ("evaluate", "--part", "test", "--draws", "3")),
         Step("broken", ("evaluate", "--part", "nowhere")),
@@ -51,8 +56,7 @@ def test_measures_once_and_again_for_other_weights(tmp_path, monkeypatch, capfd)
     ))  # fmt: skip
     document, out = tmp_path / "evidence.md", tmp_path / "report"
     document.write_text(f"before\n{TABLES.begin('evaluate')}\n{TABLES.end}\n")
-    command = ["report", "--checkpoint", "toy", "--manifest", str(manifest), "--data", str(data), "--device", "cpu",
-               "--out", str(out), "--document", str(document)]  # fmt: skip
+    command = report_of(*toy, out, document)
     assert main(command) == 1
     told = capfd.readouterr()
     assert "not measured: broken\n" in told.err and "of digits" not in told.out
@@ -69,7 +73,7 @@ def test_measures_once_and_again_for_other_weights(tmp_path, monkeypatch, capfd)
 
 
 def test_weights_that_later_steps_read_are_trained_once(tmp_path, monkeypatch, capfd):
-    data, manifest = train_toy(tmp_path, images=40)
+    toy = train_toy(tmp_path, images=40)
     tiny = (*TINY_OPTIONS, "--images", "8")
     monkeypatch.setattr("training.commands.report.STEPS", (
         Step("encoder", ("classifier", "--architecture", "encoder", *tiny), of_checkpoint=False, suffix=".safetensors"),
@@ -77,8 +81,7 @@ def test_weights_that_later_steps_read_are_trained_once(tmp_path, monkeypatch, c
     ))  # fmt: skip
     document, out = tmp_path / "evidence.md", tmp_path / "report"
     document.write_text(f"{TABLES.begin('compare')}\n{TABLES.end}\n")
-    command = ["report", "--checkpoint", "toy", "--manifest", str(manifest), "--data", str(data), "--device", "cpu",
-               "--out", str(out), "--document", str(document)]  # fmt: skip
+    command = report_of(*toy, out, document)
     assert main(command) == 0
     assert (out / "encoder.safetensors").exists() and not (out / "encoder.md").exists()
     assert "encoder.safetensors disputes" in document.read_text()

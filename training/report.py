@@ -67,31 +67,18 @@ STEPS = (
     ),
     Step("robustness", ("robustness", "--part", "test", "--draws", "0", "--cells", "1000", *_CLASSIFIERS)),
     Step(
-        "scores-mnist-validation",
-        (*_DIGITS, "--part", "validation", "--cells", "150", "--compared", "4"),
-        of_checkpoint=False,
-        data="digits",
+        "scores-mnist-validation", (*_DIGITS, "--part", "validation", "--cells", "150", "--compared", "4"),
+        of_checkpoint=False, data="digits",
     ),
     Step(
         "scores-mnist",
-        (
-            *_DIGITS,
-            "--part",
-            "test",
-            "--cells",
-            "300",
-            "--compared",
-            "24",
-            "--fit",
-            "{folder}/scores-mnist-validation.json",
-        ),
-        ("--plot",),
-        of_checkpoint=False,
-        data="digits",
+        (*_DIGITS, "--part", "test", "--cells", "300", "--compared", "24",
+         "--fit", "{folder}/scores-mnist-validation.json"),
+        ("--plot",), of_checkpoint=False, data="digits",
     ),
     Step("few-labels", ("few-labels", "--runs", "{folder}/few-labels"), of_checkpoint=False),
     Step("ablations", ("ablations", "--runs", "{folder}/ablations"), of_checkpoint=False),
-)
+)  # fmt: skip
 
 
 def make(

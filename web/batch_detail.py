@@ -4,9 +4,9 @@ from html import escape
 from pathlib import Path
 
 from jdm_core import Explainer
-from jdm_core.finding import Finding
+from jdm_core.finding import Finding, found_note
 from web import text
-from web.batch_run import data_uri, found_note
+from web.batch_run import data_uri
 from web.callbacks import USUAL_DRAWS
 from web.charts import SHOWN, bars, elbo_panel, legend, like
 from web.text import Say, english

@@ -1,7 +1,6 @@
 """The reports of a batch in one ZIP: the table, and for each cell its pictures, PDF and JSON."""
 
 import hashlib
-import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,10 +12,9 @@ from jdm_core.finding import Finding, prepare
 from jdm_core.report import Explanation, write_report
 from web.batch_run import Batch, Result
 from web.batch_table import table_csv
-from web.uploads import read_item
+from web.uploads import plain_stem, read_item
 
 CHUNK = 4  # cells whose scores and edits pass through the network together, before others are let in
-STEM_CHARACTERS = 60
 
 
 def write_reports(explainer: Explainer, batch: Batch, edits: bool, seed: int, path: Path) -> Iterator[int]:
@@ -56,8 +54,8 @@ def _explained(explainer: Explainer, results: list[Result], edits: bool, seed: i
 
 
 def _stem(name: str, taken: set[str]) -> str:
-    """A file name that every system takes, and that no other cell of the batch has."""
-    plain = re.sub(r"[^\w-]+", "_", name.rsplit(".", 1)[0], flags=re.ASCII).strip("_")[-STEM_CHARACTERS:] or "cell"
+    """A plain stem that no other cell of the batch has."""
+    plain = plain_stem(name)
     stem, number = plain, 1
     while stem.lower() in taken:
         number += 1

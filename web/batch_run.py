@@ -11,8 +11,8 @@ from PIL import Image
 
 from jdm_core import CellImageError, Explainer
 from jdm_core.elbo import POSTERIOR_DRAWS
-from jdm_core.finding import Finding, prepare
-from jdm_core.verdict import CUT_OUT, DISAGREE, NOT_A_CELL, UNCLEAR, verdict_kind
+from jdm_core.finding import Finding, found_note, prepare
+from jdm_core.verdict import DISAGREE, NOT_A_CELL, UNCLEAR, verdict_kind
 from web.shared import PIECE
 from web.text import Say, english
 from web.uploads import Item, read_item
@@ -120,13 +120,6 @@ def _result(
         tuple(flag for flag, up in flags.items() if up), found_note(finding, familiar),
         thumbnail(finding.cell),
     )  # fmt: skip
-
-
-def found_note(finding: Finding, familiar: bool) -> str:
-    """How the cell was come by, for a person; nothing where the picture was read as it is."""
-    if finding.status == "as given":
-        return ""
-    return finding.note if familiar or finding.status != "cut out" else CUT_OUT
 
 
 def thumbnail(cell: np.ndarray) -> str:

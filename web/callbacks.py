@@ -1,7 +1,6 @@
 """What happens behind the page when a cell comes or goes: uploads in, updates of the page out. No layout here."""
 
-import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html import escape
 from pathlib import Path, PureWindowsPath
 from shutil import make_archive
@@ -15,15 +14,15 @@ from gradio.utils import get_upload_folder
 
 from jdm_core import CellImageError, Explainer
 from jdm_core.cells import read_cell
-from jdm_core.finding import Finding, find_cell
+from jdm_core.finding import Finding, find_cell, found_note
 from jdm_core.report import Explanation, write_report
 from jdm_core.results import Prediction
 from jdm_core.words import HEAD, POSTERIOR, Say
 from web import text
-from web.batch_run import found_note
 from web.charts import SHOWN, bars, elbo_panel, legend, like, magnitude_legend, marked
 from web.edits import ready
 from web.translation import say_for
+from web.uploads import plain_stem
 from web.view import Reading, View, alert, empty, gone, hidden, picture
 
 EXAMPLES = Path(__file__).parent / "examples"
@@ -107,28 +106,21 @@ class Callbacks:
 
     def pdf(self, reading: Reading | None, request: gr.Request | None = None) -> Iterator[View]:
         """The sheet of the cell as PDF."""
-        if reading is None:
-            yield empty()
-            return
-        say, stem = say_for(request), _stem(reading)
-        yield View(pdf=gr.update(value=say(text.PREPARING)))
-        with TemporaryDirectory() as folder:
-            write_report(self.explainer, reading.explanation, Path(folder, stem), reading.seed, ("pdf",))
-            kept = save_file_to_cache(Path(folder, f"{stem}.pdf"), get_upload_folder())
-        yield View(pdf=gr.update(value=say(text.PDF)), pdf_file=gr.update(value=kept))
+
+        def make(stem: Path) -> str:
+            write_report(self.explainer, reading.explanation, stem, reading.seed, ("pdf",))
+            return f"{stem}.pdf"
+
+        return _prepared("pdf", text.PDF, reading, make, say_for(request))
 
     def archive(self, reading: Reading | None, request: gr.Request | None = None) -> Iterator[View]:
         """A ZIP of everything that the page shows of the cell."""
-        if reading is None:
-            yield empty()
-            return
-        say, stem = say_for(request), _stem(reading)
-        yield View(archive=gr.update(value=say(text.PREPARING)))
-        with TemporaryDirectory() as folder:
-            write_report(self.explainer, reading.explanation, Path(folder, "report", stem), reading.seed)
-            packed = make_archive(str(Path(folder, f"{stem}-report")), "zip", Path(folder, "report"))
-            kept = save_file_to_cache(packed, get_upload_folder())
-        yield View(archive=gr.update(value=say(text.FILES)), archive_file=gr.update(value=kept))
+
+        def make(stem: Path) -> str:
+            write_report(self.explainer, reading.explanation, stem.parent / "report" / stem.name, reading.seed)
+            return make_archive(f"{stem}-report", "zip", stem.parent / "report")
+
+        return _prepared("archive", text.FILES, reading, make, say_for(request))
 
     def _explain(
         self, name: str, pixels: np.ndarray, draws: int | None, seed: float | None, as_given: bool | None, say: Say
@@ -197,9 +189,15 @@ def _familiar(prediction: Prediction) -> bool:
     return bool(prediction.familiar[0])
 
 
-def _stem(reading: Reading) -> str:
-    """The upload's name as every system takes it for a file's."""
-    return re.sub(r"[^\w-]+", "_", Path(reading.explanation.file).stem)[:60] or "cell"
+def _prepared(name: str, words: str, reading: Reading | None, make: Callable[[Path], str], say: Say) -> Iterator[View]:
+    """What the button of that name offers, once `make` has written it beside a path without an ending."""
+    if reading is None:
+        yield empty()
+        return
+    yield View(**{name: gr.update(value=say(text.PREPARING))})
+    with TemporaryDirectory() as folder:
+        kept = save_file_to_cache(make(Path(folder, plain_stem(reading.explanation.file))), get_upload_folder())
+    yield View(**{name: gr.update(value=say(words)), f"{name}_file": gr.update(value=kept)})
 
 
 def read_upload(upload: dict[str, Any]) -> tuple[str, np.ndarray]:

@@ -1,6 +1,5 @@
 """What happens behind the page when an edit is asked for: frames while it grows, then the checked result."""
 
-import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -23,6 +22,7 @@ from web.charts import SHOWN, legend, like
 from web.checks import check_panel, variant
 from web.compare import animation, comparison
 from web.translation import say_for
+from web.uploads import plain_stem
 from web.view import MAIN, OFF, ON, Reading, View, alert, empty, gone, hidden, picture, progress_bar, status
 
 FRAMES_PER_SECOND = 8
@@ -213,9 +213,8 @@ def _change_words(name: str, edit: Counterfactual, say: Say) -> str:
 
 
 def _kept_animation(name: str, before: object, after: object, say: Say) -> str:
-    stem = re.sub(r"[^\w-]+", "_", Path(name).stem)[:60] or "cell"
     with TemporaryDirectory() as folder:
-        path = Path(folder, f"{stem}-edit.webp")
+        path = Path(folder, f"{plain_stem(name)}-edit.webp")
         animation(before, after, path, say)
         return save_file_to_cache(path, get_upload_folder())
 

@@ -16,6 +16,7 @@ MAX_DIRECTORY_BYTES = 4 * 2**20  # of a zip: some 40,000 members
 MAX_RATIO = 200  # deflate reaches 1000 on what is no picture
 RATIO_FROM = 2**20  # bytes: below this a blank picture may shrink as much as it likes
 NAME_CHARACTERS = 200
+STEM_CHARACTERS = 60
 ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
 _DRIVE = re.compile(r"[A-Za-z]:")
 
@@ -142,3 +143,8 @@ def printable(name: str) -> str:
     """A name on one line: what does not print is put as �, and the beginning of a very long one left out."""
     shown = "".join(c if c.isprintable() else "�" for c in name)
     return shown if len(shown) <= NAME_CHARACTERS else f"…{shown[1 - NAME_CHARACTERS :]}"
+
+
+def plain_stem(name: str) -> str:
+    """A file's name without its ending, in characters that every system takes, and not too many."""
+    return re.sub(r"[^\w-]+", "_", name.rsplit(".", 1)[0], flags=re.ASCII).strip("_")[-STEM_CHARACTERS:] or "cell"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from jdm_core import Explainer
 from jdm_core.checkpoints import choose_device, locate
+from jdm_core.elbo import POSTERIOR_DRAWS
 from training.commands.options import (
     DATA,
     Commands,
@@ -49,7 +50,9 @@ def register(commands: Commands) -> None:
         "--cells", type=int, default=1000, metavar="N",
         help="at most so many healthy test cells, and cells of the own validation slides (default: 1000)",
     )  # fmt: skip
-    shift.add_argument("--draws", type=int, default=16, help="draws of the posterior, 0 for none (default: 16)")
+    shift.add_argument(
+        "--draws", type=int, default=POSTERIOR_DRAWS, help="draws of the posterior, 0 for none (default: %(default)s)"
+    )
     shift.add_argument("--out", type=Path, required=True, metavar="FILE.json")
     shift.set_defaults(function=_shift)
 
@@ -62,7 +65,9 @@ def register(commands: Commands) -> None:
     transfer.add_argument(
         "--cells", type=int, default=1000, metavar="N", help="of the own validation slides (default: 1000)"
     )
-    transfer.add_argument("--draws", type=int, default=16, help="draws of the posterior, 0 for none (default: 16)")
+    transfer.add_argument(
+        "--draws", type=int, default=POSTERIOR_DRAWS, help="draws of the posterior, 0 for none (default: %(default)s)"
+    )
     transfer.add_argument("--out", type=Path, required=True, metavar="FILE.json")
     transfer.set_defaults(function=_transfer)
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from jdm_core import Explainer
 from jdm_core.checkpoints import locate
+from jdm_core.elbo import POSTERIOR_DRAWS
 from training.commands.options import (
     Commands,
     checkpoint_options,
@@ -21,7 +22,9 @@ def register(commands: Commands) -> None:
     """Adds the commands."""
     parents = [checkpoint_options(), slides_options()]
     evaluate = commands.add_parser("evaluate", parents=parents, help="measure its verdicts")
-    evaluate.add_argument("--draws", type=int, default=16, help="draws of the posterior (default: 16)")
+    evaluate.add_argument(
+        "--draws", type=int, default=POSTERIOR_DRAWS, help="draws of the posterior (default: %(default)s)"
+    )
     evaluate.set_defaults(function=_evaluate)
 
     edits = commands.add_parser("edits", parents=[*parents, judge_options()], help="measure its edits by the judge")

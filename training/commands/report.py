@@ -24,13 +24,8 @@ def register(commands: Commands) -> None:
         "--only", nargs="*", choices=[step.name for step in STEPS], metavar="NAME",
         help="these measurements (none: only write the document), of: " + ", ".join(step.name for step in STEPS),
     )  # fmt: skip
-    report.add_argument(
-        "--document",
-        type=Path,
-        default=DOCUMENT,
-        metavar="FILE.md",
-        help="with the tables' places (default: MODEL_CARD.md)",
-    )
+    places = "with the tables' places (default: MODEL_CARD.md)"
+    report.add_argument("--document", type=Path, default=DOCUMENT, metavar="FILE.md", help=places)
     report.set_defaults(function=_report)
 
 
