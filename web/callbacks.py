@@ -111,7 +111,7 @@ class Callbacks:
             write_report(self.explainer, reading.explanation, stem, reading.seed, ("pdf",))
             return f"{stem}.pdf"
 
-        return _prepared("pdf", text.PDF, reading, make, say_for(request))
+        yield from _prepared("pdf", text.PDF, reading, make, say_for(request))
 
     def archive(self, reading: Reading | None, request: gr.Request | None = None) -> Iterator[View]:
         """A ZIP of everything that the page shows of the cell."""
@@ -120,7 +120,7 @@ class Callbacks:
             write_report(self.explainer, reading.explanation, stem.parent / "report" / stem.name, reading.seed)
             return make_archive(f"{stem}-report", "zip", stem.parent / "report")
 
-        return _prepared("archive", text.FILES, reading, make, say_for(request))
+        yield from _prepared("archive", text.FILES, reading, make, say_for(request))
 
     def _explain(
         self, name: str, pixels: np.ndarray, draws: int | None, seed: float | None, as_given: bool | None, say: Say
