@@ -5,7 +5,9 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 python=.venv-test/bin/python
 
-has_browser() { command -v chromium >/dev/null && command -v chromedriver >/dev/null; }
+PATH="$PATH:/usr/sbin" # where Debian keeps nginx, also of users that are not root
+programs=(chromium chromedriver nginx)
+missing() { for program in "${programs[@]}"; do command -v "$program" >/dev/null || echo -n " $program"; done; }
 
 if ! "$python" -m pip --version >/dev/null 2>&1; then
     python3 -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' ||
@@ -14,13 +16,13 @@ if ! "$python" -m pip --version >/dev/null 2>&1; then
 fi
 "$python" -m pip install -qq --no-input --disable-pip-version-check -r requirements-dev.txt
 
-if ! has_browser && [ "$(id -u)" = 0 ] && [ -e /etc/debian_version ] && command -v apt-get >/dev/null; then
+if [ -n "$(missing)" ] && [ "$(id -u)" = 0 ] && [ -e /etc/debian_version ] && command -v apt-get >/dev/null; then
     export DEBIAN_FRONTEND=noninteractive
     # An unreachable third-party source must not stop this: what is really missing, the install names.
     apt-get -qq update || true
-    apt-get -qq install --yes --no-install-recommends chromium chromium-driver </dev/null >/dev/null || true
+    apt-get -qq install --yes --no-install-recommends chromium chromium-driver nginx-light </dev/null >/dev/null || true
 fi
-has_browser || echo "run_tests.sh: no chromium and chromedriver on the PATH: the browser tests cannot run" >&2
+[ -z "$(missing)" ] || echo "run_tests.sh: not on the PATH:$(missing): the tests that need it cannot run" >&2
 
 "$python" -m ruff check --quiet .
 "$python" -m ruff format --check --quiet .

@@ -436,9 +436,12 @@ def test_upload_stop_sort_open_and_download_in_the_browser(browser, many, tmp_pa
         lines = list(csv.DictReader(io.StringIO(file.read_text())))
         assert [line["file"] for line in lines] == [f"cell {i}.png" for i in range(done)]
 
+        browser.execute_script("window.scrollTo(0, document.body.scrollHeight)")
+        assert browser.execute_script("return window.scrollY") > 100
         all_of("#batch-detail [data-act='open']")[0].send_keys(Keys.ENTER)
         wait(lambda: names[1] in all_of("#verdict .file")[0].text and all_of("#evidence img"))
         assert all_of("button[role=tab]")[0].get_attribute("aria-selected") == "true"
+        assert browser.execute_script("return window.scrollY") == 0  # the verdict is at the top
         all_of("button[role=tab]")[1].send_keys(Keys.ENTER)
         all_of("#batch-detail [data-act='close']")[0].send_keys(Keys.ENTER)
         wait(lambda: not all_of("#batch-detail section"))
