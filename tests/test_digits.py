@@ -270,6 +270,20 @@ def test_adapting_to_other_digits_and_what_it_brings(checkpoint, mnist, tmp_path
         assert figures["other"][verdict]["after"]["accuracy"] == pytest.approx(is_now)
         assert figures["other"][verdict]["after"]["accuracy_gain"] == pytest.approx(is_now - was)
 
+    adapting_first = [str(tmp_path / "other") if value == str(run) else value for value in transfer]
+    assert main([*adapting_first, "--number", "40"]) == 0
+    assert json.loads(out.read_text()) == figures
+    assert main([*adapting_first, "--number", "80"]) == 0  # what is there is not adapted again
+    assert json.loads(out.read_text()) == figures
+
+
+def test_transfer_adapts_to_nothing_that_it_measures(checkpoint, tmp_path, capsys):
+    (tmp_path / "cells").mkdir()
+    transfer = ["transfer", "--checkpoint", "mnist-28", "--manifest", str(checkpoint / "manifest.json"), "--images",
+                str(tmp_path / "cells"), "--data", str(tmp_path), "--out", str(tmp_path / "figures.json")]  # fmt: skip
+    assert main([*transfer, "--adapted", str(tmp_path / "run"), "--number", "40", "--device", "cpu"]) == 1
+    assert "not digits" in capsys.readouterr().err and not (tmp_path / "run").exists()
+
 
 def test_a_pack_of_digits_keeps_labels_and_the_given_test_part(mnist, tmp_path):
     assert main(["pack", "--recipe", "mnist-28", "--data", str(mnist), "--out", str(tmp_path / "pack.zip")]) == 0

@@ -14,15 +14,16 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def test_every_step_is_a_command_with_these_options(monkeypatch, tmp_path):
     parsed = []
-    for module in ("measure", "heat", "familiarity", "generation", "scores", "study"):
+    for module in ("measure", "heat", "familiarity", "generation", "scores", "study", "adapt"):
         name = f"training.commands.{module}"
         module = __import__(name, fromlist=["register"])
         for name, function in list(vars(module).items()):
             if callable(function) and list(getattr(function, "__annotations__", ())) == ["options", "return"]:
                 monkeypatch.setattr(module, name, lambda options: parsed.append(options.out) or 0)
+    data = {name: Path(name) for name in ("cells", "digits", "usps")}
     for step in STEPS:
         checkpoint = ["--checkpoint", "malaria-64", "--seed", "0", "--device", "cpu"]
-        assert main(step.command(checkpoint, Path("cells.zip"), tmp_path)) == 0
+        assert main(step.command(checkpoint, data, tmp_path)) == 0
     assert parsed == [step.out(tmp_path) for step in STEPS]
 
 
@@ -53,13 +54,14 @@ def test_measures_once_and_again_for_other_weights(tmp_path, monkeypatch, capfd)
         Step("evaluate", ("evaluate", "--part", "test", "--draws", "3")),
         Step("broken", ("evaluate", "--part", "nowhere")),
         Step("of digits", ("evaluate", "--part", "test"), data="digits"),
+        Step("of cells and digits", ("evaluate", "--part", "{usps}")),
     ))  # fmt: skip
     document, out = tmp_path / "evidence.md", tmp_path / "report"
     document.write_text(f"before\n{TABLES.begin('evaluate')}\n{TABLES.end}\n")
     command = report_of(*toy, out, document)
     assert main(command) == 1
     told = capfd.readouterr()
-    assert "not measured: broken\n" in told.err and "of digits" not in told.out
+    assert "not measured: broken\n" in told.err and "digits" not in told.out
     assert "head: accuracy" in document.read_text() and str(tmp_path) not in document.read_text()
     figures = json.loads((out / "report.json").read_text())
     assert list(figures) == ["evaluate"] and figures["evaluate"]["n"] == 16

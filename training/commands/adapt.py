@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from jdm_core import Explainer
-from jdm_core.checkpoints import choose_device, locate
+from jdm_core.checkpoints import MANIFEST, choose_device, locate
 from jdm_core.elbo import POSTERIOR_DRAWS
 from training.commands.options import (
     DATA,
@@ -61,6 +61,10 @@ def register(commands: Commands) -> None:
     )
     transfer.add_argument("--adapted", metavar="RUN", required=True, help="a checkpoint adapted to such images")
     transfer.add_argument("--images", type=Path, required=True, metavar="ZIP_OR_FOLDER", help="others, labelled")
+    transfer.add_argument(
+        "--number", type=int, metavar="N",
+        help="where RUN holds no checkpoint, adapt first, seeing N augmented digits of the training part of --images",
+    )  # fmt: skip
     transfer.add_argument("--data", **DATA)
     transfer.add_argument(
         "--cells", type=int, default=1000, metavar="N", help="of the own validation slides (default: 1000)"
@@ -126,9 +130,18 @@ def _shift(options: argparse.Namespace) -> int:
 
 
 def _transfer(options: argparse.Namespace) -> int:
+    from training.adapt import adapt
+    from training.digits import holds_digits
     from training.transfer import transfer
 
     explainer = Explainer.load(options.checkpoint, options.device, options.manifest)
+    if options.number is not None and not (Path(options.adapted) / MANIFEST.name).exists():
+        if not holds_digits(options.images):
+            raise ValueError(f"{options.images}: not digits; cells are adapted to by `adapt`, and others measured")
+        adapt(
+            *locate(options.checkpoint, options.manifest), options.images, Path(options.adapted), options.number,
+            options.seed, explainer.device,
+        )  # fmt: skip
     adapted = Explainer.load(options.adapted, options.device)
     figures = transfer(
         explainer, adapted, options.images, options.data, split_of(explainer, options.data), options.cells,
