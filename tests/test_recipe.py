@@ -30,6 +30,9 @@ def test_overrides_reach_tables_and_convert():
         ("images=many", "images: 'many'"),
         ("images=2.5", "images: 2.5"),
         ("architecture.classes=3", "2 labels for 3 classes"),
+        ("focus=[0.5, 0.2, 0.5]", "low < high"),
+        ("focus=[0.5, 0.8]", "low, high, share"),
+        ("focus=[0.2, 0.5, 1.0]", "share in"),
         ("architecture.widths=[60, 128, 256]", "multiples of 16"),
     ],
 )

@@ -1,5 +1,6 @@
 """The joint loss, and the draws of a batch: all made for the whole batch, so that its shares add up to it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -32,16 +33,27 @@ class Batch:
         return [Batch(*part, self.labelled / count) for part in zip(*parts, strict=True)]
 
 
+def focused(u: Tensor, focus: Sequence[float]) -> Tensor:
+    """Cosine times of u in [0, 1), in order: a share of them between low and high, the rest evenly over [0, 1)."""
+    if not focus:
+        return u
+    low, high, share = focus
+    outside, inside = 1 - share, 1 - share + share / (high - low)  # densities of the times
+    first, second = outside * low, outside * low + inside * (high - low)  # u at which low and high are reached
+    within, above = low + (u - first) / inside, high + (u - second) / outside
+    return torch.where(u < first, u / outside, torch.where(u < second, within, above))
+
+
 def draw_batch(
     images: Tensor, labels: Tensor, classes: int, label_dropout: float, generator: torch.Generator,
-    logsnr_shift: float = 0.0,
+    logsnr_shift: float = 0.0, focus: Sequence[float] = (),
 ) -> Batch:  # fmt: skip
     """Noise, levels and dropped labels for images (B, C, S, S) in [-1, 1] and labels (B,).
 
     The times are stratified over the batch, one a stratum, which lowers the variance of the loss.
     """
     b, device = len(images), images.device
-    time = (torch.arange(b, device=device) + torch.rand((), generator=generator, device=device)) / b
+    time = focused((torch.arange(b, device=device) + torch.rand((), generator=generator, device=device)) / b, focus)
     logsnr = cosine_logsnr(time[torch.randperm(b, generator=generator, device=device)], logsnr_shift)
     noise = torch.randn(images.shape, generator=generator, device=device)
     dropped = torch.rand(b, generator=generator, device=device) < label_dropout

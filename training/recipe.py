@@ -44,6 +44,7 @@ class Recipe:
     validation_cells: int  # how many cells the validation while training looks at
     split_seed: int = 0  # of the slides' parts; apart from `seed`, so that seeds compare on the same slides
     label_share: float = 1.0  # share of the training cells, each class apart, whose label is used
+    focus: tuple[float, ...] = ()  # (low, high, share): so much of a batch has cosine times in [low, high) alone
     start_from: str = ""  # a checkpoint at half the side, whose weights are grown; "": random weights
     symmetries: bool = True  # whether images are flipped and turned: cells have no up, digits have
     translate: int = 0  # pixels by which images are shifted at most
@@ -63,6 +64,10 @@ class Recipe:
             raise ValueError("test_slides must be 0 where the test part is given")
         if not 0 <= self.translate < self.architecture.image_size:
             raise ValueError("translate must be in [0, image_size)")
+        if self.focus:
+            low, high, share = self.focus if len(self.focus) == 3 else (0.0, 0.0, 0.0)
+            if not (0 <= low < high <= 1 and 0 < share < 1):
+                raise ValueError("focus must be [low, high, share], low < high in [0, 1] and share in (0, 1)")
         if self.precision not in ("bf16", "fp32"):
             raise ValueError(f"precision {self.precision!r} is neither bf16 nor fp32")
 

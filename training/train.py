@@ -128,7 +128,7 @@ class Trainer:
         images = augment(self._images[index], recipe.stain_jitter, generator, recipe.symmetries, recipe.translate)
         return draw_batch(
             images, self._labels[index], self.network.no_class, recipe.label_dropout, generator,
-            recipe.architecture.logsnr_shift,
+            recipe.architecture.logsnr_shift, recipe.focus,
         )  # fmt: skip
 
 
