@@ -22,7 +22,7 @@ from training.recipe import load_recipe
 
 CHANGES = (
     "noisy_weight=0", "noisy_weight=0.05", "clean_weight=0.1", "label_smoothing=0", "stain_jitter=0", "weight_decay=0",
-    "ema_decay=0.99", "architecture.logsnr_shift=1.0", "architecture.widths=[64, 128, 192]",
+    "ema_decay=0.99", "architecture.logsnr_shift=1.0", "focus=[0.2, 0.55, 0.5]", "architecture.widths=[64, 128, 192]",
 )  # fmt: skip
 
 
