@@ -54,9 +54,9 @@ class Step:
 _CLASSIFIERS = ("--classifiers", "{folder}/resnet18.safetensors", "{folder}/encoder.safetensors")
 _ALONE = ("classifier", "--images", "128_000", "--architecture")
 _DIGITS = ("scores", "--checkpoint", "mnist-28", "--verdicts", "1000")
-_SMALL_DIGITS = (  # a fourth of the weights and a fifteenth of the length: there are thirty runs
-    "--recipe", "mnist-28", "--set", "architecture.widths=[32, 64]", "--set", "images=32_000",
-    "--set", "validate_every=32_000", "--set", "validation_cells=128", "--set", "warmup_images=2_000",
+_SMALL_DIGITS = (  # a fourth of the weights, few images: there are many runs
+    "--recipe", "mnist-28", "--set", "architecture.widths=[32, 64]", "--set", "images=16_000", "--set", "batch_size=32",
+    "--set", "validate_every=16_000", "--set", "validation_cells=128", "--set", "warmup_images=1_000",
     "--set", "ema_decay=0.995",
 )  # fmt: skip
 STEPS = (
@@ -102,9 +102,7 @@ STEPS = (
          "--number", "60_000"),
         of_checkpoint=False, data="digits",
     ),
-    Step(
-        "ablations", ("ablations", "--set", "images=30_720", "--runs", "{folder}/ablations"), of_checkpoint=False
-    ),
+    Step("ablations", ("ablations", "--runs", "{folder}/ablations"), of_checkpoint=False),
 )  # fmt: skip
 
 
