@@ -68,10 +68,17 @@ def test_measures_once_and_again_for_other_weights(tmp_path, monkeypatch, capfd)
 
     assert main([*command, "--only", "evaluate"]) == 0
     assert "evaluate: there already" in capfd.readouterr().out
-    figures = json.loads((out / "evaluate.json").read_text()) | {"sha256": "of other weights"}
-    (out / "evaluate.json").write_text(json.dumps(figures))
+    manifest = json.loads(toy[1].read_text())
+    manifest["checkpoints"]["toy"]["metrics"] = {"test": {"n": 1}}  # says nothing about what would be measured
+    toy[1].write_text(json.dumps(manifest))
+    assert main([*command, "--only", "evaluate"]) == 0
+    assert "evaluate: there already" in capfd.readouterr().out
+    manifest["checkpoints"]["toy"]["calibration"]["posterior_bias"] += 0.5
+    toy[1].write_text(json.dumps(manifest))
     assert main([*command, "--only", "evaluate"]) == 0
     assert "evaluate: python -m training evaluate" in capfd.readouterr().out
+    assert main([*command, "--only", "evaluate"]) == 0
+    assert "evaluate: there already" in capfd.readouterr().out
 
 
 def test_weights_that_later_steps_read_are_trained_once(tmp_path, monkeypatch, capfd):

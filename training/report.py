@@ -1,5 +1,6 @@
 """python -m training report: every measurement in one folder, and the tables of the documents made from it."""
 
+import hashlib
 import json
 import re
 import subprocess
@@ -13,6 +14,7 @@ from jdm_core.files import replace_file
 from training.blocks import Blocks
 
 TABLES = Blocks("table", "report")
+Entry = Mapping[str, object]  # of a manifest
 
 
 @dataclass(frozen=True)
@@ -107,19 +109,23 @@ STEPS = (
 
 
 def make(
-    steps: Sequence[Step], checkpoint: Sequence[str], sha256: str, data: Mapping[str, Path], folder: Path,
-    tell: Callable[[str], None],
+    steps: Sequence[Step], checkpoint: Sequence[str], own: Entry, entries: Mapping[str, Entry],
+    data: Mapping[str, Path], folder: Path, tell: Callable[[str], None],
 ) -> list[str]:  # fmt: skip
     """Runs the steps that the folder does not hold yet, into NAME.json and NAME.md, and returns the names that failed.
 
-    `data` says where "cells", "digits" and "usps" are; steps whose data it does not have are left out.
-    A table made with other weights than those of `sha256` is made anew. A step that fails does not keep the others
-    from being run; its own last line says why.
+    `own` is the manifest entry that `checkpoint` names, `entries` are those that steps may name themselves: what was
+    made with another entry or other arguments is made anew. `data` says where "cells", "digits" and "usps" are; steps
+    whose data it does not have are left out. A step that fails does not keep the others from being run; its own last
+    line says why.
     """
     folder.mkdir(parents=True, exist_ok=True)
     failed = []
+    made_of = folder / "made-of.json"
+    fingerprints = json.loads(made_of.read_text("utf-8")) if made_of.exists() else {}
     for step in (step for step in steps if step.needs <= set(data)):
-        if _is_done(folder, step, sha256):
+        wanted = _fingerprint(step, own, entries)
+        if _is_there(folder, step) and fingerprints.get(step.name) == wanted:
             tell(f"{step.name}: there already")
             continue
         command = ["-m", "training", *step.command(checkpoint, data, folder)]
@@ -127,18 +133,26 @@ def make(
         done = subprocess.run([sys.executable, *command], stdout=subprocess.PIPE, text=True)
         if done.returncode:
             failed.append(step.name)
-        elif step.suffix == ".json":
+            continue
+        if step.suffix == ".json":
             replace_file(folder / f"{step.name}.md", lambda path, text=done.stdout: path.write_text(text, "utf-8"))
+        fingerprints[step.name] = wanted
+        replace_file(made_of, lambda path: path.write_text(json.dumps(fingerprints, indent=1) + "\n", "utf-8"))
     gathered = {name: json.loads((folder / f"{name}.json").read_text("utf-8")) for name in tables(folder)}
     replace_file(folder / "report.json", lambda path: path.write_text(json.dumps(gathered, indent=1) + "\n", "utf-8"))
     return failed
 
 
-def _is_done(folder: Path, step: Step, sha256: str) -> bool:
-    found = step.out(folder)
-    if not found.exists() or (step.suffix == ".json" and not (folder / f"{step.name}.md").exists()):
-        return False
-    return not step.of_checkpoint or json.loads(found.read_text("utf-8"))["sha256"] == sha256
+def _fingerprint(step: Step, own: Entry, entries: Mapping[str, Entry]) -> str:
+    """A digest of a step's arguments and of what it reads of manifest entries, which is not their recorded figures."""
+    read = [entries[argument] for argument in step.arguments if argument in entries]
+    read += [own] if step.of_checkpoint else []
+    facts = [{key: value for key, value in entry.items() if key not in ("metrics", "provenance")} for entry in read]
+    return hashlib.sha256(json.dumps([step.arguments, facts], sort_keys=True).encode()).hexdigest()
+
+
+def _is_there(folder: Path, step: Step) -> bool:
+    return step.out(folder).exists() and (step.suffix != ".json" or (folder / f"{step.name}.md").exists())
 
 
 def tables(folder: Path) -> dict[str, str]:
