@@ -148,11 +148,15 @@ def _transfer(options: argparse.Namespace) -> int:
         options.draws, options.seed,
     )  # fmt: skip
     write_figures(options.out, figures)
+    rows = []
     for key, name in (("other", options.images.name), ("own_validation", f"validation slides of {options.data.name}")):
         part = figures[key]
-        rows = [[verdict, shown(part[verdict]["before"], "accuracy"), shown(part[verdict]["after"], "accuracy"),
-                 shown(part[verdict]["after"], "accuracy_gain")]
-                for verdict in ("head", "posterior") if verdict in part]  # fmt: skip
-        print_table([f"{name}, n {part['n']}", "accuracy before", "after", "gained"], rows)
-    print(options.out)
+        for verdict in (verdict for verdict in ("head", "posterior") if verdict in part):
+            before, after = part[verdict]["before"], part[verdict]["after"]
+            rows.append([
+                f"{name}, n {part['n']}", verdict, shown(before, "accuracy"), shown(after, "accuracy"),
+                shown(after, "accuracy_gain"),
+            ])  # fmt: skip
+    print_table(["images", "verdict", "accuracy before", "after", "gained"], rows)
+    print(f"posterior from {options.draws} draws; {options.out}")
     return 0
