@@ -7,7 +7,7 @@ import torch
 
 from tests.toy import write_toy_zip
 from training.augment import augment, jitter_stain, turn_and_flip
-from training.data import DataError, batches, load_cells, slide_of, split_slides
+from training.data import DataError, batches, half_labelled_batches, load_cells, slide_of, split_slides
 
 LABELS = ("Parasitized", "Uninfected")
 
@@ -122,6 +122,24 @@ def test_batches_continue_where_they_left_off_and_cover_an_epoch():
     for expected in first[4:]:
         assert torch.equal(next(resumed), expected)
     assert len(torch.cat(first[:3]).unique()) == 18
+
+
+@pytest.mark.parametrize("known", [1, 3, 7])
+def test_half_of_each_batch_is_labelled_where_few_cells_are(known):
+    labelled = torch.zeros(40, dtype=torch.bool)
+    labelled[torch.randperm(40, generator=torch.Generator().manual_seed(1))[:known]] = True
+    stream = half_labelled_batches(labelled, 8, seed=3, start=0)
+    seen = [next(stream) for _ in range(20)]
+    assert all(len(batch) == 8 and labelled[batch[:4]].all() for batch in seen)
+    assert len(torch.cat(seen).unique()) == 40 and len(torch.cat([batch[:4] for batch in seen]).unique()) == known
+    resumed = half_labelled_batches(labelled, 8, seed=3, start=11)
+    assert all(torch.equal(next(resumed), batch) for batch in seen[11:])
+
+
+def test_batches_are_as_ever_where_most_cells_are_labelled():
+    labelled = torch.arange(40) % 2 == 0
+    stream, plain = half_labelled_batches(labelled, 8, seed=3, start=2), batches(40, 8, seed=3, start=2)
+    assert all(torch.equal(next(stream), next(plain)) for _ in range(9))
 
 
 def test_augmentation_keeps_range_background_and_content():

@@ -253,3 +253,21 @@ def batches(count: int, batch_size: int, seed: int, start: int) -> Iterator[Tens
         for i in range(step % per_epoch, per_epoch):
             yield order[i * batch_size : (i + 1) * batch_size]
         step = (epoch + 1) * per_epoch
+
+
+def half_labelled_batches(labelled: Tensor, batch_size: int, seed: int, start: int) -> Iterator[Tensor]:
+    """Index batches as of `batches` over cells of which some are `labelled` (N,) bool, half of each batch at least.
+
+    Few labels would otherwise be met too seldom to learn from: where fewer than half of the cells are labelled, the
+    first half of a batch is drawn from these, the second from all.
+    """
+    if batch_size < 2 or 2 * int(labelled.sum()) >= len(labelled):
+        yield from batches(len(labelled), batch_size, seed, start)
+        return
+    half = batch_size // 2
+    known = labelled.nonzero().flatten()
+    known = known.repeat(-(-half // len(known)))  # to one batch at least
+    for i, j in zip(
+        batches(len(known), half, seed, start), batches(len(labelled), batch_size - half, seed, start), strict=True
+    ):
+        yield torch.cat([known[i], j])

@@ -2,7 +2,7 @@
 
 Deja et al. 2023 (arXiv 2301.13622, section 5) claim that a joint model with 5 % of the labels classifies almost as
 well as with all. Both networks start from the same weights, see as many images, and know the labels of the same cells;
-the joint model sees the other cells too, without their labels. Neither is calibrated.
+the joint model sees the other cells too, without their labels, for half of its batches. Neither is calibrated.
 """
 
 from collections.abc import Callable, Sequence

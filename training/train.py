@@ -3,7 +3,7 @@
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ from jdm_core.checkpoints import load_checkpoint
 from jdm_core.files import replace_file
 from jdm_core.network import JointDiffusionNetwork
 from training.augment import augment
-from training.data import Cells, Split, batches, labelled_subset, load_cells, split_cells
+from training.data import Cells, Split, half_labelled_batches, labelled_subset, load_cells, split_cells
 from training.grow import grown_weights
 from training.log import RunLog
 from training.loss import UNLABELLED, Batch, JointLoss, draw_batch
@@ -167,7 +167,7 @@ def train(
         save_state(run, recipe, step, seconds, split.digest, trainer.network, trainer.average, trainer.optimizer)
 
     validate_steps = max(1, recipe.validate_every // recipe.batch_size)
-    indices: Iterator[Tensor] = batches(len(training), recipe.batch_size, recipe.seed, step)
+    indices = half_labelled_batches(keep, recipe.batch_size, recipe.seed, step)
     saved, busy, counted, stopped = time.monotonic(), 0.0, 0, False
     with (
         RunLog(run, step) if leads else nullcontext() as log,
