@@ -91,7 +91,7 @@ STEPS = (
          "--fit", "{folder}/scores-mnist-validation.json"),
         ("--plot",), of_checkpoint=False, data="digits",
     ),
-    Step("few-labels", ("few-labels", "--runs", "{folder}/few-labels"), of_checkpoint=False),
+    Step("few-labels", ("few-labels", "--set", "images=46_080", "--runs", "{folder}/few-labels"), of_checkpoint=False),
     Step(
         "few-labels-mnist",
         ("few-labels", *_SMALL_DIGITS, "--shares", "0.001", "0.01", "0.05", "0.1", "1", "--part", "test",

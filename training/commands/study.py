@@ -21,7 +21,7 @@ from training.commands.tables import print_table, shown
 from training.recipe import load_recipe
 
 CHANGES = (
-    "noisy_weight=0", "clean_weight=0.01", "label_smoothing=0", "stain_jitter=0", "weight_decay=0",
+    "noisy_weight=0", "clean_weight=0.01", "label_smoothing=0", "stain_jitter=0",
     "architecture.widths=[64, 128, 192]", "focus=[0.2, 0.55, 0.5]",
 )  # fmt: skip
 
