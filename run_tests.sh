@@ -20,7 +20,7 @@ if [ -n "$(missing)" ] && [ "$(id -u)" = 0 ] && [ -e /etc/debian_version ] && co
     export DEBIAN_FRONTEND=noninteractive
     # An unreachable third-party source must not stop this: what is really missing, the install names.
     apt-get -qq update || true
-    apt-get -qq install --yes --no-install-recommends chromium chromium-driver nginx-light </dev/null >/dev/null || true
+    apt-get -qq install --yes --no-install-recommends chromium chromium-driver nginx </dev/null >/dev/null || true
 fi
 [ -z "$(missing)" ] || echo "run_tests.sh: not on the PATH:$(missing): the tests that need it cannot run" >&2
 
