@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -194,7 +195,8 @@ def train(
                 figures = validate(trainer.average, validation, trainer.device)
                 log.figures(step, seen, figures)
                 log.sheet(step, seen, sample_sheet(trainer.average, trainer.device))
-                bar.write(f"{seen} images: " + ", ".join(f"{k} {v}" for k, v in figures.items()))
+                words = ", ".join(f"{name} {value}" for name, value in figures.items())
+                bar.write(f"{seen} images: {words}", file=sys.stderr)  # stdout is for the tables of studies
             if stopped or step == recipe.steps or time.monotonic() - saved > SAVE_SECONDS:
                 save()
                 saved = time.monotonic()

@@ -180,16 +180,18 @@ def _few_labels(options: argparse.Namespace) -> int:
         recipe, options.data, options.shares, options.seeds, options.part, options.runs, choose_device(options.device),
         stop_on_signal(),
     )  # fmt: skip
-    write_figures(options.out, {"test_set": f"{options.part} slides of {options.data.name}", **figures})
+    test_set = f"{options.part} slides of {options.data.name}"
+    write_figures(options.out, {"test_set": test_set, **figures})
     rows = []
     for row in figures["rows"]:
         each = (" ".join(f"{value:.3f}" for value in row[name]["per_seed"]) for name in ("joint", "alone"))
         rows.append([
-            f"{row['share']:.0%}", str(row["labelled_cells"]), shown(row["joint"], "accuracy"),
+            f"{100 * row['share']:g} %", str(row["labelled_cells"]), shown(row["joint"], "accuracy"),
             shown(row["alone"], "accuracy"), shown(row, "accuracy_gain"), *each,
         ])  # fmt: skip
     print_table(["labels", "labelled cells", "joint", "alone", "gain", "joint, each seed", "alone, each seed"], rows)
-    print(f"n {figures['n']} cells of {figures['slides']} slides, {len(figures['seeds'])} seeds; {options.out}")
+    print(f"n {figures['n']} cells of {figures['slides']} slides ({test_set}), "
+          f"{len(figures['seeds'])} seeds; {options.out}")  # fmt: skip
     return 0
 
 
