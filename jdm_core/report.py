@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -20,6 +20,9 @@ from jdm_core.results import Counterfactual, ElboResult, Prediction
 from jdm_core.sheet import Panel, draw_sheet, save_sheet
 from jdm_core.verdict import verdict_kind
 from jdm_core.version import VERSION
+
+if TYPE_CHECKING:
+    from matplotlib.backends.backend_pdf import PdfPages
 
 NOTICE = "Research use only, not for diagnosis"
 PICTURE = 512  # pixels a side of the maps
@@ -128,11 +131,12 @@ def pictures(explainer: Explainer, explanation: Explanation) -> dict[str, np.nda
 
 
 def write_report(
-    explainer: Explainer, explanation: Explanation, stem: Path, seed: int, sheets: Sequence[str] = ("png", "pdf")
-) -> dict[str, Any]:
+    explainer: Explainer, explanation: Explanation, stem: Path, seed: int, sheets: Sequence[str] = ("png", "pdf"),
+    book: "PdfPages | None" = None,
+) -> dict[str, Any]:  # fmt: skip
     """Writes STEM_original.png and its sisters, STEM_sheet.png, STEM.pdf and, last, STEM.json; returns its values.
 
-    `sheets` names the formats in which the sheet is wanted.
+    `sheets` names the formats in which the sheet is wanted; `book`, a PDF of many reports, gets it as one more page.
     """
     stem.parent.mkdir(parents=True, exist_ok=True)
     report = report_json(explainer, explanation, seed)
@@ -143,6 +147,8 @@ def write_report(
     for kind in sheets:
         name = f"{stem.name}{SHEETS[kind]}"
         replace_file(stem.with_name(name), lambda path, kind=kind: save_sheet(sheet, report, path, kind))
+    if book is not None:
+        book.savefig(sheet)
     text = json.dumps(report, indent=1, ensure_ascii=False) + "\n"
     replace_file(stem.with_name(f"{stem.name}.json"), lambda path: path.write_text(text, encoding="utf-8"))
     return report

@@ -15,6 +15,7 @@ from jdm_core.words import elbo_figure, elbo_meaning, nats, outcome, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.backends.backend_pdf import PdfPages
     from matplotlib.figure import Figure
 
 A4 = (210 / 25.4, 297 / 25.4)  # inches
@@ -68,6 +69,14 @@ def save_sheet(figure: "Figure", report: dict[str, Any], path: Path, kind: str) 
         },
     }  # fmt: skip
     figure.savefig(path, format=kind, dpi=DPI, metadata=metadata[kind])
+
+
+def sheet_book(path: Path, notice: str, software: str) -> "PdfPages":
+    """An open PDF of many sheets, `savefig(figure)` adds one; without a page no file is written."""
+    from matplotlib.backends.backend_pdf import PdfPages
+
+    metadata = {"Title": "PlasmoLens reports", "Subject": notice, "Creator": software, "Producer": None}
+    return PdfPages(path, metadata=metadata)
 
 
 def printable(name: str) -> str:

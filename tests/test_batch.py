@@ -327,6 +327,8 @@ def test_reports_hold_the_table_and_a_folder_a_cell(callbacks, mixed, quick, mon
         names = archive.namelist()
         assert NOTICE in archive.read("batch.csv").decode()
         assert archive.read("a/a.json") != b"" and archive.read("a-2/a-2.pdf").startswith(b"%PDF")
+        pages = archive.read("all-cells.pdf")
+    assert pages.startswith(b"%PDF") and len(re.findall(rb"/Type /Page\b", pages)) == 4 and NOTICE.encode() in pages
     folders = {name.split("/")[0] for name in names if "/" in name}
     assert folders == {"a", "a-2", "smear_b", "HYPERLINK_1"}
     assert {name for name in names if name.startswith("a/")} == {

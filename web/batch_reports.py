@@ -1,4 +1,4 @@
-"""The reports of a batch in one ZIP: the table, and for each cell its pictures, PDF and JSON."""
+"""The reports of a batch in one ZIP: the table, all pages in one PDF, and for each cell its pictures, PDF and JSON."""
 
 import hashlib
 import zipfile
@@ -9,7 +9,9 @@ from tempfile import TemporaryDirectory
 from jdm_core import CellImageError, Explainer
 from jdm_core.elbo import POSTERIOR_DRAWS
 from jdm_core.finding import Finding, prepare
-from jdm_core.report import Explanation, write_report
+from jdm_core.report import NOTICE, Explanation, write_report
+from jdm_core.sheet import sheet_book
+from jdm_core.version import VERSION
 from web.batch_run import Batch, Result
 from web.batch_table import table_csv
 from web.uploads import plain_stem, read_item
@@ -20,20 +22,26 @@ CHUNK = 4  # cells whose scores and edits pass through the network together, bef
 def write_reports(explainer: Explainer, batch: Batch, edits: bool, seed: int, path: Path) -> Iterator[int]:
     """Writes the ZIP and yields how many cells are in it; whole once the iterator is at its end.
 
-    One cell's files at a time are on disk, in a folder that is gone afterwards.
+    One cell's files at a time are on disk, and the PDF of all, in folders that are gone afterwards.
     """
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:  # pictures do not shrink
+    done, taken = batch.done, set[str]()
+    with (
+        TemporaryDirectory() as whole,
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,  # pictures do not shrink
+    ):
         archive.writestr("batch.csv", table_csv(batch.results, explainer.labels, batch.settings))
-        done = batch.done
-        taken: set[str] = set()
-        for start in range(0, len(done), CHUNK):
-            for explanation in _explained(explainer, done[start : start + CHUNK], edits, seed):
-                stem = _stem(explanation.file, taken)
-                with TemporaryDirectory() as folder:
-                    write_report(explainer, explanation, Path(folder, stem), seed, ("pdf",))
-                    for file in sorted(Path(folder).iterdir()):
-                        archive.write(file, f"{stem}/{file.name}")
-                yield len(taken)
+        pages = Path(whole, "all-cells.pdf")
+        with sheet_book(pages, NOTICE, f"PlasmoLens {VERSION}") as book:
+            for start in range(0, len(done), CHUNK):
+                for explanation in _explained(explainer, done[start : start + CHUNK], edits, seed):
+                    stem = _stem(explanation.file, taken)
+                    with TemporaryDirectory() as folder:
+                        write_report(explainer, explanation, Path(folder, stem), seed, ("pdf",), book)
+                        for file in sorted(Path(folder).iterdir()):
+                            archive.write(file, f"{stem}/{file.name}")
+                    yield len(taken)
+        if taken:
+            archive.write(pages, pages.name)
 
 
 def _explained(explainer: Explainer, results: list[Result], edits: bool, seed: int) -> Iterator[Explanation]:
