@@ -424,6 +424,19 @@ def test_upload_stop_sort_open_and_download_in_the_browser(browser, many, tmp_pa
         wait(lambda: names[1] in all_of("#batch-detail .file")[0].text)
         assert browser.switch_to.active_element.text == "Next"
 
+        rows = {row.get_attribute("data-number"): row.text for row in all_of("#batch-table tbody tr")}
+        settled = {number for number, text in rows.items() if "Uninfected" in text and text.endswith("%")}
+        assert settled and settled != set(rows)
+        box = all_of("#batch-table .leave-out")[0]
+        box.send_keys(Keys.SPACE)
+        shown = [row for row in all_of("#batch-table tbody tr") if row.is_displayed()]
+        assert {row.get_attribute("data-number") for row in shown} == set(rows) - settled
+        here, order = all_of("#batch-detail section")[0].get_attribute("data-row"), [*rows]
+        later = [number for number in order[order.index(here) + 1 :] if number not in settled]
+        assert all_of("#batch-detail [data-step='1']")[0].is_enabled() == bool(later)
+        box.send_keys(Keys.SPACE)
+        assert all(row.is_displayed() for row in all_of("#batch-table tbody tr"))
+
         figures = all_of("#batch-table .sort")[3]
         figures.send_keys(Keys.ENTER)
         assert all_of("#batch-table th")[3].get_attribute("aria-sort") == "descending"

@@ -1,5 +1,6 @@
-// Sorts the table by the column whose heading is pressed, again after rows have come; a row opens its explanation.
-let column = -1, ascending = true, chosen = '';
+// Sorts the table by the column whose heading is pressed, and hides settled rows where that is wanted, again after rows
+// have come; a row opens its explanation.
+let column = -1, ascending = true, chosen = '', hiding = false;
 const collator = new Intl.Collator(undefined, {numeric: true, sensitivity: 'base'});
 
 function key(row) {
@@ -28,6 +29,18 @@ function sort() {
     document.dispatchEvent(new Event('batch-ordered'));
 }
 
+function hide() {
+    const box = element.querySelector('.leave-out');
+    if (box) box.checked = hiding;
+    element.querySelector('table')?.classList.toggle('hiding', hiding);
+    document.dispatchEvent(new Event('batch-ordered'));
+}
+
+element.addEventListener('change', event => {
+    if (!event.target.matches('.leave-out')) return;
+    hiding = event.target.checked;
+    hide();
+});
 element.addEventListener('click', event => {
     const heading = event.target.closest('.sort');
     if (heading) {
@@ -43,4 +56,4 @@ element.addEventListener('click', event => {
     choose();
     trigger('select', {row: Number(chosen)});
 });
-watch('value', () => { sort(); choose(); });
+watch('value', () => { sort(); hide(); choose(); });

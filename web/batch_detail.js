@@ -4,8 +4,10 @@ let stepped = '';
 const section = () => element.querySelector('section');
 
 function beside(step) {
-    const rows = [...document.querySelectorAll('#batch-table tbody tr:not(.bad)')];
-    const at = rows.findIndex(row => row.dataset.number === section()?.dataset.row);
+    const here = section()?.dataset.row;
+    const rows = [...document.querySelectorAll('#batch-table tbody tr:not(.bad)')]
+        .filter(row => row.offsetParent || row.dataset.number === here); // those that are not hidden
+    const at = rows.findIndex(row => row.dataset.number === here);
     return at < 0 ? undefined : rows[at + Number(step)];
 }
 

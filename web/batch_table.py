@@ -16,18 +16,23 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would reckon ou
 SORT = (HERE / "batch.js").read_text(encoding="utf-8")
 
 
+HIDE = "Hide cells that both verdicts call {label}, without remarks"
 TEMPLATE = '<table role="table" aria-label="Results, one row a file">${value}</table>'
 
 
 def table_head(labels: tuple[str, ...], say: Say = english) -> str:
-    """What stands before the first row of the table: headings, each a button that sorts by it."""
+    """What stands before the first row of the table: a box that hides rows, and headings, each a button that sorts."""
     shares = [f"{say(reading)}{say(': ')}{say(labels[0])}" for reading in (HEAD, POSTERIOR)]
     heads = "".join(
         f'<th scope="col" role="columnheader"{" data-first=descending" if heading in shares else ""}>'
         f'<button type="button" class="sort">{escape(heading)}</button></th>'
         for heading in (say("Cell"), say("File"), say("Verdict"), *shares, say("Remarks"))
     )
-    return f'<thead role="rowgroup"><tr role="row">{heads}</tr></thead><tbody role="rowgroup">'
+    hide = escape(say(HIDE).format(label=say(labels[1])))
+    return (
+        f'<caption><label><input type="checkbox" class="leave-out"> {hide}</label></caption>'
+        f'<thead role="rowgroup"><tr role="row">{heads}</tr></thead><tbody role="rowgroup">'
+    )
 
 
 def rule(unsure_below: float, say: Say = english) -> str:
@@ -67,7 +72,9 @@ def _row(result: Result, number: int, labels: tuple[str, ...], say: Say) -> str:
             (f'{remarks}<span class="note">{escape(say(result.note))}</span>', remarks),
         ]  # fmt: skip
     row = "".join(f'<td role="cell" data-key="{key}">{shown}</td>' for shown, key in cells)
+    settled = result.verdict == labels[1] and not result.flags
     kind = " class=bad" if result.error else " class=strange" if result.verdict == STRANGE else ""
+    kind = " class=settled" if settled else kind
     return f'<tr role="row" data-number="{number}"{kind}>{row}</tr>'
 
 

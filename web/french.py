@@ -243,6 +243,9 @@ FRENCH: dict[str, str] = {
     "“{verdict}”: nothing like it was in training; its figures mean nothing.": (
         "« {verdict} » : rien de semblable ne figurait à l’entraînement ; ses chiffres ne veulent rien dire."
     ),
+    "Hide cells that both verdicts call {label}, without remarks": (
+        "Masquer les cellules que les deux verdicts disent « {label} », sans remarque"
+    ),
     "Press “{heading}” to see suspicious cells first.": (
         "Cliquez sur « {heading} » pour voir d’abord les cellules suspectes."
     ),

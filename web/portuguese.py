@@ -238,6 +238,9 @@ PORTUGUESE: dict[str, str] = {
     "“{verdict}”: nothing like it was in training; its figures mean nothing.": (
         "“{verdict}”: nada parecido havia no treinamento; os seus números nada significam."
     ),
+    "Hide cells that both verdicts call {label}, without remarks": (
+        "Ocultar as células que os dois vereditos dizem “{label}”, sem observações"
+    ),
     "Press “{heading}” to see suspicious cells first.": "Clique em “{heading}” para ver primeiro as células suspeitas.",
     "Previous": "Anterior",
     "Next": "Próxima",
