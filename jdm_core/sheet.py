@@ -72,7 +72,7 @@ def save_sheet(figure: "Figure", report: dict[str, Any], path: Path, kind: str) 
 
 
 def sheet_book(path: Path, notice: str, software: str) -> "PdfPages":
-    """An open PDF of many sheets, `savefig(figure)` adds one; without a page no file is written."""
+    """An open PDF of many sheets: `savefig(figure)` adds one."""
     from matplotlib.backends.backend_pdf import PdfPages
 
     metadata = {"Title": "PlasmoLens reports", "Subject": notice, "Creator": software, "Producer": None}

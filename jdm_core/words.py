@@ -18,8 +18,8 @@ def english(words: str) -> str:
 
 
 def percent(share: float) -> str:
-    """A probability or share as a person reads it: certain is nothing, so never 100 %, nor a rounded 0 %."""
-    if 0 < share < 0.01:
+    """A probability or share as a person reads it: certain is nothing, so never 100 % nor 0 %."""
+    if share < 0.01:
         return "<1\u00a0%"
     if share > 0.99:
         return ">99\u00a0%"

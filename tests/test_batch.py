@@ -302,7 +302,9 @@ def test_a_picture_that_is_no_cell_gets_no_verdict_in_table_csv_and_detail(callb
     path.write_bytes(png(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)))
     *_, last = views = list(callbacks.read([{"path": str(path), "orig_name": "noise.png"}]))
     batch, rows = views[-2].batch, views[-2].table["value"]
-    assert "class=strange" in rows and ">Not a cell?<" in rows and "1 picture does not look like a cell." in last.status
+    assert (
+        'class="strange"' in rows and ">Not a cell?<" in rows and "1 picture does not look like a cell." in last.status
+    )
     (line,) = csv.DictReader(Path(last.csv["value"]).read_text().splitlines())
     assert line["verdict"] == "Not a cell?" and "unfamiliar" in line["remarks"]
     shown = callbacks.explain(batch, SimpleNamespace(row=0)).detail

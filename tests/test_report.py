@@ -12,6 +12,7 @@ from PIL import Image
 from jdm_core.counterfactual import Strength
 from jdm_core.report import NOTICE, Explanation, panels, pictures, report_json, write_report
 from jdm_core.sheet import MONO, draw_sheet, printable, save_sheet
+from jdm_core.words import percent
 from web import text
 
 NAMES = [
@@ -194,3 +195,8 @@ def test_what_was_found_is_in_the_json(explainer, explanation):
     fields = report_json(explainer, replace(explanation, finding=FINDING, file_sha256="cd"), 0)
     assert (fields["found"], fields["found_note"], fields["file_sha256"]) == ("cut out", FINDING.note, "cd")
     assert np.isfinite(fields["counterfactual"]["mean_absolute_change"])
+
+
+@pytest.mark.parametrize(("share", "words"), [(0.0, "<1"), (4e-7, "<1"), (0.014, "1"), (0.5, "50"), (1.0, ">99")])
+def test_no_percentage_is_certain(share, words):
+    assert percent(share) == f"{words}\u00a0%"

@@ -6,15 +6,16 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from string import Formatter
 
+from jdm_core.checkpoints import Checkpoint
 from jdm_core.files import replace_file
 from training.blocks import Blocks
 
 TABLES = Blocks("table", "report")
-Entry = Mapping[str, object]  # of a manifest
 
 
 @dataclass(frozen=True)
@@ -109,22 +110,22 @@ STEPS = (
 
 
 def make(
-    steps: Sequence[Step], checkpoint: Sequence[str], own: Entry, entries: Mapping[str, Entry],
+    steps: Sequence[Step], checkpoint: Sequence[str], own: Checkpoint, others: Mapping[str, Checkpoint],
     data: Mapping[str, Path], folder: Path, tell: Callable[[str], None],
 ) -> list[str]:  # fmt: skip
     """Runs the steps that the folder does not hold yet, into NAME.json and NAME.md, and returns the names that failed.
 
-    `own` is the manifest entry that `checkpoint` names, `entries` are those that steps may name themselves: what was
-    made with another entry or other arguments is made anew. `data` says where "cells", "digits" and "usps" are; steps
-    whose data it does not have are left out. A step that fails does not keep the others from being run; its own last
-    line says why.
+    `own` is the one that the options `checkpoint` name, `others` are those that steps may name themselves: what was
+    made with another checkpoint or other arguments is made anew. `data` says where "cells", "digits" and "usps" are;
+    steps whose data it does not have are left out. A step that fails does not keep the others from being run; its own
+    last line says why.
     """
     folder.mkdir(parents=True, exist_ok=True)
     failed = []
     made_of = folder / "made-of.json"
     fingerprints = json.loads(made_of.read_text("utf-8")) if made_of.exists() else {}
     for step in (step for step in steps if step.needs <= set(data)):
-        wanted = _fingerprint(step, own, entries)
+        wanted = _fingerprint(step, own, others)
         if _is_there(folder, step) and fingerprints.get(step.name) == wanted:
             tell(f"{step.name}: there already")
             continue
@@ -143,11 +144,11 @@ def make(
     return failed
 
 
-def _fingerprint(step: Step, own: Entry, entries: Mapping[str, Entry]) -> str:
-    """A digest of a step's arguments and of what it reads of manifest entries, which is not their recorded figures."""
-    read = [entries[argument] for argument in step.arguments if argument in entries]
+def _fingerprint(step: Step, own: Checkpoint, others: Mapping[str, Checkpoint]) -> str:
+    """A digest of a step's arguments and of the checkpoints that it reads, less the figures recorded of them."""
+    read = [others[name] for option, name in pairwise(step.arguments) if option in ("--checkpoint", "--others")]
     read += [own] if step.of_checkpoint else []
-    facts = [{key: value for key, value in entry.items() if key not in ("metrics", "provenance")} for entry in read]
+    facts = [asdict(replace(checkpoint, metrics={}, provenance=None)) for checkpoint in read]
     return hashlib.sha256(json.dumps([step.arguments, facts], sort_keys=True).encode()).hexdigest()
 
 

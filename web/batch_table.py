@@ -72,10 +72,13 @@ def _row(result: Result, number: int, labels: tuple[str, ...], say: Say) -> str:
             (f'{remarks}<span class="note">{escape(say(result.note))}</span>', remarks),
         ]  # fmt: skip
     row = "".join(f'<td role="cell" data-key="{key}">{shown}</td>' for shown, key in cells)
-    settled = result.verdict == labels[1] and not result.flags
-    kind = " class=bad" if result.error else " class=strange" if result.verdict == STRANGE else ""
-    kind = " class=settled" if settled else kind
-    return f'<tr role="row" data-number="{number}"{kind}>{row}</tr>'
+    if result.error:
+        kind = "bad"
+    elif result.verdict == STRANGE:
+        kind = "strange"
+    else:
+        kind = "settled" if result.verdict == labels[1] and not result.flags else ""
+    return f'<tr role="row" data-number="{number}" class="{kind}">{row}</tr>'
 
 
 def _share(reading: str, share: float, counts: bool, say: Say) -> tuple[str, str]:

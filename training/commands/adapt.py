@@ -12,6 +12,7 @@ from training.commands.options import (
     Commands,
     checkpoint_options,
     judge_options,
+    part_name,
     split_of,
     stop_on_signal,
     write_figures,
@@ -149,7 +150,7 @@ def _transfer(options: argparse.Namespace) -> int:
     )  # fmt: skip
     write_figures(options.out, figures)
     rows = []
-    for key, name in (("other", options.images.name), ("own_validation", f"validation slides of {options.data.name}")):
+    for key, name in (("other", options.images.name), ("own_validation", part_name("validation", options.data))):
         part = figures[key]
         for verdict in (verdict for verdict in ("head", "posterior") if verdict in part):
             before, after = part[verdict]["before"], part[verdict]["after"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from jdm_core import Explainer
 from jdm_core.checkpoints import locate
-from training.commands.options import DATA, Commands, checkpoint_options, split_of, write_figures
+from training.commands.options import DATA, Commands, checkpoint_options, part_name, split_of, write_figures
 from training.commands.tables import print_table, shown
 from training.data import load_cells
 
@@ -54,7 +54,7 @@ def _familiarity(options: argparse.Namespace) -> int:
 
     figures = measure_familiarity(explainer, tested, kinds)
     figures = {
-        "test_set": f"{options.part} slides of {options.data.name}", "fitted_on": len(training),
+        "test_set": part_name(options.part, options.data), "fitted_on": len(training),
         "validation": {
             "n": len(validation), "familiar": round(float(held_out.mean()), 5),
             "familiar_per_slide": familiar_per_slide(held_out, validation.slides),

@@ -11,6 +11,7 @@ from jdm_core import Explainer
 from jdm_core.checkpoints import MANIFEST
 from jdm_core.files import replace_file
 from training.data import DataError, Split, list_members, slide_of, split_by_recipe
+from training.digits import holds_digits
 from training.recipe import recipe_from_dict
 
 Commands = Any  # argparse's registry of commands, whose class has no public name
@@ -58,8 +59,12 @@ def wanted_slides(explainer: Explainer, options: argparse.Namespace) -> tuple[Ca
     if not options.part:
         return None, f"all slides of {name}"
     part = getattr(split_of(explainer, options.data), options.part)
-    units = "digits" if explainer.checkpoint.provenance.recipe.get("given_test") else "slides"  # a digit is a slide
-    return set(part).__contains__, f"{options.part} {units} of {name}"
+    return set(part).__contains__, part_name(options.part, options.data)
+
+
+def part_name(part: str, data: Path) -> str:
+    """How to call a part of the split of some data; every digit is a slide of its own."""
+    return f"{part} {'digits' if holds_digits(data) else 'slides'} of {data.name}"
 
 
 def split_of(explainer: Explainer, data: Path) -> Split:

@@ -1,14 +1,13 @@
 """The command that runs the measurements one after the other and writes the documents' tables."""
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
 from jdm_core import Explainer
-from jdm_core.checkpoints import MANIFEST, locate
+from jdm_core.checkpoints import MANIFEST, locate, read_manifest
 from training.commands.options import DATA, Commands, checkpoint_options
-from training.report import STEPS, TABLES, Entry, make, tables
+from training.report import STEPS, TABLES, make, tables
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "MODEL_CARD.md"
 
@@ -35,14 +34,14 @@ def register(commands: Commands) -> None:
 def _report(options: argparse.Namespace) -> int:
     name, manifest = locate(options.checkpoint, options.manifest)
     Explainer.load(name, "cpu", manifest)  # a checkpoint that does not load is told before hours have passed
-    entries = {**_entries(MANIFEST), **_entries(manifest)}
+    checkpoints = {**read_manifest(MANIFEST), **read_manifest(manifest)}
     loaded = ["--checkpoint", options.checkpoint, "--manifest", str(options.manifest), "--device", options.device]
     steps = [step for step in STEPS if options.only is None or step.name in options.only]
     document = options.document.read_text(encoding="utf-8")
     given = {"cells": options.data, "digits": options.digits, "usps": options.usps}
     data = {name: path for name, path in given.items() if path is not None}
     failed = make(
-        steps, [*loaded, "--seed", str(options.seed)], entries[name], entries, data, options.out,
+        steps, [*loaded, "--seed", str(options.seed)], checkpoints[name], checkpoints, data, options.out,
         lambda line: print(line, flush=True),
     )  # fmt: skip
     options.document.write_text(TABLES.fill(document, tables(options.out).get), encoding="utf-8")
@@ -50,7 +49,3 @@ def _report(options: argparse.Namespace) -> int:
     if failed:
         print(f"error: not measured: {', '.join(failed)}", file=sys.stderr)
     return bool(failed)
-
-
-def _entries(manifest: Path) -> dict[str, Entry]:
-    return json.loads(manifest.read_text(encoding="utf-8"))["checkpoints"]

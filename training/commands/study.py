@@ -11,6 +11,7 @@ from training.commands.options import (
     Commands,
     checkpoint_options,
     judge_options,
+    part_name,
     slides_options,
     split_of,
     stop_on_signal,
@@ -96,7 +97,7 @@ def _probes(options: argparse.Namespace) -> int:
     explainer = Explainer.load(options.checkpoint, options.device, options.manifest)
     split = split_of(explainer, options.data)
     figures = probe_network(explainer, options.data, split, options.cells, options.seed)
-    write_figures(options.out, {"test_set": f"validation slides of {options.data.name}", **figures})
+    write_figures(options.out, {"test_set": part_name("validation", options.data), **figures})
     draw_probes(figures, explainer.checkpoint.architecture.widths, options.plot)
     series = figures["series"]
     rows = [[f"{points[0]['logsnr']:g}", *(shown(point, "accuracy") for point in points)]
@@ -180,7 +181,7 @@ def _few_labels(options: argparse.Namespace) -> int:
         recipe, options.data, options.shares, options.seeds, options.part, options.runs, choose_device(options.device),
         stop_on_signal(),
     )  # fmt: skip
-    test_set = f"{options.part} slides of {options.data.name}"
+    test_set = part_name(options.part, options.data)
     write_figures(options.out, {"test_set": test_set, **figures})
     rows = []
     for row in figures["rows"]:
@@ -204,7 +205,7 @@ def _ablations(options: argparse.Namespace) -> int:
     figures = ablate(
         recipes, options.data, options.seeds, options.runs, choose_device(options.device), stop_on_signal()
     )
-    write_figures(options.out, {"test_set": f"validation slides of {options.data.name}", **figures})
+    write_figures(options.out, {"test_set": part_name("validation", options.data), **figures})
     rows = []
     for name, row in figures["rows"].items():
         head, scores = row["head"], row["scores"]
