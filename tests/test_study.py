@@ -13,7 +13,7 @@ from tests.toy import toy_cell, write_toy_zip
 from training.__main__ import main
 from training.classifier import ClassifierRecipe, train_classifier
 from training.commands.options import JUDGE
-from training.compare import compare, disputed_labels
+from training.compare import compare, disputed_labels, right_by_any
 from training.corruptions import CORRUPTIONS, SEVERITIES, corrupt
 from training.data import load_cells
 from training.metrics import expected_calibration_error
@@ -141,11 +141,18 @@ def test_comparison_sets_disputed_labels_apart(toy, explainer, monkeypatch):
     monkeypatch.setattr("training.compare.classifier_verdict", lambda *arguments: reading(1, 3))
     figures = compare(explainer, [], [JUDGE], JUDGE, toy, None, draws=0, seed=0)
     assert (figures["n"], figures["slides"], figures["disputed"]["n"]) == (8, 2, 2)
+    assert figures["right_by_any"] == 1.0
     head, alone = figures["verdicts"]["head"], figures["verdicts"]["other"]
     assert (head["accuracy"], head["disputed_accuracy"], head["undisputed"]["accuracy"]) == (0.75, 0.5, 0.83333)
     assert (alone["accuracy"], alone["disputed_accuracy"], alone["undisputed"]["accuracy"]) == (0.875, 1, 0.83333)
     assert alone["accuracy_gain"] == 0.125
     assert "accuracy_gain" not in head
+
+
+def test_what_every_verdict_misses_is_counted():
+    sure = np.eye(2)
+    assert right_by_any(sure[[[0, 0], [0, 1], [1, 1], [1, 0]]], np.array([0, 0, 0, 0])) == 0.75
+    assert right_by_any(sure[[[0], [1]]], np.array([0, 0])) == 0.5
 
 
 def test_checkpoints_stand_side_by_side(toy, explainer, tmp_path, capsys):

@@ -7,7 +7,7 @@ import numpy as np
 
 from jdm_core import Explainer
 from training.data import load_cells
-from training.metrics import accuracy, slide_spread
+from training.metrics import accuracy, slide_spread, summarise
 from training.verdicts import accuracy_gain, classifier_verdict, gather_verdicts, verdict_figures
 
 CONFIDENT = 0.95  # a judge at least as sure as this, and against the label, disputes it
@@ -16,6 +16,15 @@ CONFIDENT = 0.95  # a judge at least as sure as this, and against the label, dis
 def disputed_labels(judged: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Which labels (N,) a judge's probabilities (N, K) dispute: (N,) bool."""
     return (judged.argmax(1) != labels) & (judged.max(1) >= CONFIDENT)
+
+
+def right_by_any(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    """Share of cells whose label at least one of J verdicts gives, of probabilities (N, J, K) and labels (N,).
+
+    What all miss alike, networks of other architectures and other aims, is more likely in the labels than in one of
+    them: no network of this kind will do much better.
+    """
+    return float((probabilities.argmax(2) == labels[:, None]).any(1).mean())
 
 
 def compare(
@@ -51,6 +60,7 @@ def compare(
         "draws": draws,
         "n": len(cells),
         "slides": len(set(cells.slides)),
+        **summarise(np.concatenate([*read.values()], axis=1), labels, cells.slides, {"right_by_any": right_by_any}),
         "disputed": {"judge": judge.name, "confident": CONFIDENT, "n": int(disputed.sum())},
         "verdicts": figures,
     }

@@ -153,7 +153,8 @@ def _compare(options: argparse.Namespace) -> int:
         ])  # fmt: skip
     print_table(header, rows)
     print(f"n {figures['n']} cells of {figures['slides']} slides ({test_set}), {figures['disputed']['n']} of them with "
-          f"a label that {figures['disputed']['judge']} disputes; {options.out}")  # fmt: skip
+          f"a label that {figures['disputed']['judge']} disputes; at least one of the {len(rows)} is right on "
+          f"{shown(figures, 'right_by_any')}; {options.out}")  # fmt: skip
     return 0
 
 
