@@ -174,7 +174,7 @@ def test_interrupt_saves_what_there_is(toy, cut, tmp_path):
 
 def test_loss_without_a_number_writes_nothing(toy, cut, tmp_path, monkeypatch, capsys):
     original = adaptation.diffusion_loss
-    monkeypatch.setattr(adaptation, "diffusion_loss", lambda *arguments: (original(*arguments)[0] * torch.nan, []))
+    monkeypatch.setattr(adaptation, "diffusion_loss", lambda *arguments: (original(*arguments)[0] * torch.nan,))
     assert main(command(toy, cut / "adapt", tmp_path / "run")) == 1
     assert "step 0: the loss is nan" in capsys.readouterr().err
     assert not (tmp_path / "run/manifest.json").exists()

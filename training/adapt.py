@@ -148,7 +148,7 @@ def _step(
 ) -> float:  # fmt: skip
     """One optimizer step; its loss."""
     with torch.autocast(batch.images.device.type, dtype=torch.bfloat16):
-        loss, _ = diffusion_loss(network, batch)
+        loss, *_ = diffusion_loss(network, batch)
     value = loss.item()
     if not math.isfinite(value):
         raise NonFiniteLoss(f"step {step}: the loss is {value}")

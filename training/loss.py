@@ -61,12 +61,33 @@ def draw_batch(
     return Batch(images, labels, decoded_as, logsnr, noise, float((labels != UNLABELLED).sum()))
 
 
-def diffusion_loss(network: JointDiffusionNetwork, batch: Batch) -> tuple[Tensor, list[Tensor]]:
-    """w(λ) ‖v - v̂‖², a scalar (min-SNR, Hang et al. 2023), and the representations Z that it was decoded from."""
+def diffusion_loss(network: JointDiffusionNetwork, batch: Batch) -> tuple[Tensor, list[Tensor], Tensor]:
+    """w(λ) ‖v - v̂‖², a scalar (min-SNR, Hang et al. 2023), the Z that it was decoded from, ‖v - v̂‖² of each (B,)."""
     z = network.encode(add_noise(batch.images, batch.noise, batch.logsnr), batch.logsnr)
     v = network.decode(z, batch.logsnr, batch.decoded_as)
     error = squared_error(v.float(), velocity(batch.images, batch.noise, batch.logsnr))
-    return (min_snr_weight(batch.logsnr) * error).mean(), z
+    return (min_snr_weight(batch.logsnr) * error).mean(), z, error
+
+
+def margin_loss(
+    network: JointDiffusionNetwork, batch: Batch, z: Sequence[Tensor], error: Tensor, logits: Tensor,
+    levels: tuple[float, float],
+) -> Tensor:  # fmt: skip
+    """-log p(y | x_λ, ε) against the most likely wrong class, a scalar: the Diffusion Classifier's own cross-entropy.
+
+    p(c | x_λ, ε) ∝ exp(-½ ‖ε - ε̂_c‖²), one draw of what the posterior averages. Taken where λ lies between `levels`
+    and the image was decoded under its label; the wrong class is the head's, of its logits (B, K) of the noisy image.
+    Denoising alone says nothing of the classes that an image is not of, and the margin is made of them.
+    """
+    low, high = levels
+    taken = ((batch.decoded_as == batch.labels) & (batch.logsnr > low) & (batch.logsnr < high)).nonzero()[:, 0]
+    labels, logsnr = batch.labels[taken], batch.logsnr[taken]
+    wrong = logits.detach()[taken].scatter(1, labels[:, None], -torch.inf).argmax(1)
+    v = network.decode([level[taken] for level in z], logsnr, wrong)
+    other = squared_error(v.float(), velocity(batch.images[taken], batch.noise[taken], logsnr))
+    # ‖ε - ε̂‖² = α² ‖v - v̂‖², summed over the pixels
+    nats = 0.5 * batch.images[0].numel() * torch.sigmoid(logsnr)
+    return F.softplus(nats * (error[taken] - other)).sum() / len(batch.images)
 
 
 class JointLoss(nn.Module):
@@ -75,20 +96,29 @@ class JointLoss(nn.Module):
     def __init__(self, network: JointDiffusionNetwork, recipe: Recipe) -> None:
         super().__init__()
         self.network, self.recipe = network, recipe
+        first, last = recipe.focus[:2] or (0.0, 1.0)
+        low, high = cosine_logsnr(torch.tensor([last, first]), recipe.architecture.logsnr_shift).tolist()
+        self._levels = (low, high)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """The loss and its parts, scalars.
 
-        w(λ) ‖v - v̂‖² + s·CE(head(clean)) + s'·CE(head(noisy)) (Deja et al. 2023, equation 8, with v-prediction);
-        images without a label enter the first term alone, under "no class".
+        w(λ) ‖v - v̂‖² + s·CE(head(clean)) + s'·CE(head(noisy)) (Deja et al. 2023, equation 8, with v-prediction),
+        and s'' times `margin_loss`, within the recipe's focus if it has one; images without a label enter the first term
+        alone, under "no class".
         """
         network, recipe = self.network, self.recipe
-        diffusion, z = diffusion_loss(network, batch)
-        noisy = self._cross_entropy(network.classify(z), batch)
+        diffusion, z, error = diffusion_loss(network, batch)
+        logits = network.classify(z)
+        noisy = self._cross_entropy(logits, batch)
         z_clean = network.encode_clean(batch.images)
         clean = self._cross_entropy(network.classify(z_clean), batch)
         total = diffusion + recipe.clean_weight * clean + recipe.noisy_weight * noisy
-        return {"loss": total, "diffusion": diffusion, "clean": clean, "noisy": noisy}
+        parts = {"diffusion": diffusion, "clean": clean, "noisy": noisy}
+        if recipe.margin_weight:
+            parts["margin"] = margin_loss(network, batch, z, error, logits, self._levels)
+            total = total + recipe.margin_weight * parts["margin"]
+        return {"loss": total} | parts
 
     def _cross_entropy(self, logits: Tensor, batch: Batch) -> Tensor:
         total = F.cross_entropy(

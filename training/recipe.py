@@ -45,6 +45,7 @@ class Recipe:
     split_seed: int = 0  # of the slides' parts; apart from `seed`, so that seeds compare on the same slides
     label_share: float = 1.0  # share of the training cells, each class apart, whose label is used
     focus: tuple[float, ...] = ()  # (low, high, share): so much of a batch has cosine times in [low, high) alone
+    margin_weight: float = 0.0  # s'': cross-entropy of the classes' denoising errors, within `focus` if there is one
     start_from: str = ""  # a checkpoint at half the side, whose weights are grown; "": random weights
     symmetries: bool = True  # whether images are flipped and turned: cells have no up, digits have
     translate: int = 0  # pixels by which images are shifted at most

@@ -12,7 +12,7 @@ from training.recipe import load_recipe
 from training.state import STATE_FILE, StateError, read_state
 
 # A run may be made longer or shorter and watched more or less closely; anything else would be another run.
-CHANGEABLE = {"images", "focus", "validate_every", "validation_cells"}
+CHANGEABLE = {"images", "focus", "margin_weight", "validate_every", "validation_cells"}
 
 
 def register(commands: Commands) -> None:

@@ -23,7 +23,7 @@ from training.recipe import load_recipe
 
 CHANGES = (
     "noisy_weight=0", "clean_weight=0.01", "label_smoothing=0", "stain_jitter=0",
-    "architecture.widths=[64, 128, 192]", "focus=[0.2, 0.55, 0.5]",
+    "architecture.widths=[64, 128, 192]", "focus=[0.2, 0.55, 0.5]", "margin_weight=0.01",
 )  # fmt: skip
 
 
