@@ -15,7 +15,6 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.utils.flop_counter import FlopCounterMode
 
-from jdm_core.diffusion import cosine_logsnr
 from jdm_core.network import JointDiffusionNetwork
 from tests.toy import TINY, TINY_OPTIONS, write_toy_zip
 from training import state as state_module
@@ -23,7 +22,7 @@ from training import throughput
 from training import train as training_loop
 from training.__main__ import main
 from training.grow import grown_weights
-from training.loss import JointLoss, draw_batch, focused
+from training.loss import JointLoss, draw_batch
 from training.recipe import RecipeError, load_recipe
 from training.state import STATE_FILE, read_state
 from training.train import learning_rate
@@ -81,21 +80,6 @@ def test_speed_is_told_against_the_matrix_rate(toy, tmp_path, monkeypatch):
     speeds = [line for line in lines if "images_per_second" in line]
     assert [line["step"] for line in speeds] == [10, 20]
     assert all(line["images_per_second"] > 0 and 0 < line["matrix_share"] < 1 for line in speeds)
-
-
-def test_a_focus_draws_its_share_of_the_levels_in_its_interval():
-    u = (torch.arange(1000) + 0.5) / 1000
-    time = focused(u, (0.5, 0.75, 0.6))
-    inside = (time >= 0.5) & (time < 0.75)
-    assert float(inside.float().mean()) == pytest.approx(0.6 + 0.4 * 0.25, abs=2e-3)
-    assert (time.diff() > 0).all() and time[0] < 0.002 and time[-1] > 0.998
-    for part in (time[inside], time[time < 0.5], time[time >= 0.75]):  # evenly in each
-        torch.testing.assert_close(part.diff(), part.diff().mean().expand(len(part) - 1), atol=1e-5, rtol=1e-3)
-    assert torch.equal(focused(u, ()), u)
-    images, labels = torch.zeros(64, 1, 8, 8), torch.zeros(64, dtype=torch.long)
-    batch = draw_batch(images, labels, 2, 0.1, torch.Generator().manual_seed(0), focus=(0.5, 0.75, 0.999))
-    low, high = cosine_logsnr(torch.tensor([0.75, 0.5]))
-    assert ((batch.logsnr > low) & (batch.logsnr < high)).float().mean() > 0.98
 
 
 def test_operations_are_counted_forward_and_backward():

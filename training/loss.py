@@ -103,8 +103,8 @@ class JointLoss(nn.Module):
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """The loss and its parts, scalars.
 
-        w(λ) ‖v - v̂‖² + s·CE(head(clean)) + s'·CE(head(noisy)) (Deja et al. 2023, equation 8, with v-prediction),
-        and s'' times `margin_loss`, within the recipe's focus if it has one; images without a label enter the first term
+        w(λ) ‖v - v̂‖² + s·CE(head(clean)) + s'·CE(head(noisy)) (Deja et al. 2023, equation 8, with v-prediction), and
+        s'' times `margin_loss`, within the recipe's focus if it has one; images without a label enter the first term
         alone, under "no class".
         """
         network, recipe = self.network, self.recipe
