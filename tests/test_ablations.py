@@ -7,13 +7,17 @@ import pytest
 
 from tests.toy import TINY_OPTIONS, write_toy_zip
 from training.__main__ import main
-from training.ablations import log_loss
+from training.ablations import error_ratio, log_loss
 from training.train import Trainer
 
 
 def test_log_loss_of_known_probabilities():
     p = np.array([[0.5, 0.5], [0.2, 0.8]])
     assert log_loss(p, np.array([0, 1])) == pytest.approx(-(np.log(0.5) + np.log(0.8)) / 2)
+
+
+def test_errors_are_told_as_a_multiple_of_the_first():
+    assert error_ratio(np.array([[3.0, 1.0], [3.0, 3.0]]), np.array([0, 1])) == 1.5
 
 
 def test_changes_stand_beside_the_recipe_as_it_is(tmp_path, monkeypatch, capsys):
@@ -39,6 +43,8 @@ def test_changes_stand_beside_the_recipe_as_it_is(tmp_path, monkeypatch, capsys)
         gain = changed[verdict]["accuracy"] - base[verdict]["accuracy"]
         assert changed[verdict]["accuracy_gain"] == pytest.approx(gain, abs=2e-5)
         assert base[verdict]["accuracy"] == pytest.approx(np.mean(base[verdict]["per_seed"]), abs=1e-4)
+    assert base["denoising"]["error_ratio"] == 1
+    assert 0 < abs(changed["denoising"]["error_ratio"] - 1) < 0.2
     assert "| noisy_weight=0 |" in capsys.readouterr().out
 
     assert main(command) == 0 and len(trained) == 4  # nothing was trained again

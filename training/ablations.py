@@ -22,6 +22,11 @@ def log_loss(probabilities: np.ndarray, labels: np.ndarray) -> float:
     return float(-np.log(np.maximum(probabilities[np.arange(len(labels)), labels], 1e-9)).mean())
 
 
+def error_ratio(errors: np.ndarray, labels: np.ndarray) -> float:
+    """Mean of the first errors over the mean of the second, errors (N, 2)."""
+    return float(errors[:, 0].sum() / errors[:, 1].sum())
+
+
 METRICS: dict[str, Mapping[str, Metric]] = {
     "head": {"accuracy": accuracy, "log_loss": log_loss},
     "scores": {"accuracy": accuracy, "auroc": first_class_auroc},
@@ -36,7 +41,9 @@ def ablate(
 
     Gains in accuracy are over the first recipe, paired; all must share size and split. Values are means over the seeds,
     with intervals clustered by slide; the spread over seeds is in `per_seed`. Scores are those of four draws, as while
-    training. What `runs` holds already is not trained again. Raises InterruptedError once `should_stop()`.
+    training, and so is the denoising error under the cell's own label, a multiple of the first recipe's: what a change
+    costs the model of the cells. What `runs` holds already is not trained again. Raises InterruptedError once
+    `should_stop()`.
     """
     first = next(iter(recipes.values()))
     cells = load_cells(data, first.labels, first.architecture.image_size)
@@ -46,6 +53,7 @@ def ablate(
     rows: dict[str, object] = {}
     for name, recipe in recipes.items():
         per_seed: dict[str, list[np.ndarray]] = {"head": [], "scores": []}
+        errors = np.zeros(len(validation))
         for seed in seeds:
             run = runs / f"{name.replace(' ', '-')}-{seed}"
             state = complete_run(replace(recipe, seed=seed), data, run, device, should_stop)
@@ -53,6 +61,7 @@ def ablate(
             network.load_state_dict(averaged_weights(state))
             p, scores = read_cells(network.to(device).eval(), validation, device)
             per_seed["head"].append(p.numpy())
+            errors -= scores.gather(1, validation.labels[:, None])[:, 0].numpy()
             per_seed["scores"].append((scores - scores.mean(1, keepdim=True)).numpy())  # cells are ordered by these
         row: dict[str, object] = {}
         for verdict, values in per_seed.items():
@@ -62,6 +71,8 @@ def ablate(
             row[verdict]["per_seed"] = [round(accuracy(p, labels), 5) for p in values]
             if reference.setdefault(verdict, read) is not read:
                 row[verdict] |= accuracy_gain(read, reference[verdict], labels, slides)
+        paired = np.stack([errors, reference.setdefault("errors", errors)], axis=1)
+        row["denoising"] = summarise(paired, labels, slides, {"error_ratio": error_ratio})
         rows[name] = row
     return {
         "recipe": first.as_dict(), "n": len(validation), "slides": len(set(slides)), "seeds": list(seeds), "rows": rows,

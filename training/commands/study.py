@@ -23,7 +23,7 @@ from training.recipe import load_recipe
 
 CHANGES = (
     "noisy_weight=0", "clean_weight=0.01", "label_smoothing=0", "stain_jitter=0",
-    "architecture.widths=[64, 128, 192]", "focus=[0.2, 0.55, 0.5]", "margin_weight=0.01",
+    "architecture.widths=[64, 128, 192]", "focus=[0.2, 0.55, 0.5]", "margin_weight=0.0025",
 )  # fmt: skip
 
 
@@ -213,8 +213,9 @@ def _ablations(options: argparse.Namespace) -> int:
         rows.append([
             name, *(shown(head, column) for column in ("accuracy", "accuracy_gain", "log_loss")),
             *(shown(scores, column) for column in ("accuracy", "accuracy_gain", "auroc")),
-            " ".join(f"{value:.3f}" for value in head["per_seed"]),
+            shown(row["denoising"], "error_ratio"), " ".join(f"{value:.3f}" for value in head["per_seed"]),
         ])  # fmt: skip
-    print_table(["recipe", "head", "gain", "log loss", "scores", "gain", "AUROC", "head, each seed"], rows)
+    header = ["recipe", "head", "gain", "log loss", "scores", "gain", "AUROC", "denoising error", "head, each seed"]
+    print_table(header, rows)
     print(f"n {figures['n']} cells of {figures['slides']} slides, {len(figures['seeds'])} seeds; {options.out}")
     return 0
