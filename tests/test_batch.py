@@ -431,6 +431,7 @@ def test_upload_stop_sort_open_and_download_in_the_browser(browser, many, tmp_pa
         assert settled and settled != set(rows)
         box = all_of("#batch-table .leave-out")[0]
         box.send_keys(Keys.SPACE)
+        assert box.value_of_css_property("background-color") != "rgba(0, 0, 0, 0)"  # the tick is white
         shown = [row for row in all_of("#batch-table tbody tr") if row.is_displayed()]
         assert {row.get_attribute("data-number") for row in shown} == set(rows) - settled
         here, order = all_of("#batch-detail section")[0].get_attribute("data-row"), [*rows]

@@ -61,7 +61,7 @@ def ablate(
             network.load_state_dict(averaged_weights(state))
             p, scores = read_cells(network.to(device).eval(), validation, device)
             per_seed["head"].append(p.numpy())
-            errors -= scores.gather(1, validation.labels[:, None])[:, 0].numpy()
+            errors -= scores.gather(1, validation.labels[:, None])[:, 0].numpy()  # a score is an error's negative
             per_seed["scores"].append((scores - scores.mean(1, keepdim=True)).numpy())  # cells are ordered by these
         row: dict[str, object] = {}
         for verdict, values in per_seed.items():

@@ -21,8 +21,7 @@ def disputed_labels(judged: np.ndarray, labels: np.ndarray) -> np.ndarray:
 def right_by_any(probabilities: np.ndarray, labels: np.ndarray) -> float:
     """Share of cells whose label at least one of J verdicts gives, of probabilities (N, J, K) and labels (N,).
 
-    What all miss alike, networks of other architectures and other aims, is more likely in the labels than in one of
-    them: no network of this kind will do much better.
+    What networks of other architectures and other aims all miss is likelier to lie in the labels than in one of them.
     """
     return float((probabilities.argmax(2) == labels[:, None]).any(1).mean())
 
