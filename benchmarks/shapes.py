@@ -10,6 +10,7 @@ import time
 import torch
 
 from jdm_core.network import Architecture, JointDiffusionNetwork
+from jdm_core.precision import half_precision
 from training.loss import JointLoss, draw_batch
 from training.recipe import load_recipe
 
@@ -39,7 +40,7 @@ class Candidate:
         """One timed training step and one timed forward pass under every class."""
         recipe = load_recipe("malaria-64")
         started = time.perf_counter()
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with half_precision(torch.device("cpu")):
             batch = draw_batch(images, labels, self.network.no_class, 0.1, torch.Generator().manual_seed(0))
             loss = JointLoss(self.network, recipe)(batch)["loss"]
         self.optimizer.zero_grad()
@@ -49,7 +50,7 @@ class Candidate:
 
         logsnr = torch.zeros(8)
         started = time.perf_counter()
-        with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
+        with torch.inference_mode(), half_precision(torch.device("cpu")):
             self.network.decode_classes(self.network.encode(images[:8], logsnr), logsnr, torch.arange(2))
         self.forward = min(self.forward, (time.perf_counter() - started) / 8)
 

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from jdm_core.diffusion import LOGSNR_MAX, LOGSNR_MIN, add_noise, cosine_logsnr, predicted_noise
 from jdm_core.network import JointDiffusionNetwork
+from jdm_core.precision import half_precision
 
 PASS_BATCH = 32  # noisy images a network pass: larger ones gain nothing on two cores
 POSTERIOR_DRAWS = 16  # unless told otherwise: with so many it is calibrated, checked and measured
@@ -64,13 +65,6 @@ def draw(seeds: Sequence[int], count: int, shape: Sequence[int], window: Window 
     return Draws(torch.stack(logsnr), torch.stack(noise))
 
 
-def bf16_is_fast(device: torch.device) -> bool:
-    """Whether the device multiplies bf16 matrices in hardware; where it does not, bf16 is slower than fp32."""
-    if device.type == "cpu":
-        return torch.cpu._is_avx512_bf16_supported()  # no public function says so
-    return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-
-
 def noise_errors(
     network: JointDiffusionNetwork, x: Tensor, draws: Draws, bf16: bool = False
 ) -> Iterator[tuple[slice, Tensor]]:
@@ -79,7 +73,6 @@ def noise_errors(
     x (B, C, S, S) on the network's device. Each draw costs one encoder pass and K decoder passes. bf16 allows
     them half precision where that is fast.
     """
-    half = bf16 and bf16_is_fast(x.device)
     count = draws.logsnr.shape[1]
     labels = torch.arange(network.architecture.classes, device=x.device)
     logsnr, noise = draws.logsnr.flatten(), draws.noise.flatten(0, 1)
@@ -88,7 +81,7 @@ def noise_errors(
         image = torch.arange(part.start, part.stop) // count
         level, epsilon = logsnr[part].to(x.device), noise[part].to(x.device)
         noisy = add_noise(x[image.to(x.device)], epsilon, level)
-        with torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=half):
+        with half_precision(x.device, bf16):
             v = network.decode_classes(network.encode(noisy, level), level, labels).float()
         predicted = torch.stack([predicted_noise(noisy, v_c, level) for v_c in v.unbind(1)], dim=1)
         yield part, (epsilon[:, None] - predicted).square().sum(dim=2)

@@ -87,7 +87,7 @@ def test_operations_are_counted_forward_and_backward():
     recipe = load_recipe("malaria-64", TINY)
     network = JointDiffusionNetwork(recipe.architecture)
     batch = draw_batch(torch.zeros(4, 3, 16, 16), torch.zeros(4, dtype=torch.long), 2, 0.1, torch.Generator())
-    counted = throughput.measure(JointLoss(network, recipe), batch, torch.float32, processes=3)
+    counted = throughput.measure(JointLoss(network, recipe), batch, half=False, processes=3)
     # The stem alone: two passes of the encoder, forward and (weights; the input needs no gradient) backward.
     stem = 2 * 2 * 8 * 8 * 12 * 32 * 9 * 2
     assert counted.flops_per_image > stem

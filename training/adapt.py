@@ -24,6 +24,7 @@ from jdm_core.cells import CellImageError, image_files, to_tensor, to_uint8
 from jdm_core.checkpoints import MANIFEST, Checkpoint, load_checkpoint, pack_weights
 from jdm_core.files import replace_file
 from jdm_core.network import JointDiffusionNetwork
+from jdm_core.precision import half_precision
 from training.augment import augment
 from training.data import DataError, batches, read_members
 from training.digits import TEST_PREFIX, holds_digits, read_digits
@@ -147,7 +148,7 @@ def _step(
     recipe: Recipe, step: int,
 ) -> float:  # fmt: skip
     """One optimizer step; its loss."""
-    with torch.autocast(batch.images.device.type, dtype=torch.bfloat16):
+    with half_precision(batch.images.device):
         loss, *_ = diffusion_loss(network, batch)
     value = loss.item()
     if not math.isfinite(value):

@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from jdm_core.files import replace_file
 from jdm_core.network import Architecture, JointDiffusionNetwork
+from jdm_core.precision import half_precision
 from jdm_core.records import RecordError, build_record
 from training.augment import augment
 from training.calibrate import fit_temperature
@@ -119,7 +120,7 @@ def train_classifier(
         x = augment(pixels, recipe.stain_jitter, generator, recipe.symmetries, recipe.translate)
         x = x.contiguous(memory_format=layout)
         truth = training.labels[index].to(device)
-        with torch.autocast(device.type, dtype=torch.bfloat16):
+        with half_precision(device):
             logits = network(x)
         loss = F.cross_entropy(logits.float(), truth, label_smoothing=recipe.label_smoothing)
         optimizer.zero_grad()

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from jdm_core import Explainer
 from jdm_core.diffusion import LOGSNR_MAX, LOGSNR_MIN, add_noise, cosine_logsnr, predicted_noise
-from jdm_core.elbo import PASS_BATCH, Draws, Window, bf16_is_fast
+from jdm_core.elbo import PASS_BATCH, Draws, Window
 from jdm_core.network import JointDiffusionNetwork
+from jdm_core.precision import half_precision
 
 Scheme = Literal["independent", "shared", "stratified"]
 SCHEMES: tuple[Scheme, ...] = ("independent", "shared", "stratified")
@@ -88,7 +89,6 @@ def class_errors(network: JointDiffusionNetwork, x: Tensor, draws: Draws, wanted
     x (B, C, S, S) on the network's device, wanted (B, K) bool. A draw costs one encoder pass, and one decoder pass
     for each wanted class.
     """
-    half = bf16 and bf16_is_fast(x.device)
     b, count = draws.logsnr.shape
     image = torch.arange(b).repeat_interleave(count)
     logsnr, noise = draws.logsnr.flatten(), draws.noise.flatten(0, 1)
@@ -98,7 +98,7 @@ def class_errors(network: JointDiffusionNetwork, x: Tensor, draws: Draws, wanted
         level, epsilon = logsnr[part].to(x.device), noise[part].to(x.device)
         row, label = (index.to(x.device) for index in wanted[image[part]].nonzero(as_tuple=True))
         noisy = add_noise(x[image[part].to(x.device)], epsilon, level)
-        with torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=half):
+        with half_precision(x.device, bf16):
             z = network.encode(noisy, level)
             v = network.decode([features[row] for features in z], level[row], label).float()
         residual = epsilon[row] - predicted_noise(noisy[row], v, level[row])

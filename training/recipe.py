@@ -52,7 +52,7 @@ class Recipe:
     given_test: bool = False  # the test part is the data's own, and test_slides must be 0
     source: str = "NIH/NLM malaria cell images, thin smears (Rajaraman et al. 2018, PeerJ 6:e4568)"  # of the data
     licence: str = "weights MIT; training data public domain"
-    precision: str = "bf16"  # of the network's passes: "bf16" or "fp32"; weights and averages are always fp32
+    precision: str = "bf16"  # of the network's passes: "bf16", where the device has hardware for it, or "fp32"
 
     def __post_init__(self) -> None:
         if len(self.labels) != self.architecture.classes:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from jdm_core.precision import half_precision
 from training.loss import Batch, JointLoss
 
 SIDE, ROUNDS = 2048, 4
@@ -30,13 +31,14 @@ class Throughput:
         return images_per_second * self.flops_per_image / self.matrix_rate
 
 
-def measure(loss: JointLoss, batch: Batch, dtype: torch.dtype, processes: int) -> Throughput:
+def measure(loss: JointLoss, batch: Batch, half: bool, processes: int) -> Throughput:
     """Counts the operations of the loss and its gradient on a batch, and times matrix products on its device."""
     device = batch.images.device
-    with FlopCounterMode(display=False) as counter, torch.autocast(device.type, dtype, dtype != torch.float32):
+    with FlopCounterMode(display=False) as counter, half_precision(device, half):
         loss(batch)["loss"].backward()
     loss.zero_grad(set_to_none=True)
-    return Throughput(counter.get_total_flops() / len(batch.images), processes * matrix_rate(device, dtype))
+    rate = matrix_rate(device, torch.bfloat16 if half else torch.float32)
+    return Throughput(counter.get_total_flops() / len(batch.images), processes * rate)
 
 
 def matrix_rate(device: torch.device, dtype: torch.dtype) -> float:

@@ -18,6 +18,7 @@ from tqdm import tqdm
 from jdm_core.checkpoints import load_checkpoint
 from jdm_core.files import replace_file
 from jdm_core.network import JointDiffusionNetwork
+from jdm_core.precision import bf16_is_fast, half_precision
 from training.augment import augment
 from training.data import Cells, Split, half_labelled_batches, labelled_subset, load_cells, split_cells
 from training.grow import grown_weights
@@ -30,7 +31,6 @@ from training.throughput import measure
 from training.validate import validate
 
 SAVE_SECONDS, LOG_STEPS = 120, 50
-PRECISIONS = {"bf16": torch.bfloat16, "fp32": torch.float32}
 
 
 class NonFiniteLoss(RuntimeError):
@@ -74,7 +74,7 @@ class Trainer:
                 f"batch_size {recipe.batch_size} does not divide among {self.accelerator.num_processes} processes "
                 f"with {self._parts} parts each"
             )
-        self._dtype = PRECISIONS[recipe.precision]
+        self.half = recipe.precision == "bf16" and bf16_is_fast(self.device)
         self._images, self._labels = training.images.to(self.device), training.labels.to(self.device)
         torch.manual_seed(recipe.seed)
         self.network = initial_network(recipe).to(self.device)
@@ -84,7 +84,7 @@ class Trainer:
         )
         loss = JointLoss(self.network, recipe)
         self.throughput = measure(
-            loss, self._batch(torch.arange(min(8, recipe.batch_size)), 0), self._dtype, self.accelerator.num_processes
+            loss, self._batch(torch.arange(min(8, recipe.batch_size)), 0), self.half, self.accelerator.num_processes
         )
         if schedule.compile:
             loss.compile()
@@ -104,7 +104,7 @@ class Trainer:
         for i, part in enumerate(parts):
             last = i == len(parts) - 1
             with nullcontext() if last else accelerator.no_sync(self._loss):
-                with torch.autocast(self.device.type, self._dtype, enabled=self._dtype != torch.float32):
+                with half_precision(self.device, self.half):
                     losses = self._loss(part)
                 (losses["loss"] / len(parts)).backward()
             for name, value in losses.items():
@@ -158,6 +158,8 @@ def train(
         step, seconds_before = resumed.step, resumed.seconds
     leads = trainer.accelerator.is_main_process
     if leads:
+        if recipe.precision == "bf16" and not trainer.half:
+            print("no hardware for bf16 here: the passes run in fp32", file=sys.stderr)
         run.mkdir(parents=True, exist_ok=True)
         _write_json(run / "recipe.json", recipe.as_dict())
         parts = {part: getattr(split, part) for part in split.__annotations__}

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from jdm_core.elbo import Window, draw, window_scores
 from jdm_core.network import JointDiffusionNetwork
+from jdm_core.precision import half_precision
 from training.data import Cells
 from training.metrics import auroc
 
@@ -21,9 +22,9 @@ def as_images(cells: Cells, device: torch.device) -> Tensor:
 
 @torch.inference_mode()
 def read_cells(network: JointDiffusionNetwork, cells: Cells, device: torch.device) -> tuple[Tensor, Tensor]:
-    """The head's probabilities on clean cells, uncalibrated, and the scores of four draws: (N, K) each, in bf16."""
+    """The head's probabilities on clean cells, uncalibrated, and the scores of four draws: (N, K) each."""
     probabilities, scores = [], []
-    with torch.autocast(device.type, dtype=torch.bfloat16):
+    with half_precision(device):
         for start in range(0, len(cells), 64):
             part = cells.take(range(start, min(start + 64, len(cells))))
             x = as_images(part, device)
