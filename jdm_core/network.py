@@ -78,6 +78,24 @@ class Embedding(nn.Module):
         return F.silu(embedding)
 
 
+def convolve_doubled(x: Tensor, weight: Tensor) -> Tensor:
+    """A 3×3 convolution, padded by 1, of x (N, C, H, W) doubled by repeating its pixels: (N, O, 2H, 2W).
+
+    Of three neighbours in a doubled row or column two are one pixel of x, so that each of the four places in a doubled
+    pixel takes a 2×2 kernel on x itself, whose taps are sums of the kernel's: 4/9 of the products.
+    """
+
+    def both_places(kernel: Tensor, dim: int) -> Tensor:
+        first, middle, last = kernel.unbind(dim)
+        return torch.stack([torch.stack([first, middle + last], dim), torch.stack([first + middle, last], dim)])
+
+    height, width = x.shape[2:]
+    kernels = both_places(both_places(weight, 2), 4).transpose(0, 1)  # (2, 2, O, C, 2, 2), a kernel for each place
+    y = F.conv2d(x, kernels.flatten(0, 2), padding=1).unflatten(1, kernels.shape[:3])  # (N, 2, 2, O, H + 1, W + 1)
+    rows = [torch.stack([y[:, i, j, :, i : i + height, j : j + width] for j in (0, 1)], -1) for i in (0, 1)]
+    return torch.stack(rows, 3).reshape(len(x), len(weight), 2 * height, 2 * width)
+
+
 class ResidualBlock(nn.Module):
     """Two convolutions, the second normalisation scaled and shifted by the embedding."""
 
@@ -93,10 +111,33 @@ class ResidualBlock(nn.Module):
         nn.init.zeros_(self.conv2.bias)
 
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
-        h = self.conv1(F.silu(self.norm1(x)))
+        return self._modulated(self.conv1(F.silu(self.norm1(x))), self.skip(x), embedding)
+
+    def join(self, features: Tensor, below: Tensor | None, embedding: Tensor, rows: Tensor | None) -> Tensor:
+        """The block on features (B, F, S, S)[rows] with `below` (N, C - F, S/2, S/2), doubled, beside them.
+
+        What reads the features alone is computed once an image, not once a class, and what reads `below` before it is
+        doubled: F and C are whole groups of the normalisation, and a convolution is a sum over its channels.
+        """
+        split = features.shape[1]
+        active = self._activated(features, slice(0, split))
+        h = F.conv2d(active, self.conv1.weight[:, :split], self.conv1.bias, padding=1)
+        skip = features if below is None else F.conv2d(features, self.skip.weight[:, :split], self.skip.bias)
+        if rows is not None:
+            h, skip = h[rows], skip[rows]
+        if below is not None:
+            h = h + convolve_doubled(self._activated(below, slice(split, None)), self.conv1.weight[:, split:])
+            skip = skip + F.interpolate(F.conv2d(below, self.skip.weight[:, split:]), scale_factor=2, mode="nearest")
+        return self._modulated(h, skip, embedding)
+
+    def _activated(self, x: Tensor, channels: slice) -> Tensor:
+        norm = self.norm1
+        groups = x.shape[1] // GROUP_CHANNELS
+        return F.silu(F.group_norm(x, groups, norm.weight[channels], norm.bias[channels], norm.eps))
+
+    def _modulated(self, h: Tensor, skip: Tensor, embedding: Tensor) -> Tensor:
         scale, shift = self.modulation(embedding)[:, :, None, None].chunk(2, dim=1)
-        h = self.norm2(h) * (1 + scale) + shift
-        return self.skip(x) + self.conv2(F.silu(h))
+        return skip + self.conv2(F.silu(self.norm2(h) * (1 + scale) + shift))
 
 
 class Attention(nn.Module):
@@ -128,7 +169,14 @@ class Level(nn.Module):
         self.attention = Attention(channels) if attention else nn.Identity()
 
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
-        for block in self.blocks:
+        return self._rest(self.blocks[0](x, embedding), embedding)
+
+    def join(self, features: Tensor, below: Tensor | None, embedding: Tensor, rows: Tensor | None) -> Tensor:
+        """The level on features (B, F, S, S)[rows] with `below` (N, C - F, S/2, S/2), doubled, beside them."""
+        return self._rest(self.blocks[0].join(features, below, embedding, rows), embedding)
+
+    def _rest(self, x: Tensor, embedding: Tensor) -> Tensor:
+        for block in self.blocks[1:]:
             x = block(x, embedding)
         return self.attention(x)
 
@@ -190,17 +238,23 @@ class JointDiffusionNetwork(nn.Module):
         """Representations of images without noise, which the head's verdict is read from."""
         return self.encode(x, torch.full((len(x),), LOGSNR_MAX, device=x.device))
 
-    def decode(self, z: Sequence[Tensor], logsnr: Tensor, labels: Tensor) -> Tensor:
-        """v̂ (B, C, S, S) from Z at log-SNR (B,) under class indices (B,), K meaning "no class"."""
+    def decode(self, z: Sequence[Tensor], logsnr: Tensor, labels: Tensor, rows: Tensor | None = None) -> Tensor:
+        """v̂ (N, C, S, S) from Z at log-SNR (B,) under class indices (N,), K meaning "no class".
+
+        `rows` (N,) are the images in Z that are decoded, by default each of them once.
+        """
         preconditioned = self.architecture.detail_variance > 0
+        if rows is not None:
+            logsnr = logsnr[rows]
         embedding = self.decoder_embedding(bands.means_logsnr(logsnr) if preconditioned else logsnr, labels)
         h: Tensor | None = None
         for features, level in zip(reversed(self.levels(z)), reversed(self.decoder), strict=True):
-            if h is not None:
-                features = torch.cat([features, F.interpolate(h, scale_factor=2, mode="nearest")], dim=1)
-            h = level(features, embedding)
+            h = level.join(features, h, embedding, rows)
         v = F.pixel_shuffle(self.out(h), self.architecture.fold)
-        return z[-1] + bands.means_scale(logsnr) / 2 * v if preconditioned else v
+        if not preconditioned:
+            return v
+        linear = z[-1] if rows is None else z[-1][rows]
+        return linear + bands.means_scale(logsnr) / 2 * v
 
     def levels(self, z: Sequence[Tensor]) -> Sequence[Tensor]:
         """The levels of the encoder in Z, finest first, without a linear part."""
@@ -212,9 +266,8 @@ class JointDiffusionNetwork(nn.Module):
         labels are (k,), the same for every image, or (B, k).
         """
         b, k = len(logsnr), labels.shape[-1]
-        index = labels.expand(b, k).flatten()
-        v = self.decode([level.repeat_interleave(k, 0) for level in z], logsnr.repeat_interleave(k), index)
-        return v.unflatten(0, (b, k))
+        rows = torch.arange(b, device=logsnr.device).repeat_interleave(k)
+        return self.decode(z, logsnr, labels.expand(b, k).flatten(), rows).unflatten(0, (b, k))
 
     def classify(self, z: Sequence[Tensor]) -> Tensor:
         """Logits (B, K) from the mean over pixels of every level of Z, concatenated (Deja et al. 2023, section 3)."""

@@ -28,8 +28,9 @@ class GaussianNetwork:
         self.encoded += len(x)
         return [x]
 
-    def decode(self, z: Sequence[Tensor], logsnr: Tensor, labels: Tensor) -> Tensor:
+    def decode(self, z: Sequence[Tensor], logsnr: Tensor, labels: Tensor, rows: Tensor | None = None) -> Tensor:
         self.decoded += len(labels)
+        logsnr = logsnr if rows is None else logsnr[rows]
         return -alpha_sigma(logsnr)[1] * self.means[labels]
 
     def decode_classes(self, z: Sequence[Tensor], logsnr: Tensor, labels: Tensor) -> Tensor:

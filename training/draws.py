@@ -100,7 +100,7 @@ def class_errors(network: JointDiffusionNetwork, x: Tensor, draws: Draws, wanted
         noisy = add_noise(x[image[part].to(x.device)], epsilon, level)
         with half_precision(x.device, bf16):
             z = network.encode(noisy, level)
-            v = network.decode([features[row] for features in z], level[row], label).float()
+            v = network.decode(z, level, label, row).float()
         residual = epsilon[row] - predicted_noise(noisy[row], v, level[row])
         errors[part][row.cpu(), label.cpu()] = residual.square().flatten(1).sum(1).cpu()
     return errors.unflatten(0, (b, count))

@@ -14,7 +14,7 @@ from jdm_core.files import replace_file
 from training.recipe import Recipe, recipe_from_dict
 
 STATE_FILE = "state.safetensors"
-FORMAT = 1  # raised when states of earlier code no longer continue exactly
+FORMAT = 2  # raised when states of earlier code no longer continue exactly
 
 
 class StateError(ValueError):
