@@ -34,7 +34,7 @@ def counted(explainer: Explainer, action: Callable[[], object]) -> tuple[int, in
         original = getattr(network, name)
 
         def call(inputs: object, logsnr: Tensor, *more: Tensor) -> object:
-            images[name] += len(logsnr)
+            images[name] += len(more[0] if more else logsnr)  # the labels that it decodes under
             return original(inputs, logsnr, *more)
 
         return call

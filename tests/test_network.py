@@ -2,8 +2,11 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
+from torch.utils.flop_counter import FlopCounterMode
 
-from jdm_core.network import Architecture
+from benchmarks.decoding import decode_plainly
+from jdm_core.network import Architecture, JointDiffusionNetwork, convolve_doubled
 
 
 def test_features_and_logits_do_not_depend_on_the_class(network):
@@ -35,6 +38,45 @@ def test_all_classes_in_one_batch_equal_one_by_one(network):
     for label in (0, 1):
         alone = network.decode(z, logsnr, torch.full((3,), label))
         torch.testing.assert_close(together[:, label], alone, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("detail_variance", [0.0, 0.01])
+@pytest.mark.parametrize("widths", [(32,), (16, 48, 32)])
+def test_shared_decoding_is_the_plain_one_and_so_are_its_gradients(widths, detail_variance):
+    torch.manual_seed(0)
+    levels = len(widths)
+    architecture = Architecture(16, 3, 2, widths, (1,) * (levels - 1) + (2,), (levels - 1,), 16, 4, detail_variance)
+    network = JointDiffusionNetwork(architecture).double()
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)  # some begin as zeros
+    x, logsnr = torch.randn(3, 3, 16, 16, dtype=torch.float64), torch.tensor([-3.0, 0.0, 3.0], dtype=torch.float64)
+    z, rows, labels = network.encode(x, logsnr), torch.tensor([2, 0, 0, 1]), torch.tensor([0, 3, 1, network.no_class])
+    shared = network.decode(z, logsnr, labels, rows)
+    plain = decode_plainly(network, [level[rows] for level in z], logsnr[rows], labels)
+    torch.testing.assert_close(shared, plain, atol=1e-9, rtol=1e-9)
+    parameters = [p for name, p in network.named_parameters() if not name.startswith("head")]
+    gradients = [torch.autograd.grad(v.square().sum(), parameters, retain_graph=True) for v in (shared, plain)]
+    for one, other in zip(*gradients, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-9, rtol=1e-9)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (2, 5)])
+def test_convolving_a_doubled_picture(shape):
+    x, weight = torch.randn(2, 3, *shape, dtype=torch.float64), torch.randn(4, 3, 3, 3, dtype=torch.float64)
+    torch.testing.assert_close(
+        convolve_doubled(x, weight), F.conv2d(F.interpolate(x, scale_factor=2, mode="nearest"), weight, padding=1)
+    )
+
+
+def test_classes_share_what_none_of_them_changes(network):
+    """The cost of ten classes on one image is less than ten times the cost of one."""
+    z, logsnr = network.encode(torch.zeros(1, 3, 64, 64), torch.zeros(1)), torch.zeros(1)
+    costs = []
+    for classes in (1, 10):
+        with FlopCounterMode(display=False) as counter:
+            network.decode_classes(z, logsnr, torch.zeros(classes, dtype=torch.long))
+        costs.append(counter.get_total_flops())
+    assert 6 < costs[1] / costs[0] < 8
 
 
 def test_ships_within_the_size_limit(network):
