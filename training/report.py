@@ -61,6 +61,7 @@ _SMALL_DIGITS = (  # a fourth of the weights, few images: there are many runs
     "--recipe", "mnist-28", "--set", "architecture.widths=[32, 64]", "--set", "images=16_000", "--set", "batch_size=32",
     "--set", "validate_every=16_000", "--set", "validation_cells=128", "--set", "warmup_images=1_000",
     "--set", "ema_decay=0.995", "--set", "clean_weight=0.1",
+    "--set", "focus=[]", "--set", "margin_weight=0",
 )  # fmt: skip
 STEPS = (
     Step("evaluate", ("evaluate", "--part", "test")),
