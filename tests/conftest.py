@@ -88,7 +88,8 @@ def network(explainer):
 def cell_files(real_cells) -> list[Path]:
     """Eight cells, both classes in turn: real ones where there are any, else those that the model made."""
     if real_cells is None:
-        return sorted((ROOT / "web/examples").glob("*.png"))[:8]
+        made = sorted((ROOT / "web/examples").glob("*.png"))
+        real_cells = [(path, path.stem.split("-")[0].capitalize()) for path in made]
     by_label = [[path for path, label in real_cells if label == wanted] for wanted in ("Parasitized", "Uninfected")]
     return [path for pair in zip(*by_label, strict=True) for path in pair][:8]
 
