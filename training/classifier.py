@@ -6,7 +6,7 @@ joint model, the diffusion loss gave.
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +23,7 @@ from jdm_core.precision import half_precision
 from jdm_core.records import RecordError, build_record
 from training.augment import augment
 from training.calibrate import fit_temperature
-from training.data import Cells, batches
+from training.data import Cells, batches, labelled_cells
 from training.metrics import accuracy, mean_auroc
 from training.recipe import Recipe
 from training.state import StateError
@@ -179,6 +179,30 @@ def load_classifier(path: Path) -> Classifier:
     size = architecture.image_size if architecture else FIRST_SIZE
     network = AtItsSize(network, size).eval().requires_grad_(False)
     return Classifier(network, kind, labels, facts.get("temperature", 1.0), facts.get("split_digest"))
+
+
+def complete_encoder(
+    recipe: Recipe, training: Cells, validation: Cells, split_digest: str, path: Path, device: torch.device
+) -> Classifier:
+    """The rival of a joint run in a file, trained unless it is there: its encoder and head, by cross-entropy alone.
+
+    It learns from the labels that the recipe uses, on clean cells, and starts from the weights that the joint run
+    starts from. Not calibrated, as a joint run is not.
+    """
+    if not path.exists():
+        settings = ClassifierRecipe.like(recipe, "encoder", recipe.images, recipe.seed)
+        train_classifier(settings, labelled_cells(training, recipe), validation, split_digest, path, device)
+    classifier = load_classifier(path)
+    classifier.network.to(device)
+    return replace(classifier, temperature=1.0)
+
+
+def encoder_of(classifier: Classifier) -> JointDiffusionNetwork:
+    """The joint network without its decoder that a classifier of the kind "encoder" is."""
+    network = classifier.network.network
+    if not isinstance(network, EncoderClassifier):
+        raise ValueError(f"a classifier of the kind {classifier.kind!r} has no such encoder")
+    return network.network
 
 
 @torch.inference_mode()

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from training.classifier import Classifier, ClassifierRecipe, EncoderClassifier, load_classifier, train_classifier
-from training.data import Cells, labelled_cells, load_cells, split_cells
+from training.classifier import Classifier, EncoderClassifier, complete_encoder
+from training.data import labelled_cells, load_cells, split_cells
 from training.metrics import METRICS, accuracy, summarise
 from training.recipe import Recipe
 from training.state import averaged_weights
@@ -44,7 +44,7 @@ def few_labels(
             one = replace(recipe, seed=seed, label_share=share)
             joint = _joint(one, data, runs / f"joint-{share:g}-{seed}", device, should_stop)
             path = runs / f"alone-{share:g}-{seed}.safetensors"
-            alone = _alone(one, training, validation, split.digest, path, device)
+            alone = complete_encoder(one, training, validation, split.digest, path, device)
             read["joint"].append(joint.probabilities(images, device))
             read["alone"].append(alone.probabilities(images, device))
         over_seeds = {name: np.stack(probabilities, axis=1) for name, probabilities in read.items()}
@@ -67,15 +67,3 @@ def _joint(recipe: Recipe, data: Path, run: Path, device: torch.device, should_s
     weights = {f"network.{name}": value for name, value in averaged_weights(state).items()}
     network.load_state_dict({name: weights[name] for name in network.state_dict()})
     return Classifier(network.to(device).eval(), "joint", recipe.labels, 1.0, state.split_digest)
-
-
-def _alone(
-    recipe: Recipe, training: Cells, validation: Cells, split_digest: str, path: Path, device: torch.device
-) -> Classifier:
-    """The encoder and head trained by the cross-entropy of the labelled cells alone."""
-    if not path.exists():
-        settings = ClassifierRecipe.like(recipe, "encoder", recipe.images, recipe.seed)
-        train_classifier(settings, labelled_cells(training, recipe), validation, split_digest, path, device)
-    classifier = load_classifier(path)
-    classifier.network.to(device)
-    return replace(classifier, temperature=1.0)

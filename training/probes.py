@@ -1,12 +1,14 @@
 """python -m training probes: what the encoder's features know of the label, over noise levels and encoder levels."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 from tqdm import tqdm
@@ -22,6 +24,7 @@ from training.validate import as_images
 LOGSNR = (-8.0, -6.0, -4.0, -2.0, 0.0, 2.0, 4.0, 8.0, 12.0)  # from hardly a cell to hardly any noise
 PENALTY = 1e-3  # of the squared weights, beside the mean cross-entropy of standardised features
 CHUNK = 64
+ALL_LEVELS = "all levels"
 COLOURS = ("#56b4e9", "#009e73", "#d55e00", "#cc79a7")  # Okabe & Ito's, apart with any colour blindness
 MARKERS = "osD^"
 
@@ -86,6 +89,27 @@ def sample_cells(cells: Cells, count: int, seed: int) -> Cells:
     return cells.take(torch.randperm(len(cells), generator=torch.Generator().manual_seed(seed))[:count].tolist())
 
 
+@dataclass(frozen=True)
+class Reading:
+    """What is read at one λ of unseen cells: probabilities (N, K) by the probe of each level; the head's logits."""
+
+    probes: dict[str, np.ndarray]
+    logits: Tensor
+
+
+def read_features(
+    network: JointDiffusionNetwork, training: Cells, unseen: Cells, logsnr: float, seed: int, device: torch.device
+) -> Reading:
+    """Probes of each encoder level and of all of them together, fitted on `training` and read on `unseen` cells."""
+    fitted, _ = pooled_features(network, training, logsnr, seed, device)
+    features, logits = pooled_features(network, unseen, logsnr, seed + len(training), device)
+    classes = logits.shape[1]
+    names = [*(f"level {i}" for i in range(len(fitted))), ALL_LEVELS]
+    pairs = zip([*fitted, torch.cat(fitted, dim=1)], [*features, torch.cat(features, dim=1)], strict=True)
+    read = [fit_probe(x, training.labels, classes).probabilities(y) for x, y in pairs]
+    return Reading(dict(zip(names, read, strict=True)), logits)
+
+
 def probe_network(explainer: Explainer, data: Path, split: Split, count: int, seed: int) -> dict[str, object]:
     """Figures of a probe of each encoder level, of one of all levels and of the head, at each λ; plain JSON values.
 
@@ -100,16 +124,9 @@ def probe_network(explainer: Explainer, data: Path, split: Split, count: int, se
     temperature = explainer.checkpoint.calibration.temperature
     series: dict[str, list[dict[str, object]]] = {}
     for logsnr in tqdm(LOGSNR, desc="probing", unit="level"):
-        fitted, _ = pooled_features(explainer.network, training, logsnr, seed, explainer.device)
-        unseen, logits = pooled_features(explainer.network, validation, logsnr, seed + len(training), explainer.device)
-        fitted, unseen = [*fitted, torch.cat(fitted, dim=1)], [*unseen, torch.cat(unseen, dim=1)]
-        names = [*(f"level {i}" for i in range(len(fitted) - 1)), "all levels"]
-        read = {
-            name: fit_probe(x, training.labels, classes).probabilities(y)
-            for name, x, y in zip(names, fitted, unseen, strict=True)
-        }
-        read["head"] = (logits / temperature).softmax(1).numpy()
-        for name, p in read.items():
+        read = read_features(explainer.network, training, validation, logsnr, seed, explainer.device)
+        head = (read.logits / temperature).softmax(1).numpy()
+        for name, p in {**read.probes, "head": head}.items():
             series.setdefault(name, []).append({"logsnr": logsnr, **summarise(p, truth, validation.slides)})
     return {
         "checkpoint": explainer.name,
@@ -123,6 +140,17 @@ def probe_network(explainer: Explainer, data: Path, split: Split, count: int, se
     }
 
 
+def draw_accuracy(axis: Axes, points: Sequence[Mapping[str, Any]], label: str, shift: float, **style: object) -> None:
+    """One line of accuracies with their intervals over λ, moved by `shift` lest intervals hide each other."""
+    accuracy = np.array([point["accuracy"] for point in points])
+    intervals = np.array([point["accuracy_interval"] for point in points])
+    axis.errorbar(
+        [point["logsnr"] + shift for point in points], accuracy,
+        yerr=[accuracy - intervals[:, 0], intervals[:, 1] - accuracy],
+        label=label, markersize=5, linewidth=1.6, elinewidth=1, capsize=2, **style,
+    )  # fmt: skip
+
+
 def draw_probes(figures: dict[str, object], widths: Sequence[int], path: Path) -> None:
     """Accuracy with its interval over λ, a line for each encoder level, for all of them and for the head, as PNG."""
     figure = Figure(figsize=(7, 4.4), layout="constrained", dpi=150)
@@ -131,14 +159,8 @@ def draw_probes(figures: dict[str, object], widths: Sequence[int], path: Path) -
         style = {"color": COLOURS[i % len(COLOURS)], "marker": MARKERS[i % len(MARKERS)]}
         if name == "head":
             style = {"color": "black", "marker": "x", "linestyle": (0, (4, 2))}
-        accuracy = np.array([point["accuracy"] for point in points])
-        intervals = np.array([point["accuracy_interval"] for point in points])
         channels = f" ({widths[i]} channels)" if i < len(widths) else ""
-        axis.errorbar(
-            [point["logsnr"] + 0.09 * (i - 2) for point in points], accuracy,
-            yerr=[accuracy - intervals[:, 0], intervals[:, 1] - accuracy],
-            label=name + channels, markersize=5, linewidth=1.6, elinewidth=1, capsize=2, **style,
-        )  # fmt: skip
+        draw_accuracy(axis, points, name + channels, 0.09 * (i - 2), **style)
     axis.axhline(figures["larger_class"], color="gray", linewidth=1, linestyle=":")
     axis.annotate("larger class", (axis.get_xlim()[1], figures["larger_class"]), ha="right", va="bottom", color="gray")
     axis.set(

@@ -73,6 +73,10 @@ STEPS = (
     Step("familiarity", ("familiarity",)),
     Step("generation", ("generation", "--part", "test", "--cells", "100"), ("--sheet",)),
     Step("probes", ("probes", "--cells", "2000"), ("--plot",)),
+    Step(
+        "objectives", ("objectives", "--cells", "2000", "--runs", "{folder}/objectives"), ("--plot",),
+        of_checkpoint=False,
+    ),
     Step("resnet18", (*_ALONE, "resnet18"), of_checkpoint=False, suffix=".safetensors"),
     Step("encoder", (*_ALONE, "encoder"), of_checkpoint=False, suffix=".safetensors"),
     Step("compare-validation", ("compare", "--part", "validation", *_CLASSIFIERS)),

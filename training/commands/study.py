@@ -1,4 +1,4 @@
-"""The commands that study a model beside others: probes, robustness, classifier, compare, few-labels, ablations."""
+"""The commands that study a model or its training beside others: from probes to ablations."""
 
 import argparse
 from pathlib import Path
@@ -25,6 +25,10 @@ CHANGES = (
     "noisy_weight=0", "clean_weight=0.01", "label_smoothing=0", "stain_jitter=0",
     "architecture.widths=[64, 128, 192]", "focus=[0.2, 0.55, 0.5]", "margin_weight=0.0025",
 )  # fmt: skip
+PROBED = {
+    "type": int, "default": 4000, "metavar": "N",
+    "help": "at most so many of the training slides to fit on, and of the validation slides (default: 4000)",
+}  # fmt: skip
 
 
 def register(commands: Commands) -> None:
@@ -35,11 +39,22 @@ def register(commands: Commands) -> None:
     probes.add_argument("--data", **DATA)
     probes.add_argument("--out", type=Path, required=True, metavar="FILE.json")
     probes.add_argument("--plot", type=Path, required=True, metavar="FILE.png")
-    probes.add_argument(
-        "--cells", type=int, default=4000, metavar="N",
-        help="at most so many of the training slides to fit on, and of the validation slides (default: 4000)",
-    )  # fmt: skip
+    probes.add_argument("--cells", **PROBED)
     probes.set_defaults(function=_probes)
+
+    objectives = commands.add_parser(
+        "objectives", help="what the features know after joint training, diffusion alone and classification alone"
+    )
+    objectives.add_argument("--recipe", default="malaria-32", help="of the joint runs (default: malaria-32)")
+    objectives.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a key of it")
+    objectives.add_argument("--data", **DATA)
+    objectives.add_argument("--seeds", type=int, nargs="+", default=[0, 1], metavar="SEED")
+    objectives.add_argument("--cells", **PROBED)
+    objectives.add_argument("--runs", type=Path, default=Path("runs/objectives"), help="where the runs are kept")
+    objectives.add_argument("--out", type=Path, required=True, metavar="FILE.json")
+    objectives.add_argument("--plot", type=Path, required=True, metavar="FILE.png")
+    objectives.add_argument("--device", **DEVICE)
+    objectives.set_defaults(function=_objectives)
 
     parents = [checkpoint_options(), slides_options(record=False), judge_options()]
     classifiers = {"type": Path, "nargs": "+", "metavar": "FILE", "help": "weights of classifiers alone"}
@@ -105,6 +120,28 @@ def _probes(options: argparse.Namespace) -> int:
     print_table(["log-SNR", *series], rows)
     print(f"fitted on {figures['training_cells']} cells; n {figures['n']} cells of {figures['slides']} slides; "
           f"{options.out}, {options.plot}")  # fmt: skip
+    return 0
+
+
+def _objectives(options: argparse.Namespace) -> int:
+    from training.objectives import JOINT, compare_objectives, draw_objectives
+    from training.probes import ALL_LEVELS
+
+    figures = compare_objectives(
+        load_recipe(options.recipe, options.set), options.data, options.seeds, options.cells, options.runs,
+        choose_device(options.device), stop_on_signal(),
+    )  # fmt: skip
+    write_figures(options.out, {"test_set": part_name("validation", options.data), **figures})
+    draw_objectives(figures, options.plot)
+    series, header = figures["series"], ["log-SNR"]
+    rows = [[f"{point['logsnr']:g}"] for point in series[JOINT][ALL_LEVELS]]
+    for name, levels in series.items():
+        header += [name, *(() if name == JOINT else ("gain of joint",))]
+        for row, point in zip(rows, levels[ALL_LEVELS], strict=True):
+            row += [shown(point, "accuracy"), *(() if name == JOINT else (shown(point, "accuracy_gain"),))]
+    print_table(header, rows)
+    print(f"{ALL_LEVELS}; fitted on {figures['training_cells']} cells; n {figures['n']} cells of {figures['slides']} "
+          f"slides, {len(figures['seeds'])} seeds; {options.out}, {options.plot}")  # fmt: skip
     return 0
 
 

@@ -1,0 +1,76 @@
+"""The study of what each loss lays open: three trainings from the same weights, probed on the same cells."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from tests.toy import TINY, TINY_OPTIONS, write_toy_zip
+from training.__main__ import main
+from training.classifier import Classifier, build_classifier, encoder_of, train_classifier
+from training.objectives import CLASSIFICATION, DIFFUSION, JOINT
+from training.recipe import load_recipe
+from training.train import Trainer
+
+
+def test_three_trainings_stand_beside_each_other(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("training.metrics.RESAMPLES", 20)
+    monkeypatch.setattr("training.objectives.LOGSNR", (-8.0, 8.0))
+    trained, started = [], []
+    original = Trainer.__init__
+
+    def watch(self, recipe, *arguments):
+        trained.append((recipe.seed, recipe.clean_weight > 0, recipe.noisy_weight > 0))
+        original(self, recipe, *arguments)
+
+    monkeypatch.setattr(Trainer, "__init__", watch)
+    monkeypatch.setattr(
+        "training.classifier.train_classifier",
+        lambda recipe, *more: started.append((recipe.seed, recipe.images)) or train_classifier(recipe, *more),
+    )
+    data, out, plot = write_toy_zip(tmp_path / "cells.zip"), tmp_path / "figures.json", tmp_path / "plot.png"
+    command = ["objectives", "--data", str(data), "--runs", str(tmp_path / "runs"), "--out", str(out), "--plot",
+               str(plot), "--cells", "30", "--device", "cpu", *TINY_OPTIONS, "--set", "images=32"]  # fmt: skip
+    assert main(command) == 0
+    assert trained == [(0, True, True), (0, False, False), (1, True, True), (1, False, False)]
+    assert started == [(0, 32), (1, 32)]
+
+    figures = json.loads(out.read_text())
+    assert (figures["training_cells"], figures["n"], figures["seeds"]) == (30, 8, [0, 1])
+    assert list(figures["series"]) == [JOINT, DIFFUSION, CLASSIFICATION]
+    joint = figures["series"][JOINT]
+    assert list(joint) == ["level 0", "level 1", "all levels"]
+    read = []
+    for name, levels in figures["series"].items():
+        for level, points in levels.items():
+            assert [point["logsnr"] for point in points] == [-8.0, 8.0]
+            for point, of_joint in zip(points, joint[level], strict=True):
+                assert point["accuracy"] == pytest.approx(np.mean(point["per_seed"]), abs=1e-4)
+                if name == JOINT:
+                    assert "accuracy_gain" not in point
+                else:
+                    gain = of_joint["accuracy"] - point["accuracy"]
+                    assert point["accuracy_gain"] == pytest.approx(gain, abs=2e-5)
+        read.append([point["per_seed"] for points in levels.values() for point in points])
+    assert read[0] != read[1] != read[2] != read[0]  # three networks, not one probed thrice
+    printed = capsys.readouterr().out
+    assert printed.startswith("| log-SNR | joint | diffusion alone | gain of joint | classification alone |")
+    with Image.open(plot) as picture:
+        assert picture.width > 800
+
+    assert main(command) == 0
+    assert (len(trained), len(started)) == (4, 2)  # nothing was trained again
+    assert json.loads(out.read_text()) == figures
+
+
+def test_encoder_of_a_classifier_is_the_network_that_it_reads_with():
+    recipe = load_recipe("malaria-64", TINY)
+    network = build_classifier("encoder", 2, recipe.architecture)
+    whole = torch.nn.Module()
+    whole.network = network
+    assert encoder_of(Classifier(whole, "encoder", recipe.labels, 1.0, None)) is network.network
+    whole.network = build_classifier("judge", 2, None)
+    with pytest.raises(ValueError, match="'judge' has no such encoder"):
+        encoder_of(Classifier(whole, "judge", recipe.labels, 1.0, None))
