@@ -86,6 +86,9 @@ STEPS = (
         ("compare", "--part", "validation", "--checkpoint", "malaria-128", "--others", "malaria-64", "--draws", "8"),
         of_checkpoint=False,
     ),
+    Step(
+        "second-look", ("second-look", "--checkpoint", "malaria-128", "--others", "malaria-64"), of_checkpoint=False
+    ),
     Step("robustness", ("robustness", "--part", "test", "--draws", "0", "--cells", "1000", *_CLASSIFIERS)),
     Step(
         "scores-mnist-validation", (*_DIGITS, "--part", "validation", "--cells", "150", "--compared", "4"),

@@ -1,4 +1,4 @@
-"""The commands about where the parasite is: mark, heatmaps."""
+"""The commands about where the parasite is, and whether there is one: mark, heatmaps, second-look."""
 
 import argparse
 from pathlib import Path
@@ -9,12 +9,14 @@ from training.commands.options import (
     Commands,
     checkpoint_options,
     judge_options,
+    part_name,
     split_of,
     write_figures,
 )
 from training.commands.tables import print_table, shown
 
 MARKS = Path(__file__).resolve().parents[1] / "marks" / "test.csv"
+LOOKS = MARKS.with_name("second-look.csv")
 
 
 def register(commands: Commands) -> None:
@@ -36,6 +38,20 @@ def register(commands: Commands) -> None:
     heatmaps.add_argument("--out", type=Path, required=True, metavar="FILE.json")
     heatmaps.add_argument("--sheet", type=Path, metavar="FILE.png", help="draw 16 of the cells with every map")
     heatmaps.set_defaults(function=_heatmaps)
+
+    look = commands.add_parser(
+        "second-look", parents=[checkpoint_options(), judge_options()],
+        help="are cells that no network reads as labelled labelled rightly?",
+    )  # fmt: skip
+    look.add_argument("--data", **DATA)
+    look.add_argument("--part", choices=("validation", "test"), default="test", help="of the split (default: test)")
+    look.add_argument("--others", default=[], nargs="+", metavar="NAME", help="checkpoints of no more pixels")
+    look.add_argument("--looks", type=Path, default=LOOKS, metavar="FILE.csv", help="what was seen (default: bundled)")
+    task = look.add_mutually_exclusive_group(required=True)
+    task.add_argument("--out", type=Path, metavar="FILE.json", help="the figures of what was seen")
+    task.add_argument("--sheets", type=Path, metavar="FOLDER", help="draw cells anew, to be looked at, into --looks")
+    look.add_argument("--cells", type=int, default=60, help="of each label and kind, with --sheets (default: 60)")
+    look.set_defaults(function=_second_look)
 
 
 def _mark(options: argparse.Namespace) -> int:
@@ -84,4 +100,50 @@ def _heatmaps(options: argparse.Namespace) -> int:
           f"{figures['marked']} marked; {figures['no_parasite_visible']} more show no parasite. By chance: energy "
           f"{figures['boxes_of_picture']:.3f}, pointing {shown(figures, 'pointing_by_chance')}. A null edit moves no "
           f"pixel by more than {figures['null_edit_change']:g}/255. {options.out}")  # fmt: skip
+    return 0
+
+
+def _second_look(options: argparse.Namespace) -> int:
+    from training.data import DataError, slide_of
+    from training.second_look import (
+        ANSWERS,
+        draw_looks,
+        draw_sheets,
+        read_cells,
+        read_looks,
+        summarise_looks,
+        write_looks,
+    )
+
+    explainer = Explainer.load(options.checkpoint, options.device, options.manifest)
+    if options.sheets and options.looks.exists():
+        raise DataError(f"{options.looks}: is there already, and would be overwritten; name another with --looks")
+    looks = {} if options.sheets else read_looks(options.looks)
+    keep = set(getattr(split_of(explainer, options.data), options.part)).__contains__
+    others = [Explainer.load(name, options.device, options.manifest) for name in options.others]
+    readings = read_cells(explainer, others, [options.judge], options.data, keep, options.seed)
+    if options.sheets:
+        looks = draw_looks(readings, options.cells, options.seed)
+        sheets = draw_sheets(options.data, list(looks), options.sheets)
+        write_looks(options.looks, looks, [slide_of(name) for name in looks])
+        print(f"{len(looks)} cells on {len(sheets)} sheets in {options.sheets}: say in {options.looks}, in the line "
+              f"whose number stands above a cell, whether a parasite is seen: {', '.join(ANSWERS)}")  # fmt: skip
+        return 0
+    figures = summarise_looks(looks, readings, explainer.labels)
+    test_set = part_name(options.part, options.data)
+    write_figures(options.out, {"test_set": test_set, "looks": options.looks.name, **figures})
+    count = len(figures["verdicts"])
+    print_table(
+        ["label", "read so by", "cells", "looked at", *(f"parasite seen: {seen}" for seen in ANSWERS)],
+        [[row["label"], f"{'none' if row['verdicts'] == 0 else 'all'} of {count}", str(row["cells"]),
+          f"{row['n']} ({row['slides']} slides)", *(shown(row, seen) for seen in ANSWERS)] for row in figures["rows"]],
+    )  # fmt: skip
+    print()
+    others = f"without the {figures['contradicted']} that the eye contradicts"
+    print_table(
+        ["verdict", "accuracy", "AUROC", f"accuracy, {others}", "AUROC"],
+        [[name, *(shown(f[part], metric) for part in ("all", "others") for metric in ("accuracy", "auroc"))]
+         for name, f in figures["verdicts"].items()],
+    )  # fmt: skip
+    print(f"{figures['cells']} cells ({test_set}); {options.out}")
     return 0
