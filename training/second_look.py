@@ -70,9 +70,9 @@ def summarise_looks(looks: Looks, readings: Readings, labels: Sequence[str]) -> 
     """What was seen in cells that no verdict and that every verdict reads as labelled; plain JSON values.
 
     For each label shares with intervals clustered by slide, of `n` looked at of `cells` such cells. `contradicted` are
-    those labelled as infected in which none is seen and the other way round; `verdicts` gives every verdict's accuracy
-    and AUROC on all cells and on all `others` than these. Raises DataError where a file is not among the cells or nobody
-    has looked at it.
+    those labelled as infected in which none is seen, and the other way round; `verdicts` gives every verdict's
+    accuracy and AUROC on `all` cells and on all `others` than these. Raises DataError where a file is not among the
+    cells or nobody has looked at it.
     """
     cells, agreeing, count = readings.cells, readings.agreeing, len(readings.probabilities)
     truth, slides = cells.labels.numpy(), np.array(cells.slides)
