@@ -16,12 +16,12 @@ from training.second_look import (
     ANSWERS,
     COLUMNS,
     Readings,
-    count_agreeing,
     draw_looks,
     read_looks,
     summarise_looks,
     write_looks,
 )
+from training.verdicts import count_agreeing
 
 LABELS = ("Parasitized", "Uninfected")
 
@@ -94,8 +94,9 @@ def test_looks_at_other_cells_or_none_are_refused():
 
 def test_looks_survive_their_file(tmp_path):
     looks, path = {"b/C1thin, 1.png": "yes", "a/C2thin_2.png": ""}, tmp_path / "new" / "looks.csv"
-    write_looks(path, looks, ["C1", "C2"])
+    write_looks(path, looks)
     assert read_looks(path) == looks
+    assert path.read_text().splitlines()[2] == "a/C2thin_2.png,C2,"
     assert list(read_looks(path)) == list(looks)
 
 
@@ -147,7 +148,7 @@ def test_from_sheets_to_a_table(tmp_path, monkeypatch, capsys):
     assert f"{looks}: is there already" in capsys.readouterr().err
 
     filled = {row[0]: "yes" if "Parasitized" in row[0] else "no" for row in rows[1:]}
-    write_looks(looks, filled, [row[1] for row in rows[1:]])
+    write_looks(looks, filled)
     assert main([*command, "--out", str(out)]) == 0
     figures = json.loads(out.read_text())
     assert [(row["label"], row["verdicts"], row["yes"]) for row in figures["rows"]] == [

@@ -7,11 +7,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from jdm_core.network import JointDiffusionNetwork
 from training.data import load_cells, split_cells
 from training.metrics import Metric, accuracy, first_class_auroc, summarise
 from training.recipe import Recipe
-from training.state import averaged_weights
+from training.state import averaged_network
 from training.train import complete_run
 from training.validate import read_cells
 from training.verdicts import accuracy_gain, average
@@ -57,9 +56,7 @@ def ablate(
         for seed in seeds:
             run = runs / f"{name.replace(' ', '-')}-{seed}"
             state = complete_run(replace(recipe, seed=seed), data, run, device, should_stop)
-            network = JointDiffusionNetwork(recipe.architecture)
-            network.load_state_dict(averaged_weights(state))
-            p, scores = read_cells(network.to(device).eval(), validation, device)
+            p, scores = read_cells(averaged_network(state, device), validation, device)
             per_seed["head"].append(p.numpy())
             errors -= scores.gather(1, validation.labels[:, None])[:, 0].numpy()  # a score is an error's negative
             per_seed["scores"].append((scores - scores.mean(1, keepdim=True)).numpy())  # cells are ordered by these

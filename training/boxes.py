@@ -4,7 +4,6 @@ One row a box: file, slide, and left, top, right, bottom as shares of the crop's
 annotator found no parasite is one row without numbers.
 """
 
-import csv
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from jdm_core.files import replace_file
-from training.data import DataError, slide_of
+from training.annotations import read_rows, write_rows
+from training.data import slide_of
 
 COLUMNS = ("file", "slide", "left", "top", "right", "bottom")
 AT_MOST_A_SLIDE = 5
@@ -52,37 +51,25 @@ def draw_members(members: Sequence[str], count: int, seed: int) -> list[str]:
 def read_marks(path: Path) -> Marks:
     """The marks of a CSV file, in its order; DataError that names the file, the line and the reason."""
     marks: Marks = {}
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = csv.DictReader(file)
-            if tuple(rows.fieldnames or ()) != COLUMNS:
-                raise DataError(f"{path}: the first line is not {','.join(COLUMNS)}")
-            for row in rows:
-                corners = [row[column] for column in COLUMNS[2:]]
-                box = (Box(*map(float, corners)),) if any(corners) else ()
-                if row["file"] in marks and not (box and marks[row["file"]]):
-                    raise ValueError(f"{row['file']} stands there twice")
-                marks[row["file"]] = marks.get(row["file"], ()) + box
-    except (ValueError, TypeError) as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(f"{path}: line {rows.line_num}: {error}") from error
+
+    def take(row: Mapping[str, str]) -> None:
+        corners = [row[column] for column in COLUMNS[2:]]
+        box = (Box(*map(float, corners)),) if any(corners) else ()
+        if row["file"] in marks and not (box and marks[row["file"]]):
+            raise ValueError(f"{row['file']} stands there twice")
+        marks[row["file"]] = marks.get(row["file"], ()) + box
+
+    read_rows(path, COLUMNS, take)
     return marks
 
 
 def write_marks(path: Path, marks: Mapping[str, Iterable[Box]]) -> None:
     """Writes marks as CSV, atomically, to three places: half a pixel of a crop of 500."""
-    rows = [COLUMNS]
+    rows: list[tuple[str, ...]] = []
     for name, boxes in marks.items():
         corners = [tuple(f"{v:.3f}" for v in (b.left, b.top, b.right, b.bottom)) for b in boxes] or [("",) * 4]
         rows += [(name, slide_of(name), *four) for four in corners]
-
-    def write(partial: Path) -> None:
-        with partial.open("w", encoding="utf-8", newline="") as file:
-            csv.writer(file, lineterminator="\n").writerows(rows)
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    replace_file(path, write)
+    write_rows(path, COLUMNS, rows)
 
 
 def box_mask(boxes: Iterable[Box], size: int) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 from jdm_core import Explainer
 from training.data import load_cells
 from training.metrics import accuracy, slide_spread, summarise
-from training.verdicts import accuracy_gain, classifier_verdict, gather_verdicts, verdict_figures
+from training.verdicts import accuracy_gain, classifier_verdict, count_agreeing, gather_verdicts, verdict_figures
 
 CONFIDENT = 0.95  # a judge at least as sure as this, and against the label, disputes it
 
@@ -23,7 +23,7 @@ def right_by_any(probabilities: np.ndarray, labels: np.ndarray) -> float:
 
     What networks of other architectures and other aims all miss is likelier to lie in the labels than in one of them.
     """
-    return float((probabilities.argmax(2) == labels[:, None]).any(1).mean())
+    return float((count_agreeing(probabilities, labels) > 0).mean())
 
 
 def compare(

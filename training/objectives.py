@@ -20,7 +20,7 @@ from training.data import Cells, Split, load_cells, split_cells
 from training.metrics import accuracy, summarise
 from training.probes import ALL_LEVELS, COLOURS, LOGSNR, MARKERS, draw_accuracy, read_features, sample_cells
 from training.recipe import Recipe
-from training.state import averaged_weights
+from training.state import averaged_network
 from training.train import complete_run
 from training.verdicts import accuracy_gain, average
 
@@ -39,9 +39,7 @@ def train_objectives(
     networks = {}
     for name, one in ((JOINT, recipe), (DIFFUSION, replace(recipe, clean_weight=0.0, noisy_weight=0.0))):
         state = complete_run(one, data, runs / f"{name.split()[0]}-{recipe.seed}", device, should_stop)
-        network = JointDiffusionNetwork(recipe.architecture)
-        network.load_state_dict(averaged_weights(state))
-        networks[name] = network.to(device).eval().requires_grad_(False)
+        networks[name] = averaged_network(state, device)
     training, validation = cells.of_slides(split.train), cells.of_slides(split.validation)
     path = runs / f"classification-{recipe.seed}.safetensors"
     networks[CLASSIFICATION] = encoder_of(complete_encoder(recipe, training, validation, split.digest, path, device))

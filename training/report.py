@@ -178,7 +178,7 @@ def _lines(path: Path) -> Iterator[str]:
     """The lines of a printed table, with the blank one that Markdown wants before what follows it."""
     previous = ""
     for line in path.read_text("utf-8").strip().splitlines():
-        if previous.startswith("|") and not line.startswith("|"):
+        if previous.startswith("|") and line and not line.startswith("|"):
             yield ""
         yield line
         previous = line

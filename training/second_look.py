@@ -5,30 +5,26 @@ nothing, without label or file name: an annotator says of each whether a parasit
 parasites would be seen in both kinds alike; where the labels are, an eye sides with the networks.
 """
 
-import csv
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw
+from tqdm import tqdm
 
 from jdm_core import CellImageError, Explainer
 from jdm_core.files import replace_file
-from training.data import Cells, DataError, load_cells, read_members, unreadable
+from training.annotations import read_rows, write_rows
+from training.data import Cells, DataError, load_cells, read_members, slide_of, unreadable
 from training.metrics import METRICS, summarise
-from training.verdicts import gather_verdicts, squares
+from training.verdicts import count_agreeing, gather_verdicts, squares
 
 COLUMNS = ("file", "slide", "seen")
 ANSWERS = ("yes", "unsure", "no")
 WIDE, HIGH, PICTURE, LINE = 8, 5, 160, 16  # cells of a sheet, pixels of a cell and of the line above it
 
 Looks = dict[str, str]  # of each file what was seen, "" where nobody has looked
-
-
-def count_agreeing(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """How many of J verdicts give the label: (N,) of probabilities (N, J, K) and labels (N,)."""
-    return (probabilities.argmax(2) == labels[:, None]).sum(1)
 
 
 @dataclass(frozen=True)
@@ -44,7 +40,7 @@ class Readings:
         return count_agreeing(np.stack([*self.probabilities.values()], axis=1), self.cells.labels.numpy())
 
 
-def read_cells(
+def take_readings(
     explainer: Explainer, others: Sequence[Explainer], classifiers: Sequence[Path], data: Path,
     keep: Callable[[str], bool] | None, seed: int,
 ) -> Readings:  # fmt: skip
@@ -52,7 +48,8 @@ def read_cells(
     verdicts = gather_verdicts(explainer, classifiers, 0, seed, others)
     cells = load_cells(data, explainer.labels, explainer.size, keep)
     images = cells.images.permute(0, 2, 3, 1).numpy()
-    return Readings(cells, {name: verdict.read(images) for name, verdict in verdicts.items()})
+    each = tqdm(verdicts.items(), desc="reading", unit="verdict")
+    return Readings(cells, {name: verdict.read(images) for name, verdict in each})
 
 
 def draw_looks(readings: Readings, count: int, seed: int) -> Looks:
@@ -82,8 +79,8 @@ def summarise_looks(looks: Looks, readings: Readings, labels: Sequence[str]) -> 
     if blank := [name for name, seen in looks.items() if not seen]:
         raise DataError(f"nobody has looked at {len(blank)} of {len(looks)} files, the first {blank[0]}")
     looked = np.array([index[name] for name in looks])
-    answers = np.array([ANSWERS.index(seen) for seen in looks.values()])
-    shares = {seen: lambda v, _, i=i: float((v == i).mean()) for i, seen in enumerate(ANSWERS)}
+    answers = np.array([*looks.values()])
+    shares = {seen: lambda v, _, seen=seen: float((v == seen).mean()) for seen in ANSWERS}
     rows = []
     for label, name in enumerate(labels):
         for given in (0, count):
@@ -94,10 +91,8 @@ def summarise_looks(looks: Looks, readings: Readings, labels: Sequence[str]) -> 
                 figures = summarise(answers[taken], answers[taken], of_such, shares)
                 facts = {"cells": int(such.sum()), "n": int(taken.sum()), "slides": len(set(of_such))}
                 rows.append({"label": name, "verdicts": given, **facts, **figures})
-    # the first label is the infected one
-    contradicts = ANSWERS.index("no"), ANSWERS.index("yes")
     contradicted = np.zeros(len(cells), dtype=bool)
-    contradicted[looked] = answers == np.where(truth[looked] == 0, *contradicts)
+    contradicted[looked] = answers == np.where(truth[looked] == 0, "no", "yes")  # the first label is the infected one
     metrics = {name: METRICS[name] for name in ("accuracy", "auroc")}
     verdicts = {
         name: {
@@ -115,30 +110,21 @@ def summarise_looks(looks: Looks, readings: Readings, labels: Sequence[str]) -> 
 def read_looks(path: Path) -> Looks:
     """What was seen, of a CSV file, in its order; DataError that names the file, the line and the reason."""
     looks: Looks = {}
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = csv.DictReader(file)
-        if tuple(rows.fieldnames or ()) != COLUMNS:
-            raise DataError(f"{path}: the first line is not {','.join(COLUMNS)}")
-        for row in rows:
-            if row["file"] in looks:
-                raise DataError(f"{path}: line {rows.line_num}: {row['file']} stands there twice")
-            if row["seen"] not in (*ANSWERS, ""):
-                expected = ", ".join(ANSWERS)
-                raise DataError(f"{path}: line {rows.line_num}: {row['seen']!r} is none of {expected}, or nothing")
-            looks[row["file"]] = row["seen"]
+
+    def take(row: Mapping[str, str]) -> None:
+        if row["file"] in looks:
+            raise ValueError(f"{row['file']} stands there twice")
+        if row["seen"] not in (*ANSWERS, ""):
+            raise ValueError(f"{row['seen']!r} is none of {', '.join(ANSWERS)}, or nothing")
+        looks[row["file"]] = row["seen"]
+
+    read_rows(path, COLUMNS, take)
     return looks
 
 
-def write_looks(path: Path, looks: Looks, slides: Sequence[str]) -> None:
-    """Writes them as CSV, atomically; `slides` of each."""
-
-    def write(partial: Path) -> None:
-        with partial.open("w", encoding="utf-8", newline="") as file:
-            rows = ((name, slide, seen) for (name, seen), slide in zip(looks.items(), slides, strict=True))
-            csv.writer(file, lineterminator="\n").writerows([COLUMNS, *rows])
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    replace_file(path, write)
+def write_looks(path: Path, looks: Looks) -> None:
+    """Writes them as CSV, atomically."""
+    write_rows(path, COLUMNS, [(name, slide_of(name), seen) for name, seen in looks.items()])
 
 
 def draw_sheets(data: Path, names: Sequence[str], folder: Path) -> list[Path]:

@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from jdm_core.files import replace_file
+from jdm_core.network import JointDiffusionNetwork
 from training.recipe import Recipe, recipe_from_dict
 
 STATE_FILE = "state.safetensors"
@@ -89,6 +90,13 @@ def restore(state: RunState, network: nn.Module, average: nn.Module, optimizer: 
 def averaged_weights(state: RunState) -> dict[str, Tensor]:
     """The averaged (EMA) weights of a state, by parameter name."""
     return _of_role(state, "average.")
+
+
+def averaged_network(state: RunState, device: torch.device) -> JointDiffusionNetwork:
+    """The network of the averaged weights, ready to read with."""
+    network = JointDiffusionNetwork(state.recipe.architecture)
+    network.load_state_dict(averaged_weights(state))
+    return network.to(device).eval().requires_grad_(False)
 
 
 def _of_role(state: RunState, role: str) -> dict[str, Tensor]:

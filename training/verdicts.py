@@ -76,6 +76,11 @@ def classifier_verdict(explainer: Explainer, path: Path) -> Verdict:
     return Verdict(read, classifier.temperature)
 
 
+def count_agreeing(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """How many of J verdicts give the label: (N,) of probabilities (N, J, K) and labels (N,)."""
+    return (probabilities.argmax(2) == labels[:, None]).sum(1)
+
+
 def uncalibrated(probabilities: np.ndarray, temperature: float) -> np.ndarray:
     """Probabilities (..., K) as they would be without the temperature that they were divided by."""
     logits = np.log(np.maximum(probabilities, TINY)) * temperature

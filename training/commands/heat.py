@@ -104,14 +104,14 @@ def _heatmaps(options: argparse.Namespace) -> int:
 
 
 def _second_look(options: argparse.Namespace) -> int:
-    from training.data import DataError, slide_of
+    from training.data import DataError
     from training.second_look import (
         ANSWERS,
         draw_looks,
         draw_sheets,
-        read_cells,
         read_looks,
         summarise_looks,
+        take_readings,
         write_looks,
     )
 
@@ -121,11 +121,11 @@ def _second_look(options: argparse.Namespace) -> int:
     looks = {} if options.sheets else read_looks(options.looks)
     keep = set(getattr(split_of(explainer, options.data), options.part)).__contains__
     others = [Explainer.load(name, options.device, options.manifest) for name in options.others]
-    readings = read_cells(explainer, others, [options.judge], options.data, keep, options.seed)
+    readings = take_readings(explainer, others, [options.judge], options.data, keep, options.seed)
     if options.sheets:
         looks = draw_looks(readings, options.cells, options.seed)
         sheets = draw_sheets(options.data, list(looks), options.sheets)
-        write_looks(options.looks, looks, [slide_of(name) for name in looks])
+        write_looks(options.looks, looks)
         print(f"{len(looks)} cells on {len(sheets)} sheets in {options.sheets}: say in {options.looks}, in the line "
               f"whose number stands above a cell, whether a parasite is seen: {', '.join(ANSWERS)}")  # fmt: skip
         return 0
