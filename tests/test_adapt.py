@@ -15,6 +15,7 @@ from torch import nn
 
 from jdm_core import CheckpointError, Explainer
 from jdm_core.checkpoints import locate
+from tests.test_fields import NAMES, write_fields
 from tests.toy import TINY_OPTIONS, toy_cell, train_toy
 from training import adapt as adaptation
 from training import metrics
@@ -243,3 +244,31 @@ def test_shift_measures_every_verdict_under_every_colour(toy, cut, adapted, tmp_
 
     assert main(shift) == 0
     assert {row["model"] for row in json.loads(out.read_text())["rows"]} == {"toy", "judge"}
+
+    other = json.loads(manifest.read_text())
+    other["checkpoints"]["toy"]["version"] += 1  # calibrated anew, say
+    at_root = manifest.with_name("other.json")  # weights are found from where a manifest lies
+    at_root.write_text(json.dumps(other))
+    assert main([*shift, "--manifest", str(at_root), "--adapted", str(adapted)]) == 1
+    assert f"{adapted}: not adapted from toy as it is now" in capsys.readouterr().err
+
+
+def test_shift_cuts_and_adapts_what_is_not_there(toy, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(metrics, "RESAMPLES", 50)
+    data, manifest = toy
+    fields = write_fields(tmp_path / "iml", NAMES)
+    shift = ["shift", "--checkpoint", "toy", "--manifest", str(manifest), "--images", str(tmp_path / "cut"), "--data",
+             str(data), "--judge", str(tmp_path / "judge.safetensors"), "--cells", "4", "--draws", "0",
+             "--device", "cpu", "--out", str(tmp_path / "shift.json"), "--number", "64"]  # fmt: skip
+    judged = ["classifier", "--architecture", "resnet18", "--data", str(data), "--images", "8", "--out"]
+    assert main([*judged, str(tmp_path / "judge.safetensors"), *TINY_OPTIONS, "--device", "cpu"]) == 0
+    assert main([*shift, "--fields", str(fields)]) == 1
+    assert "--adapted" in capsys.readouterr().err and not (tmp_path / "cut").exists()
+    shift += ["--adapted", str(tmp_path / "run")]
+    assert main([*shift, "--fields", str(fields)]) == 0
+    first = json.loads((tmp_path / "shift.json").read_text())
+    assert first["adapted_sha256"] == Explainer.load(str(tmp_path / "run"), device="cpu").sha256
+    written = {path: path.stat().st_mtime_ns for path in (tmp_path / "cut").rglob("*.png")}
+    assert main([*shift, "--fields", str(fields)]) == 0  # what is there is neither cut nor adapted again
+    assert json.loads((tmp_path / "shift.json").read_text()) == first
+    assert written == {path: path.stat().st_mtime_ns for path in (tmp_path / "cut").rglob("*.png")}

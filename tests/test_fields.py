@@ -171,3 +171,12 @@ def test_what_cannot_be_cut_is_said(fields, tmp_path):
     Image.new("RGB", (50, 50)).save(tmp_path / "fields/a.png")
     with pytest.raises(DataError, match="no cell found in any box"):
         cut(tmp_path, tmp_path / "out", 0.5)
+
+
+def test_what_cannot_be_read_leaves_no_half_a_cut(tmp_path):
+    folder, out = write_fields(tmp_path / "iml", NAMES[:4]), tmp_path / "cut"
+    (folder / "fields" / NAMES[3]).write_bytes(b"no image")
+    out.mkdir()
+    with pytest.raises(DataError, match="unreadable"):
+        cut(folder, out, 0.5)
+    assert [path.name for path in tmp_path.iterdir() if path != folder] == ["cut"] and not any(out.iterdir())

@@ -20,7 +20,7 @@ def test_every_step_is_a_command_with_these_options(monkeypatch, tmp_path):
         for name, function in list(vars(module).items()):
             if callable(function) and list(getattr(function, "__annotations__", ())) == ["options", "return"]:
                 monkeypatch.setattr(module, name, lambda options: parsed.append(options.out) or 0)
-    data = {name: Path(name) for name in ("cells", "digits", "usps")}
+    data = {name: Path(name) for name in ("cells", "digits", "usps", "fields")}
     for step in STEPS:
         checkpoint = ["--checkpoint", "malaria-64", "--seed", "0", "--device", "cpu"]
         assert main(step.command(checkpoint, data, tmp_path)) == 0

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from jdm_core import CheckpointError, Explainer
 from jdm_core.cells import CellImageError, image_files, to_tensor, to_uint8
 from jdm_core.checkpoints import MANIFEST, Checkpoint, load_checkpoint, pack_weights
 from jdm_core.files import replace_file
@@ -133,6 +134,14 @@ def adapt(
     return Adapted(path, len(pixels), seen, float(np.mean(losses[:tenth])), float(np.mean(losses[-tenth:])))
 
 
+def load_adapted(run: str, source: Explainer) -> Explainer:
+    """The checkpoint of a run that adapted `source`; CheckpointError for another, or an earlier version of it."""
+    explainer = Explainer.load(run, str(source.device))
+    if _origin(source.checkpoint) not in explainer.checkpoint.provenance.source:
+        raise CheckpointError(f"{run}: not adapted from {source.name} as it is now; adapt that into another folder")
+    return explainer
+
+
 def _batch(pixels: Tensor, no_class: int, recipe: Recipe, step: int) -> Batch:
     """Augmented images with their draws, all of which follow from the seed and the step."""
     generator = torch.Generator(pixels.device).manual_seed(recipe.seed * 1_000_003 + step)
@@ -176,8 +185,8 @@ def _save(
     provenance = asdict(before) | {
         "source": (
             f"{before.source}; then {facts['found']} images of {facts['folder']!r} without labels, by the diffusion "
-            f"loss alone ({facts['seen']} seen, learning rate {recipe.learning_rate}, seed {recipe.seed}), from {name} "
-            f"version {checkpoint.version}, sha256 {checkpoint.files[0].sha256[:12]}"
+            f"loss alone ({facts['seen']} seen, learning rate {recipe.learning_rate}, seed {recipe.seed}), "
+            f"from {name} {_origin(checkpoint)}"
         ),
         "licence": f"{before.licence}; images of {facts['folder']!r} under their owner's terms",
         "commit": current_commit(),
@@ -196,3 +205,8 @@ def _save(
     replace_file(path, lambda partial: partial.write_bytes(data))
     write_manifest(run / MANIFEST.name, {name: entry})
     return path
+
+
+def _origin(checkpoint: Checkpoint) -> str:
+    """How a provenance names what was adapted."""
+    return f"version {checkpoint.version}, sha256 {checkpoint.files[0].sha256[:12]}"

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -156,13 +157,29 @@ def cut(folder: Path, out: Path, test_share: float) -> tuple[Counter[tuple[str, 
 
     Returns how many cells each (part, label) got, and how many were left out for each reason. What stands before
     "thin" is the field, which takes the place of NIH's slide. Raises DataError for a field that cannot be read,
-    an `out` that holds something, and fields without a cell.
+    an `out` that holds something, and fields without a cell; `out` is then as it was.
     """
     if out.is_dir() and any(out.iterdir()):
         raise DataError(f"{out}: not empty; cells of another cut would mix with these")
+    fields = read_fields(folder)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as partial:
+        cells = Path(partial) / out.name
+        written, left_out = _write_cells(fields, cells, test_share)
+        if not written:
+            raise DataError(f"{folder}: no cell found in any box")
+        if out.exists():
+            out.rmdir()
+        cells.rename(out)
+    return written, left_out
+
+
+def _write_cells(
+    fields: Sequence[Field], out: Path, test_share: float
+) -> tuple[Counter[tuple[str, str]], Counter[str]]:
     written: Counter[tuple[str, str]] = Counter()
     left_out: Counter[str] = Counter()
-    for field in tqdm(read_fields(folder), desc="cutting", unit="field"):
+    for field in tqdm(fields, desc="cutting", unit="field"):
         part = part_of(field.path.name, test_share)
         try:
             with Image.open(field.path) as image:
@@ -178,8 +195,6 @@ def cut(folder: Path, out: Path, test_share: float) -> tuple[Counter[tuple[str, 
             target.mkdir(parents=True, exist_ok=True)
             Image.fromarray(cell).save(target / f"{field.path.stem}thin_{i:03d}_{kind.replace(' ', '-')}.png")
             written[part, KINDS[kind]] += 1
-    if not written:
-        raise DataError(f"{folder}: no cell found in any box")
     return written, left_out
 
 

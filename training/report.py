@@ -113,6 +113,11 @@ STEPS = (
          "--number", "60_000"),
         of_checkpoint=False, data="digits",
     ),
+    Step(
+        "shift",
+        ("shift", "--fields", "{fields}", "--images", "{folder}/other-microscope", "--adapted",
+         "{folder}/on-other-microscope", "--number", "12_800", "--draws", "8"),
+    ),
     Step("ablations", ("ablations", "--runs", "{folder}/ablations"), of_checkpoint=False),
 )  # fmt: skip
 
@@ -124,9 +129,9 @@ def make(
     """Runs the steps that the folder does not hold yet, into NAME.json and NAME.md, and returns the names that failed.
 
     `own` is the one that the options `checkpoint` name, `others` are those that steps may name themselves: what was
-    made with another checkpoint or other arguments is made anew. `data` says where "cells", "digits" and "usps" are;
-    steps whose data it does not have are left out. A step that fails does not keep the others from being run; its own
-    last line says why.
+    made with another checkpoint or other arguments is made anew. `data` says where "cells", "digits", "usps" and the
+    "fields" of another microscope are; steps whose data it does not have are left out. A step that fails does not keep
+    the others from being run; its own last line says why.
     """
     folder.mkdir(parents=True, exist_ok=True)
     failed = []

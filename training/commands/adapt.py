@@ -19,13 +19,18 @@ from training.commands.options import (
 )
 from training.commands.tables import print_table, shown
 
+TEST_SHARE = 0.5  # of the fields, unless told otherwise
+ADAPT_FIRST = "where RUN holds no checkpoint, adapt first, seeing N augmented {} of --images"
+
 
 def register(commands: Commands) -> None:
     """Adds the commands."""
     cut = commands.add_parser("cut", help="cut the cells of whole fields out by their boxes")
     cut.add_argument("--fields", type=Path, required=True, metavar="FOLDER", help="annotations.json and fields/")
     cut.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="for adapt/LABEL and test/LABEL")
-    cut.add_argument("--test-share", type=float, default=0.5, help="about this share of fields to test (default: 0.5)")
+    cut.add_argument(
+        "--test-share", type=float, default=TEST_SHARE, help="about this share of fields to test (default: %(default)s)"
+    )
     cut.set_defaults(function=_cut)
 
     adapt = commands.add_parser(
@@ -46,6 +51,10 @@ def register(commands: Commands) -> None:
     )
     shift.add_argument("--adapted", metavar="RUN", help="a checkpoint adapted to these images")
     shift.add_argument("--images", type=Path, required=True, metavar="FOLDER", help="what cut wrote")
+    shift.add_argument(
+        "--fields", type=Path, metavar="FOLDER", help="where --images is not there, cut these into it first"
+    )
+    shift.add_argument("--number", type=int, metavar="N", help=ADAPT_FIRST.format("images of the part to adapt to"))
     shift.add_argument("--data", **DATA)
     shift.add_argument(
         "--cells", type=int, default=1000, metavar="N",
@@ -62,10 +71,7 @@ def register(commands: Commands) -> None:
     )
     transfer.add_argument("--adapted", metavar="RUN", required=True, help="a checkpoint adapted to such images")
     transfer.add_argument("--images", type=Path, required=True, metavar="ZIP_OR_FOLDER", help="others, labelled")
-    transfer.add_argument(
-        "--number", type=int, metavar="N",
-        help="where RUN holds no checkpoint, adapt first, seeing N augmented digits of the training part of --images",
-    )  # fmt: skip
+    transfer.add_argument("--number", type=int, metavar="N", help=ADAPT_FIRST.format("digits of the training part"))
     transfer.add_argument("--data", **DATA)
     transfer.add_argument(
         "--cells", type=int, default=1000, metavar="N", help="of the own validation slides (default: 1000)"
@@ -108,10 +114,15 @@ def _adapt(options: argparse.Namespace) -> int:
 
 
 def _shift(options: argparse.Namespace) -> int:
+    from training.fields import cut
     from training.shift import shift
 
+    if options.number is not None and not options.adapted:
+        raise ValueError("--number: says how to make what --adapted names, which is missing")
     explainer = Explainer.load(options.checkpoint, options.device, options.manifest)
-    adapted = Explainer.load(options.adapted, options.device) if options.adapted else None
+    if options.fields and not options.images.exists():
+        cut(options.fields, options.images, TEST_SHARE)
+    adapted = _adapted(options, explainer, options.images / "adapt") if options.adapted else None
     figures = shift(
         explainer, adapted, options.judge, options.images, options.data, split_of(explainer, options.data),
         options.cells, options.draws, options.seed,
@@ -130,20 +141,26 @@ def _shift(options: argparse.Namespace) -> int:
     return 0
 
 
+def _adapted(options: argparse.Namespace, explainer: Explainer, images: Path) -> Explainer:
+    """What --adapted names, adapted to the images first where --number says so and it holds no checkpoint."""
+    from training.adapt import adapt, load_adapted
+
+    if options.number is not None and not (Path(options.adapted) / MANIFEST.name).exists():
+        adapt(
+            *locate(options.checkpoint, options.manifest), images, Path(options.adapted), options.number, options.seed,
+            explainer.device,
+        )  # fmt: skip
+    return load_adapted(options.adapted, explainer)
+
+
 def _transfer(options: argparse.Namespace) -> int:
-    from training.adapt import adapt
     from training.digits import holds_digits
     from training.transfer import transfer
 
     explainer = Explainer.load(options.checkpoint, options.device, options.manifest)
-    if options.number is not None and not (Path(options.adapted) / MANIFEST.name).exists():
-        if not holds_digits(options.images):
-            raise ValueError(f"{options.images}: not digits; cells are adapted to by `adapt`, and others measured")
-        adapt(
-            *locate(options.checkpoint, options.manifest), options.images, Path(options.adapted), options.number,
-            options.seed, explainer.device,
-        )  # fmt: skip
-    adapted = Explainer.load(options.adapted, options.device)
+    if options.number is not None and not holds_digits(options.images):
+        raise ValueError(f"{options.images}: not digits; cells are adapted to by `adapt`, and others measured")
+    adapted = _adapted(options, explainer, options.images)
     figures = transfer(
         explainer, adapted, options.images, options.data, split_of(explainer, options.data), options.cells,
         options.draws, options.seed,

@@ -21,6 +21,7 @@ def register(commands: Commands) -> None:
     report.add_argument("--data", **DATA)
     report.add_argument("--digits", type=Path, metavar="ROOT", help="MNIST, for what is measured of mnist-28 (or not)")
     report.add_argument("--usps", type=Path, metavar="FILE.npz", help="USPS, for what adapting to it brings (or not)")
+    report.add_argument("--fields", type=Path, metavar="FOLDER", help="of another microscope, what cut reads (or not)")
     report.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="tables, figures and report.json")
     report.add_argument(
         "--only", nargs="*", choices=[step.name for step in STEPS], metavar="NAME",
@@ -38,7 +39,7 @@ def _report(options: argparse.Namespace) -> int:
     loaded = ["--checkpoint", options.checkpoint, "--manifest", str(options.manifest), "--device", options.device]
     steps = [step for step in STEPS if options.only is None or step.name in options.only]
     document = options.document.read_text(encoding="utf-8")
-    given = {"cells": options.data, "digits": options.digits, "usps": options.usps}
+    given = {"cells": options.data, "digits": options.digits, "usps": options.usps, "fields": options.fields}
     data = {name: path for name, path in given.items() if path is not None}
     failed = make(
         steps, [*loaded, "--seed", str(options.seed)], checkpoints[name], checkpoints, data, options.out,
