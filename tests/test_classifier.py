@@ -1,6 +1,7 @@
 """Classifiers alone: each kind learns and loads back, an older judge loads, what is no classifier says so."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,14 @@ from jdm_core.diffusion import LOGSNR_MAX
 from jdm_core.network import JointDiffusionNetwork
 from tests.toy import TINY, TINY_OPTIONS, write_toy_zip
 from training.__main__ import main
-from training.classifier import ClassifierRecipe, EncoderClassifier, class_logits, load_classifier, train_classifier
+from training.classifier import (
+    ClassifierRecipe,
+    EncoderClassifier,
+    class_logits,
+    complete_encoder,
+    load_classifier,
+    train_classifier,
+)
 from training.commands.options import JUDGE
 from training.data import labelled_subset, load_cells, split_cells
 from training.judge import judge_probabilities, load_judge
@@ -81,6 +89,24 @@ def test_encoder_alone_is_the_joint_network_without_its_decoder(recipe):
     assert {name.split(".")[1] for name, _ in alone.named_parameters()} == {
         "encoder_embedding", "stem", "encoder", "head"
     }  # fmt: skip
+
+
+def test_a_rival_that_is_there_is_taken_for_what_it_was_trained_as_alone(recipe, parts, tmp_path):
+    path, one = tmp_path / "alone.safetensors", replace(recipe, images=16)
+    first = complete_encoder(one, *parts, "digest", path, CPU)
+    written = path.read_bytes()
+    images = as_images(parts[1], CPU)
+    again = complete_encoder(one, *parts, "digest", path, CPU).probabilities(images, CPU)
+    assert np.array_equal(again, first.probabilities(images, CPU))
+    for other, digest, reason in (
+        (replace(one, seed=1), "digest", "these differ: seed"),
+        (replace(one, images=32, stain_jitter=0.0), "digest", "these differ: images, stain_jitter"),
+        (replace(one, label_share=0.3), "digest", "these differ: training_cells"),
+        (one, "another", "these differ: split_digest"),
+    ):
+        with pytest.raises(StateError, match=rf"alone\.safetensors: trained otherwise; {reason}$"):
+            complete_encoder(other, *parts, digest, path, CPU)
+    assert path.read_bytes() == written
 
 
 def test_bundled_judge_loads_as_before():

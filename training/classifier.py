@@ -6,7 +6,8 @@ joint model, the diffusion loss gave.
 """
 
 import json
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -135,7 +136,7 @@ def train_classifier(
         "validation_auroc": round(mean_auroc(probabilities, truth), 4),
         "temperature": round(fit_temperature(logits, validation.labels), 4),
     }
-    facts = {**asdict(recipe), "training_cells": len(training), "split_digest": split_digest, **figures}
+    facts = {**_facts(recipe, training, split_digest), **figures}
     weights = {name: value.half() if value.is_floating_point() else value
                for name, value in network.state_dict().items()}  # fmt: skip
     contiguous = {name: value.cpu().contiguous() for name, value in weights.items()}
@@ -144,11 +145,18 @@ def train_classifier(
     return figures
 
 
+def _facts(recipe: ClassifierRecipe, training: Cells, split_digest: str) -> dict[str, object]:
+    """What decides the weights, as a file's JSON gives it back."""
+    facts = {**asdict(recipe), "training_cells": len(training), "split_digest": split_digest}
+    return json.loads(json.dumps(facts))
+
+
 @dataclass(frozen=True)
 class Classifier:
     """A trained classifier in evaluation mode, and what its file says of it.
 
-    An older file says neither temperature, which then is 1, nor split, which then is None.
+    An older file says neither temperature, which then is 1, nor split, which then is None. `facts` are all that it
+    says, the settings of its training among them.
     """
 
     network: nn.Module
@@ -156,6 +164,7 @@ class Classifier:
     labels: tuple[str, ...]
     temperature: float
     split_digest: str | None
+    facts: Mapping[str, object] = field(default_factory=dict)
 
     def probabilities(self, images: Tensor, device: torch.device) -> np.ndarray:
         """Probabilities (N, K) of images (N, 3, S, S) in [-1, 1], calibrated."""
@@ -178,7 +187,7 @@ def load_classifier(path: Path) -> Classifier:
         raise StateError(f"{path}: not a classifier ({error})") from error
     size = architecture.image_size if architecture else FIRST_SIZE
     network = AtItsSize(network, size).eval().requires_grad_(False)
-    return Classifier(network, kind, labels, facts.get("temperature", 1.0), facts.get("split_digest"))
+    return Classifier(network, kind, labels, facts.get("temperature", 1.0), facts.get("split_digest"), facts)
 
 
 def complete_encoder(
@@ -187,12 +196,16 @@ def complete_encoder(
     """The rival of a joint run in a file, trained unless it is there: its encoder and head, by cross-entropy alone.
 
     It learns from the labels that the recipe uses, on clean cells, and starts from the weights that the joint run
-    starts from. Not calibrated, as a joint run is not.
+    starts from. Not calibrated, as a joint run is not. Raises StateError where the file is of other settings or cells.
     """
+    settings = ClassifierRecipe.like(recipe, "encoder", recipe.images, recipe.seed)
+    labelled = labelled_cells(training, recipe)
     if not path.exists():
-        settings = ClassifierRecipe.like(recipe, "encoder", recipe.images, recipe.seed)
-        train_classifier(settings, labelled_cells(training, recipe), validation, split_digest, path, device)
+        train_classifier(settings, labelled, validation, split_digest, path, device)
     classifier = load_classifier(path)
+    wanted = _facts(settings, labelled, split_digest)
+    if changed := [key for key, value in wanted.items() if classifier.facts.get(key) != value]:
+        raise StateError(f"{path}: trained otherwise; these differ: {', '.join(sorted(changed))}")
     classifier.network.to(device)
     return replace(classifier, temperature=1.0)
 

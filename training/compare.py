@@ -8,7 +8,14 @@ import numpy as np
 from jdm_core import Explainer
 from training.data import load_cells
 from training.metrics import accuracy, slide_spread, summarise
-from training.verdicts import accuracy_gain, classifier_verdict, count_agreeing, gather_verdicts, verdict_figures
+from training.verdicts import (
+    accuracy_gain,
+    classifier_verdict,
+    count_agreeing,
+    gather_verdicts,
+    read_verdicts,
+    verdict_figures,
+)
 
 CONFIDENT = 0.95  # a judge at least as sure as this, and against the label, disputes it
 
@@ -38,7 +45,7 @@ def compare(
     cells = load_cells(data, explainer.labels, explainer.size, keep)
     images, labels = cells.images.permute(0, 2, 3, 1).numpy(), cells.labels.numpy()
     verdicts = gather_verdicts(explainer, classifiers, draws, seed, others)
-    read = {name: verdict.read(images)[:, None] for name, verdict in verdicts.items()}
+    read = {name: p[:, None] for name, p in read_verdicts(verdicts, images).items()}
     disputed = disputed_labels(classifier_verdict(explainer, judge).read(images), labels)
     kept_slides = [slide for slide, apart in zip(cells.slides, disputed, strict=True) if not apart]
     figures: dict[str, object] = {}

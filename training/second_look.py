@@ -11,14 +11,13 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw
-from tqdm import tqdm
 
 from jdm_core import CellImageError, Explainer
 from jdm_core.files import replace_file
 from training.annotations import read_rows, write_rows
 from training.data import Cells, DataError, load_cells, read_members, slide_of, unreadable
 from training.metrics import METRICS, summarise
-from training.verdicts import count_agreeing, gather_verdicts, squares
+from training.verdicts import count_agreeing, gather_verdicts, read_verdicts, squares
 
 COLUMNS = ("file", "slide", "seen")
 ANSWERS = ("yes", "unsure", "no")
@@ -47,9 +46,7 @@ def take_readings(
     """What head, other checkpoints' heads and classifiers read of the cells of `data` whose slide `keep` wants."""
     verdicts = gather_verdicts(explainer, classifiers, 0, seed, others)
     cells = load_cells(data, explainer.labels, explainer.size, keep)
-    images = cells.images.permute(0, 2, 3, 1).numpy()
-    each = tqdm(verdicts.items(), desc="reading", unit="verdict")
-    return Readings(cells, {name: verdict.read(images) for name, verdict in each})
+    return Readings(cells, read_verdicts(verdicts, cells.images.permute(0, 2, 3, 1).numpy()))
 
 
 def draw_looks(readings: Readings, count: int, seed: int) -> Looks:

@@ -14,7 +14,7 @@ from training.classifier import load_classifier
 from training.data import Cells, Split, load_cells
 from training.metrics import accuracy, balanced_accuracy, first_class_auroc, summarise
 from training.rivals import Colours, match_colours, measure_colours, renew_batch_statistics
-from training.verdicts import Verdict, accuracy_gain, classifier_verdict, gather_verdicts
+from training.verdicts import Verdict, accuracy_gain, classifier_verdict, gather_verdicts, read_verdicts
 
 STATISTICS_CELLS = 2000  # cells of a set behind its colours or batch statistics
 # Neither depends on how rare infected cells are, which differs from smear to smear and in the sample.
@@ -127,7 +127,7 @@ def _own(models: Mapping[str, Mapping[str, Verdict]], validation: Cells) -> dict
     labels, slides = validation.labels.numpy(), validation.slides
     figures: dict[str, object] = {"n": len(validation), "slides": len(set(slides))}
     pixels = _squares(validation.images)
-    heads = {model: verdicts["head"].read(pixels) for model, verdicts in models.items() if "head" in verdicts}
+    heads = read_verdicts({model: named["head"] for model, named in models.items() if "head" in named}, pixels)
     for model, p in heads.items():
         figures[model] = summarise(p, labels, slides, {"accuracy": accuracy, "auroc": first_class_auroc})
     if "adapted" in heads:

@@ -11,7 +11,7 @@ from jdm_core import Explainer
 from training.data import Cells, Split, load_cells
 from training.digits import TEST_PREFIX, holds_digits
 from training.metrics import accuracy, expected_calibration_error, summarise
-from training.verdicts import accuracy_gain, gather_verdicts
+from training.verdicts import accuracy_gain, gather_verdicts, read_verdicts
 
 FIGURES = {"accuracy": accuracy, "ece": expected_calibration_error}
 
@@ -44,8 +44,8 @@ def _before_and_after(
     figures: dict[str, object] = {"n": len(cells), "slides": len(set(cells.slides))}
     read: dict[str, list[np.ndarray]] = {}
     for model in (explainer, adapted):
-        for name, verdict in gather_verdicts(model, [], draws, seed).items():
-            read.setdefault(name, []).append(verdict.read(pixels))
+        for name, p in read_verdicts(gather_verdicts(model, [], draws, seed), pixels).items():
+            read.setdefault(name, []).append(p)
     for name, (before, after) in read.items():
         gain = accuracy_gain(after[:, None], before[:, None], truth, cells.slides)
         figures[name] = {

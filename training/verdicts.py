@@ -1,17 +1,19 @@
 """What is compared: the verdicts of a joint model and of classifiers alone, on the very same pixels."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from tqdm import tqdm
 
 from jdm_core import Explainer
 from jdm_core.cells import from_uint8, to_tensor, to_uint8
 from training.classifier import load_classifier
 from training.metrics import METRICS, Metric, accuracy, expected_calibration_error, summarise
 
+CHUNK = 128
 TINY = 1e-12  # a probability that has underflowed is taken for this before its logarithm
 
 
@@ -74,6 +76,19 @@ def classifier_verdict(explainer: Explainer, path: Path) -> Verdict:
         return classifier.probabilities(from_uint8(torch.from_numpy(cells)), explainer.device)
 
     return Verdict(read, classifier.temperature)
+
+
+def read_verdicts(verdicts: Mapping[str, Verdict], cells: np.ndarray) -> dict[str, np.ndarray]:
+    """What each reads of squares uint8 (N, S, S, 3): probabilities (N, K), with a bar, since a posterior takes long."""
+    read = {}
+    with tqdm(total=len(verdicts) * len(cells), desc="reading", unit="cell") as bar:
+        for name, verdict in verdicts.items():
+            parts = []
+            for i in range(0, len(cells), CHUNK):
+                parts.append(verdict.read(cells[i : i + CHUNK]))
+                bar.update(len(parts[-1]))
+            read[name] = np.concatenate(parts)
+    return read
 
 
 def count_agreeing(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
