@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from training.metrics import accuracy, auroc, clustered_interval, expected_calibration_error, summarise
+from training.metrics import accuracy, auroc, clustered_interval, expected_calibration_error, sample, summarise
 
 
 def test_auroc_with_ties_and_one_class():
@@ -42,3 +42,8 @@ def test_summary_has_every_figure_with_its_interval():
     assert figures["accuracy"] == 1
     assert figures["accuracy_interval"] == [1, 1]
     assert set(figures) == {f"{name}{end}" for name in ("accuracy", "auroc", "ece") for end in ("", "_interval")}
+
+
+def test_a_sample_is_told_by_slides_where_they_hold_several_cells():
+    assert sample({"n": 40, "slides": 5}) == "n 40 cells of 5 slides"
+    assert sample({"n": 300, "slides": 300}) == "n 300"

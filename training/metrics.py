@@ -96,3 +96,9 @@ def slide_spread(probabilities: np.ndarray, labels: np.ndarray, slides: Sequence
         "median": round(float(median), 4),
         "below_0.9": {slide: round(value, 4) for slide, value in values.items() if value < 0.9},
     }  # fmt: skip
+
+
+def sample(figures: Mapping[str, object]) -> str:
+    """How many cells of how many slides figures are of, in words; a digit is a slide of its own."""
+    n, slides = figures["n"], figures["slides"]
+    return f"n {n}" if n == slides else f"n {n} cells of {slides} slides"

@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from training.metrics import sample
 from training.score_curves import DRAWS
 
 # Okabe & Ito's colours, apart with any colour blindness.
@@ -34,8 +35,7 @@ def draw_scores(figures: dict[str, Any], path: Path) -> None:
     for axis in (*axes, stopping, *diagrams):
         axis.grid(alpha=0.3)
         axis.spines[["top", "right"]].set_visible(False)
-    where = f"{figures['test_set']}: {figures['n']} cells of {figures['slides']} slides"
-    figure.suptitle(f"{figures['checkpoint']}, {where}")
+    figure.suptitle(f"{figures['checkpoint']}, {figures['test_set']}: {sample(figures)}")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path)
 
@@ -70,11 +70,14 @@ def _stopping(axis: Axes, figures: dict[str, Any]) -> None:
 def _reliability(axis: Axes, verdicts: dict[str, Any]) -> None:
     axis.plot([0, 1], [0, 1], color="gray", linewidth=1, linestyle=":")
     for name, (colour, marker) in VERDICTS.items():
-        bins = verdicts[name]["bins"]
-        axis.plot(
-            [b["confidence"] for b in bins], [b["accuracy"] for b in bins], color=colour, marker=marker, markersize=5,
-            linewidth=1.2, label=f"{name}: ECE {verdicts[name]['ece']:.3f}, Brier {verdicts[name]['brier']:.3f}",
+        bins, n = verdicts[name]["bins"], sum(b["n"] for b in verdicts[name]["bins"])
+        # A bin of three cells may lie anywhere: no line leads to it, and its mark is small.
+        axis.scatter(
+            [b["confidence"] for b in bins], [b["accuracy"] for b in bins],
+            s=[10 + 190 * (b["n"] / n) ** 0.5 for b in bins], color=colour, marker=marker, alpha=0.75, clip_on=False,
+            linewidths=1.2, label=f"{name}: ECE {verdicts[name]['ece']:.3f}, Brier {verdicts[name]['brier']:.3f}",
         )  # fmt: skip
     lowest = min(b["low"] for name in VERDICTS for b in verdicts[name]["bins"])
-    axis.set(xlim=(lowest, 1.01), ylim=(0, 1.03), xlabel="confidence", ylabel="accuracy", title="reliability")
-    axis.legend(frameon=False, loc="lower right")
+    axis.set(xlim=(lowest, 1.01), ylim=(0, 1.03), xlabel="confidence", ylabel="accuracy of the cells in a bin",
+             title="reliability, a bin's mark by how many it holds")  # fmt: skip
+    axis.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))

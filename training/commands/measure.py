@@ -16,6 +16,7 @@ from training.commands.options import (
     write_figures,
 )  # fmt: skip
 from training.commands.tables import print_table, shown
+from training.metrics import sample
 
 
 def register(commands: Commands) -> None:
@@ -57,7 +58,7 @@ def _evaluate(options: argparse.Namespace) -> int:
         shown = ", ".join(f"{key} {f[key]:.4f} [{f[f'{key}_interval'][0]:.4f}, {f[f'{key}_interval'][1]:.4f}]"
                           for key in ("accuracy", "auroc", "ece"))  # fmt: skip
         print(f"{verdict}: {shown}")
-    print(f"n {figures['n']} cells of {figures['slides']} slides ({test_set}); {options.out}")
+    print(f"{sample(figures)} ({test_set}); {options.out}")
     return 0
 
 

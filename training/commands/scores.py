@@ -10,6 +10,7 @@ from jdm_core import Explainer
 from jdm_core.records import RecordError, build_record
 from training.commands.options import Commands, checkpoint_options, slides_options, wanted_slides, write_figures
 from training.commands.tables import print_table, shown
+from training.metrics import sample
 
 COST = (
     "With the defaults, malaria-64 takes about a quarter of an hour on two idle CPU cores; an estimate is printed "
@@ -67,7 +68,7 @@ def _scores(options: argparse.Namespace) -> int:
     if options.plot:
         draw_scores(figures, options.plot)
     _print(figures)
-    print(f"n {figures['n']} cells of {figures['slides']} slides ({test_set}); {options.out}")
+    print(f"{sample(figures)} ({test_set}); {options.out}")
     return 0
 
 

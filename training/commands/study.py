@@ -19,6 +19,7 @@ from training.commands.options import (
     write_figures,
 )
 from training.commands.tables import print_table, shown
+from training.metrics import sample
 from training.recipe import load_recipe
 
 CHANGES = (
@@ -118,7 +119,7 @@ def _probes(options: argparse.Namespace) -> int:
     rows = [[f"{points[0]['logsnr']:g}", *(shown(point, "accuracy") for point in points)]
             for points in zip(*series.values(), strict=True)]  # fmt: skip
     print_table(["log-SNR", *series], rows)
-    print(f"fitted on {figures['training_cells']} cells; n {figures['n']} cells of {figures['slides']} slides; "
+    print(f"fitted on {figures['training_cells']} cells; {sample(figures)}; "
           f"{options.out}, {options.plot}")  # fmt: skip
     return 0
 
@@ -140,8 +141,8 @@ def _objectives(options: argparse.Namespace) -> int:
         for row, point in zip(rows, levels[ALL_LEVELS], strict=True):
             row += [shown(point, "accuracy"), *(() if name == JOINT else (shown(point, "accuracy_gain"),))]
     print_table(header, rows)
-    print(f"{ALL_LEVELS}; fitted on {figures['training_cells']} cells; n {figures['n']} cells of {figures['slides']} "
-          f"slides, {len(figures['seeds'])} seeds; {options.out}, {options.plot}")  # fmt: skip
+    print(f"{ALL_LEVELS}; fitted on {figures['training_cells']} cells; {sample(figures)}, "
+          f"{len(figures['seeds'])} seeds; {options.out}, {options.plot}")  # fmt: skip
     return 0
 
 
@@ -164,7 +165,7 @@ def _robustness(options: argparse.Namespace) -> int:
             *(shown(f[corruption], "accuracy") for corruption in CORRUPTIONS),
         ])  # fmt: skip
     print_table(header, rows)
-    print(f"n {figures['n']} cells of {figures['slides']} slides ({test_set}); {options.out}")
+    print(f"{sample(figures)} ({test_set}); {options.out}")
     return 0
 
 
@@ -189,7 +190,7 @@ def _compare(options: argparse.Namespace) -> int:
             *(shown(f["undisputed"], column) for column in ("accuracy", "auroc")),
         ])  # fmt: skip
     print_table(header, rows)
-    print(f"n {figures['n']} cells of {figures['slides']} slides ({test_set}), {figures['disputed']['n']} of them with "
+    print(f"{sample(figures)} ({test_set}), {figures['disputed']['n']} of them with "
           f"a label that {figures['disputed']['judge']} disputes; at least one of the {len(rows)} is right on "
           f"{shown(figures, 'right_by_any')}; {options.out}")  # fmt: skip
     return 0
@@ -229,7 +230,7 @@ def _few_labels(options: argparse.Namespace) -> int:
             shown(row["alone"], "accuracy"), shown(row, "accuracy_gain"), *each,
         ])  # fmt: skip
     print_table(["labels", "labelled cells", "joint", "alone", "gain", "joint, each seed", "alone, each seed"], rows)
-    print(f"n {figures['n']} cells of {figures['slides']} slides ({test_set}), "
+    print(f"{sample(figures)} ({test_set}), "
           f"{len(figures['seeds'])} seeds; {options.out}")  # fmt: skip
     return 0
 
@@ -254,5 +255,5 @@ def _ablations(options: argparse.Namespace) -> int:
         ])  # fmt: skip
     header = ["recipe", "head", "gain", "log loss", "scores", "gain", "AUROC", "denoising error", "head, each seed"]
     print_table(header, rows)
-    print(f"n {figures['n']} cells of {figures['slides']} slides, {len(figures['seeds'])} seeds; {options.out}")
+    print(f"{sample(figures)}, {len(figures['seeds'])} seeds; {options.out}")
     return 0
