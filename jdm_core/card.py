@@ -122,15 +122,16 @@ def _edit_lines(edits: dict[str, Any] | None) -> list[str]:
     lines = [
         "",
         f"Edits of cells drawn at random from the {edits['test_set']}, counted where head and judge both read the "
-        "cell as labelled:",
+        "cell as labelled. A verdict flips where it turns at all; an edit passes its own check, which the page tells, "
+        "where the head is sure, of the edit in the picture at its own resolution too, and the posterior turns:",
         "",
-        "| Edit | n (slides) | Judge flips | Head flips | Posterior flips | Median share of the cell changed "
-        "| Mean passes | Cells with dark specks |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| Edit | n (slides) | Judge flips | Head flips | Posterior flips | Passes its own check "
+        "| Median share of the cell changed | Encoder passes, mean | Cells with dark specks |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for source, title in (("Parasitized", "Remove parasite"), ("Uninfected", "Add parasite")):
         f = edits[f"from_{source}"]
-        rates = [f[f"{who}_flips"] for who in ("judge", "head", "posterior")]
+        rates = [f[f"{who}_flips"] for who in ("judge", "head", "posterior", "search")]
         flips = [_with_interval(rate["rate"], rate["interval"]) for rate in rates]
         lines.append(
             f"| {title} | {f['n']} ({f['slides']}) | {' | '.join(flips)} | {f['changed_fraction_median']:.3f} "

@@ -53,10 +53,11 @@ class Adapted:
     last_loss: float
 
 
-def load_images(folder: Path, size: int, channels: int = 3) -> Tensor:
+def load_images(folder: Path, size: int, channels: int = 3, at_most: int | None = None, seed: int = 0) -> Tensor:
     """Every readable image below a folder, in any layout, uint8 (N, channels, size, size); names others on stderr.
 
-    Of digits, the training part. Raises DataError where none is left.
+    Of digits, the training part. Of more than `at_most`, so many are drawn by `seed`. Raises DataError where none is
+    left.
     """
     if holds_digits(folder):
         names = [name for name in read_digits(folder).names if not name.startswith(TEST_PREFIX)]
@@ -64,6 +65,9 @@ def load_images(folder: Path, size: int, channels: int = 3) -> Tensor:
         raise DataError(f"{folder}: " + ("not a folder" if folder.exists() else "no such folder"))
     else:
         names = [path.relative_to(folder).as_posix() for path in image_files([folder])]
+    if at_most is not None:
+        drawn = torch.randperm(len(names), generator=torch.Generator().manual_seed(seed))[:at_most]
+        names = [names[i] for i in drawn.sort().values.tolist()]
     images, bad = [], 0
     for cell in tqdm(read_members(folder, names), total=len(names), desc="reading cells", unit="cell"):
         if isinstance(cell, CellImageError):

@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from jdm_core import Explainer
 from jdm_core.cells import from_uint8
+from training.adapt import load_images
 from training.classifier import load_classifier
 from training.data import Cells, Split, load_cells
 from training.metrics import accuracy, balanced_accuracy, first_class_auroc, summarise
@@ -27,15 +28,15 @@ def shift(
 ) -> dict[str, object]:  # fmt: skip
     """Figures of every verdict on the cells of `images`/test, under every matching of colours; plain JSON values.
 
-    `images` holds the parts "adapt" and "test" as `cut` writes them; of the healthy test cells at most `healthy` are
-    drawn. Statistics are of adapt cells, or of each test field's own cells; no label enters them. `data` are the
-    cells of the checkpoint's own training: its training slides' colours are what is matched, and its validation
+    `images` holds the parts "adapt", in any layout, and "test" as `cut` writes it; of the healthy test cells at most
+    `healthy` are drawn. Statistics are of adapt cells, or of each test field's own cells; no label enters them. `data`
+    are the cells of the checkpoint's own training: its training slides' colours are what is matched, and its validation
     slides show what adapting forgets.
     """
     labels, size = explainer.labels, explainer.size
     training = load_cells(data, labels, size, set(split.train).__contains__, STATISTICS_CELLS, seed)
     validation = load_cells(data, labels, size, set(split.validation).__contains__, healthy, seed)
-    target = load_cells(images / "adapt", labels, size, at_most=STATISTICS_CELLS, seed=seed).images
+    target = load_images(images / "adapt", size, at_most=STATISTICS_CELLS, seed=seed)
     ours = measure_colours(training.images)
     everything = load_cells(images / "test", labels, size)
     chosen = _chosen(everything, healthy, seed)
