@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import re
 import zipfile
 from dataclasses import replace
@@ -21,6 +22,7 @@ from PIL import Image
 import app
 import jdm_core.explainer as explainer_module
 from jdm_core import Explainer
+from jdm_core.__main__ import main as command_line
 from jdm_core.counterfactual import EditSettings, Strength
 from jdm_core.words import outcome
 from web import text
@@ -73,6 +75,18 @@ def cell(tmp_path_factory) -> Path:
 def bad(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("cells") / "notes.png"
     path.write_text("no image at all")
+    return path
+
+
+@pytest.fixture(scope="module")
+def bright(tmp_path_factory) -> Path:
+    """A drawn cell on a bright ground."""
+    y, x = np.mgrid[:160, :180]
+    pixels = np.full((160, 180, 3), 232, np.uint8)
+    pixels[(x - 90) ** 2 + (y - 80) ** 2 < 50**2] = (205, 150, 160)
+    pixels[(x - 100) ** 2 + (y - 75) ** 2 < 90] = (110, 60, 130)
+    path = tmp_path_factory.mktemp("cells") / "bright.png"
+    Image.fromarray(pixels).save(path)
     return path
 
 
@@ -319,13 +333,8 @@ def test_a_new_map_is_drawn_as_the_controls_stand(callbacks, edits, cell):
         assert not np.array_equal(np.asarray(edited.change["value"]), np.asarray(other.change["value"]))
 
 
-def test_a_cell_on_a_bright_ground_is_found_unless_the_picture_is_to_be_taken_as_it_is(callbacks, tmp_path):
-    y, x = np.mgrid[:160, :180]
-    pixels = np.full((160, 180, 3), 232, np.uint8)
-    pixels[(x - 90) ** 2 + (y - 80) ** 2 < 50**2] = (205, 150, 160)
-    pixels[(x - 100) ** 2 + (y - 75) ** 2 < 90] = (110, 60, 130)
-    path = tmp_path / "bright.png"
-    Image.fromarray(pixels).save(path)
+def test_a_cell_on_a_bright_ground_is_found_unless_the_picture_is_to_be_taken_as_it_is(callbacks, bright):
+    path, pixels = bright, np.asarray(Image.open(bright))
     first, last = callbacks.explain(upload(path), 8, 0)
     assert first.found["visible"] and "bright.png" in first.outline["alt_text"] and "put on black" in first.found_note
     found = np.asarray(first.outline["value"]).astype(int)
@@ -537,6 +546,24 @@ def test_predict_endpoint(client, cell, explainer):
     assert result["draws"] == 16
 
 
+@pytest.mark.parametrize("as_given", [False, True])
+def test_the_endpoints_read_the_picture_that_the_command_line_reads(client, bright, as_given, capsys):
+    given = ["--as-given"] if as_given else []
+    assert command_line(["predict", str(bright), "--json", "--device", "cpu", "--draws", "16", *given]) == 0
+    told = json.loads(capsys.readouterr().out)
+    result = client.predict(handle_file(bright), as_given, api_name="/predict")
+    assert result.keys() == told.keys() and result["found"] == told["found"] == ("as given" if as_given else "cut out")
+    for key in ("verdict", "label", "familiar", "found_note"):
+        assert result.get(key) == told.get(key)
+    assert result["probabilities"] == pytest.approx(told["probabilities"], abs=1e-4)
+    assert result["posterior"] == pytest.approx(told["posterior"], abs=1e-4)
+    (explained, picture), (edited, *_) = (
+        client.predict(handle_file(bright), api_name=name, as_given=as_given) for name in ("/explain", "/edit")
+    )
+    assert explained["found"] == edited["found"] == told["found"] and explained["label"] == told["label"]
+    assert Image.open(picture).size == ((512, 455) if as_given else (512, 512))
+
+
 def test_explain_endpoint_gives_the_evidence_map(client, cell):
     result, evidence = client.predict(handle_file(cell), api_name="/explain")
     assert result["posterior"].keys() == set(LABELS)
@@ -565,7 +592,7 @@ def test_a_file_of_the_server_cannot_be_read(client, cell):
     """Unlike a file that the client's library uploads, one that a request merely names must be refused."""
     for data in ({"path": str(cell), "meta": {"_type": "gradio.FileData"}}, {"path": str(cell)}):
         with httpx.Client(base_url=f"{client.src.rstrip(chr(47))}/gradio_api/call/") as web:
-            event = web.post("predict", json={"data": [data]}).json()["event_id"]
+            event = web.post("v2/predict", json={"file": data}).json()["event_id"]
             answer = web.get(f"predict/{event}").text
         assert "event: error" in answer and "probabilities" not in answer
 

@@ -90,10 +90,10 @@ def post_file(web, name: str, data: bytes, kind: str = "image/png"):
     return web.post("/gradio_api/upload", files={"files": (name, data, kind)})
 
 
-def call(web, path: str, endpoint: str = "predict", extra=()):
-    """The last event of a call of an endpoint on an uploaded file."""
+def call(web, path: str, endpoint: str = "predict"):
+    """What a call of an endpoint on an uploaded file answers."""
     data = {"path": path, "meta": {"_type": "gradio.FileData"}}
-    event = web.post(f"/gradio_api/call/{endpoint}", json={"data": [data, *extra]}).json()["event_id"]
+    event = web.post(f"/gradio_api/call/v2/{endpoint}", json={"file": data}).json()["event_id"]
     return web.get(f"/gradio_api/call/{endpoint}/{event}").text
 
 
@@ -225,7 +225,7 @@ def test_an_edit_whose_caller_is_gone_stops_and_frees_the_device(web, service, e
     done, closed = slow_stream(explainer, monkeypatch)
     path = post_file(web, "cell.jpg", cell.read_bytes()).json()[0]
     data = {"path": path, "meta": {"_type": "gradio.FileData"}}
-    event = web.post("/gradio_api/call/edit", json={"data": [data, None]}).json()["event_id"]
+    event = web.post("/gradio_api/call/v2/edit", json={"file": data}).json()["event_id"]
     with httpx.stream("GET", f"{service.address}/gradio_api/call/edit/{event}", timeout=60) as stream:
         next(line for line in stream.iter_lines() if "generating" in line)
         at = len(done)

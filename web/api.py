@@ -9,51 +9,60 @@ import numpy as np
 
 from jdm_core import CellImageError, Explainer
 from jdm_core.elbo import POSTERIOR_DRAWS
+from jdm_core.finding import Finding, found_fields
 from jdm_core.report import edit_fields, verdict_fields
-from web.callbacks import USUAL_DRAWS, read_upload
+from web.callbacks import USUAL_DRAWS, find_upload
 from web.charts import SHOWN, like
 
 
 def add_endpoints(explainer: Explainer, limits: dict[str, Any]) -> None:
     """Adds /predict, /explain and /edit to the surrounding page."""
 
-    def predict(file: dict[str, Any]) -> dict[str, Any]:
+    def predict(file: dict[str, Any], as_given: bool | None = False) -> dict[str, Any]:
         """Tells whether a cropped red blood cell looks parasitized (malaria), by two verdicts of one research model.
 
         Research use only, not for diagnosis.
 
         Parameters:
-            file: an image (PNG, JPEG, TIFF, WebP, BMP or GIF) of one Giemsa-stained cell cut out of a thin smear.
+            file: an image (PNG, JPEG, TIFF, WebP, BMP or GIF) of one Giemsa-stained cell of a thin smear.
+            as_given: whether the picture is read whole; else a cell on a bright ground is found and put on black.
         Returns:
-            the label, its calibrated probabilities of the classifier, the posterior by likelihood, and the ELBO.
+            the label, its calibrated probabilities of the classifier, the posterior by likelihood, the ELBO, and how
+            the cell was come by.
         """
-        return _verdicts(file, POSTERIOR_DRAWS)[1]
+        return _verdicts(file, as_given, POSTERIOR_DRAWS)[1]
 
-    def explain(file: dict[str, Any]) -> tuple[dict[str, Any], Any]:
+    def explain(file: dict[str, Any], as_given: bool | None = False) -> tuple[dict[str, Any], Any]:
         """The verdicts of `predict`, and a map of where in the cell the evidence for each of them lies.
 
         Research use only, not for diagnosis.
 
         Parameters:
-            file: an image (PNG, JPEG, TIFF, WebP, BMP or GIF) of one Giemsa-stained cell cut out of a thin smear.
+            file: an image (PNG, JPEG, TIFF, WebP, BMP or GIF) of one Giemsa-stained cell of a thin smear.
+            as_given: whether the picture is read whole; else a cell on a bright ground is found and put on black.
         Returns:
             the verdicts as JSON, and the map: orange speaks for a parasite, blue against one.
         """
-        cell, fields, evidence = _verdicts(file, USUAL_DRAWS)
+        cell, fields, evidence = _verdicts(file, as_given, USUAL_DRAWS)
         return fields, like(explainer.draw.evidence(explainer.model_view(cell), evidence, SHOWN), cell)
 
-    def edit(file: dict[str, Any], target: str | None = None) -> Iterator[tuple[Any, Any, Any]]:
+    def edit(
+        file: dict[str, Any], target: str | None = None, as_given: bool | None = False
+    ) -> Iterator[tuple[Any, Any, Any]]:
         """The smallest edit of a cell that changes both verdicts to another label, with its check and a map of change.
 
         Progress comes while it is sought. Research use only, not for diagnosis.
 
         Parameters:
-            file: an image (PNG, JPEG, TIFF, WebP, BMP or GIF) of one Giemsa-stained cell cut out of a thin smear.
+            file: an image (PNG, JPEG, TIFF, WebP, BMP or GIF) of one Giemsa-stained cell of a thin smear.
             target: "Parasitized" or "Uninfected"; left out, the label that the cell does not have now.
+            as_given: whether the picture is read whole; else a cell on a bright ground is found and put on black.
         Returns:
             the check of the edit as JSON, the edited cell, and the map: green became brighter, purple darker.
         """
-        name, cell = _read(file)
+        name, finding = _find(file, as_given)
+        cell = finding.cell
+        familiar = bool(explainer.predict(cell).familiar[0])
         try:
             with closing(explainer.stream(cell, target or None)) as frames:  # a caller that leaves stops the work
                 for frame in frames:
@@ -64,30 +73,35 @@ def add_endpoints(explainer: Explainer, limits: dict[str, Any]) -> None:
             raise gr.Error(str(error), print_exception=False) from error
         result = frame.result
         change = explainer.draw.difference(result.original[0], result.difference[0], SHOWN)
-        fields = {"file": name, **edit_fields(result, 0)}
+        fields = {"file": name, **edit_fields(result, 0), **found_fields(finding, familiar)}
         yield fields, like(result.full_resolution[0], cell), like(change, cell)
 
-    def _verdicts(file: dict[str, Any], draws: int) -> tuple[np.ndarray, dict[str, Any], np.ndarray]:
-        name, cell = _read(file)
+    def _verdicts(
+        file: dict[str, Any], as_given: bool | None, draws: int
+    ) -> tuple[np.ndarray, dict[str, Any], np.ndarray]:
+        name, finding = _find(file, as_given)
+        cell = finding.cell
         prediction, elbo = explainer.predict(cell), explainer.elbo(cell, draws)
         unsure_below = explainer.checkpoint.thresholds["unsure_below"]
-        return cell, verdict_fields(name, prediction, elbo, 0, unsure_below), elbo.evidence[0]
+        fields = verdict_fields(name, prediction, elbo, 0, unsure_below)
+        return cell, fields | found_fields(finding, fields["familiar"]), elbo.evidence[0]
 
     with gr.Row(visible=False):
         file = gr.File(label="file")
         target = gr.Dropdown([*explainer.labels], label="target", value=None)
+        as_given = gr.Checkbox(False, label="as_given")
         fields = gr.JSON(label="result")
         pictures = [gr.Image(label=name, format="png") for name in ("picture", "map")]
-    _endpoint(predict, [file], [fields], limits)
-    _endpoint(explain, [file], [fields, pictures[1]], limits)
-    _endpoint(edit, [file, target], [fields, *pictures], limits)
+    _endpoint(predict, [file, as_given], [fields], limits)
+    _endpoint(explain, [file, as_given], [fields, pictures[1]], limits)
+    _endpoint(edit, [file, target, as_given], [fields, *pictures], limits)
 
 
-def _read(file: dict[str, Any] | None) -> tuple[str, np.ndarray]:
+def _find(file: dict[str, Any] | None, as_given: bool | None) -> tuple[str, Finding]:
     if not file:
         raise gr.Error("file: none given", print_exception=False)
     try:
-        return read_upload(file)
+        return find_upload(file, bool(as_given))
     except CellImageError as error:
         raise gr.Error(str(error), print_exception=False) from error
 

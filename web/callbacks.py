@@ -14,7 +14,7 @@ from gradio.utils import get_upload_folder
 
 from jdm_core import CellImageError, Explainer
 from jdm_core.cells import read_cell
-from jdm_core.finding import Finding, find_cell, found_note
+from jdm_core.finding import Finding, find_cell, found_note, prepare
 from jdm_core.report import Explanation, write_report
 from jdm_core.results import Prediction
 from jdm_core.words import HEAD, POSTERIOR, Say
@@ -202,11 +202,22 @@ def _prepared(name: str, words: str, reading: Reading | None, make: Callable[[Pa
 
 def read_upload(upload: dict[str, Any]) -> tuple[str, np.ndarray]:
     """The user's name of an uploaded file, and its pixels. Raises CellImageError, which never names the path here."""
+    name, path = _named(upload)
+    return name, read_cell(path, name)
+
+
+def find_upload(upload: dict[str, Any], as_given: bool) -> tuple[str, Finding]:
+    """The user's name of an uploaded file, and its cell, found as the page finds it. Raises CellImageError likewise."""
+    name, path = _named(upload)
+    return name, prepare(path, name, not as_given)
+
+
+def _named(upload: dict[str, Any]) -> tuple[str, str]:
     path = upload.get("path")
     name = PureWindowsPath(upload.get("orig_name") or path or "").name or "image"  # parts of either kind of path go
     if not path:
         raise CellImageError(name, "not an uploaded file")
-    return name, read_cell(path, name)
+    return name, path
 
 
 def _found(pixels: np.ndarray, finding: Finding | None, name: str, known: bool, say: Say) -> View:
