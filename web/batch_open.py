@@ -5,15 +5,13 @@ from typing import Any
 
 import gradio as gr
 
-from jdm_core import CellImageError
 from jdm_core.cells import read_cell
 from web.batch import pressed
 from web.batch_run import Batch
 from web.events import QUIET, ends
 from web.one_cell import OneCell
-from web.translation import say_for
 from web.uploads import read_item
-from web.view import View, alert, empty
+from web.view import View
 
 ONE_CELL = "one-cell"  # the id of its tab
 
@@ -44,11 +42,9 @@ def opener(one_cell: OneCell) -> Any:
         if result is None:
             yield View()
             return
-        try:
-            pixels = read_cell(read_item(result.item), result.item.name)
-        except CellImageError as error:
-            yield empty()._replace(upload=None, status=alert(str(error)))
-            return
-        yield from one_cell.callbacks.show(result.item.name, pixels, draws, seed, as_given, say_for(request))
+        item = result.item
+        yield from one_cell.callbacks.show(
+            lambda: (item.name, read_cell(read_item(item), item.name)), draws, seed, as_given, request
+        )
 
     return opened

@@ -21,6 +21,7 @@ from jdm_core.words import HEAD, POSTERIOR, Say
 from web import text
 from web.charts import SHOWN, bars, elbo_panel, legend, like, magnitude_legend, marked
 from web.edits import ready
+from web.newest import Newest
 from web.translation import say_for
 from web.uploads import plain_stem
 from web.view import Reading, View, alert, empty, gone, hidden, picture
@@ -35,7 +36,7 @@ class Callbacks:
     """The callbacks of one page around one explainer, but for those of its edits."""
 
     def __init__(self, explainer: Explainer) -> None:
-        self.explainer = explainer
+        self.explainer, self.newest = explainer, Newest()
         self.unsure_below = explainer.checkpoint.thresholds["unsure_below"]
 
     def explain(
@@ -43,17 +44,7 @@ class Callbacks:
         request: gr.Request | None = None,
     ) -> Iterator[View]:  # fmt: skip
         """Reads the upload, or says why that cannot be done, and explains the cell that it shows."""
-        if upload is None:
-            yield empty()
-            return
-        try:
-            name, pixels = read_upload(upload)
-        except CellImageError as error:
-            yield empty()._replace(upload=None, status=alert(str(error)))
-            return
-        for number, view in enumerate(self._explain(name, pixels, draws, seed, as_given, say_for(request))):
-            unseen = number == 0 and Path(name).suffix.lower() in NOT_SHOWN_BY_BROWSERS
-            yield view._replace(upload=like(pixels, pixels)) if unseen else view
+        yield from self.newest.only(request, self._read(upload, draws, seed, as_given, say_for(request)))
 
     def again(
         self, reading: Reading | None, draws: int | None, seed: float | None, as_given: bool | None = False,
@@ -63,8 +54,9 @@ class Callbacks:
         say = say_for(request)
         if reading is None:
             yield empty()._replace(status=alert(say(text.LOST)))
-        else:
-            yield from self._explain(reading.explanation.file, reading.upload, draws, seed, as_given, say)
+            return
+        views = self._explain(reading.explanation.file, reading.upload, draws, seed, as_given, say)
+        yield from self.newest.only(request, views)
 
     def example(
         self, draws: int | None, seed: float | None, as_given: bool | None, event: gr.EventData,
@@ -72,19 +64,30 @@ class Callbacks:
     ) -> Iterator[View]:  # fmt: skip
         """Puts the example of the clicked button, which bears its file's name as id, in the place of an upload."""
         file = EXAMPLES / f"{Path(event.target.elem_id).name}.png"
-        upload = {"path": str(file), "orig_name": file.name}
-        for number, view in enumerate(self.explain(upload, draws, seed, as_given, request)):
-            yield view if number else view._replace(upload=str(file))
+        views = self._read({"path": str(file), "orig_name": file.name}, draws, seed, as_given, say_for(request))
+        shown = (view if number else view._replace(upload=str(file)) for number, view in enumerate(views))
+        yield from self.newest.only(request, shown)
 
     def show(
-        self, name: str, pixels: np.ndarray, draws: int | None, seed: float | None, as_given: bool | None, say: Say
-    ) -> Iterator[View]:
-        """Puts a picture uint8 (H, W, 3) that was read elsewhere in the place of an upload."""
-        for number, view in enumerate(self._explain(name, pixels, draws, seed, as_given, say)):
-            yield view if number else view._replace(upload=like(pixels, pixels))
+        self, read: Callable[[], tuple[str, np.ndarray]], draws: int | None, seed: float | None,
+        as_given: bool | None, request: gr.Request | None = None,
+    ) -> Iterator[View]:  # fmt: skip
+        """Puts a picture that is read elsewhere, a name and uint8 (H, W, 3), in the place of an upload."""
 
-    def clear(self) -> View:
+        def views() -> Iterator[View]:
+            try:
+                name, pixels = read()
+            except CellImageError as error:
+                yield _refused(error)
+                return
+            for number, view in enumerate(self._explain(name, pixels, draws, seed, as_given, say_for(request))):
+                yield view if number else view._replace(upload=like(pixels, pixels))
+
+        yield from self.newest.only(request, views())
+
+    def clear(self, request: gr.Request | None = None) -> View:
         """The page after its cell was taken away."""
+        self.newest.drop(request)
         return empty()
 
     def gradient(self, reading: Reading | None, button: str | None, request: gr.Request | None = None) -> View:
@@ -121,6 +124,21 @@ class Callbacks:
             return make_archive(f"{stem}-report", "zip", stem.parent / "report")
 
         yield from _prepared("archive", text.FILES, reading, make, say_for(request))
+
+    def _read(
+        self, upload: dict[str, Any] | None, draws: int | None, seed: float | None, as_given: bool | None, say: Say
+    ) -> Iterator[View]:
+        if upload is None:
+            yield empty()
+            return
+        try:
+            name, pixels = read_upload(upload)
+        except CellImageError as error:
+            yield _refused(error)
+            return
+        for number, view in enumerate(self._explain(name, pixels, draws, seed, as_given, say)):
+            unseen = number == 0 and Path(name).suffix.lower() in NOT_SHOWN_BY_BROWSERS
+            yield view._replace(upload=like(pixels, pixels)) if unseen else view
 
     def _explain(
         self, name: str, pixels: np.ndarray, draws: int | None, seed: float | None, as_given: bool | None, say: Say
@@ -183,6 +201,10 @@ class Callbacks:
             scale=say(f"{self.explainer.draw.evidence_scale(evidence):.2g}")
         )
         return legend(second, say("no evidence"), first, unit)
+
+
+def _refused(error: CellImageError) -> View:
+    return empty()._replace(upload=None, status=alert(str(error)))
 
 
 def _familiar(prediction: Prediction) -> bool:

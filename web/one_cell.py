@@ -214,12 +214,16 @@ def _wire(callbacks: Callbacks, edits: Edits, parts: Parts, controls: Parts, com
         made.success(None, [parts[f"{name}_file"]], None, js=SAVE, **QUIET)
     clicks = [example.click for example in parts["examples"]]
     anew = [controls["again"].click, parts["as_given"].input]
-    ends(running, [upload.upload, upload.clear, parts["stop"].click, *anew, *clicks])
-    upload.upload(callbacks.explain, [upload, *reads], page, trigger_mode="multiple", **options, **compute)
-    gr.on(anew, callbacks.again, [reading, *reads], page, **options, **compute)
+    ends(running, [upload.upload, parts["stop"].click, *anew, *clicks])
+    explaining = [
+        upload.upload(callbacks.explain, [upload, *reads], page, trigger_mode="multiple", **options, **compute),
+        gr.on(anew, callbacks.again, [reading, *reads], page, **options, **compute),
+        gr.on(clicks, callbacks.example, reads, page, trigger_mode="multiple", **options, **compute),
+    ]
+    # Where one explanation follows another, `Newest` picks: the server ends a listener's jobs of a visitor together.
+    ends([*running, *explaining], [upload.clear])
     upload.clear(callbacks.clear, None, page, **options)
     parts["stop"].click(edits.stop, [reading], page, **options)
-    gr.on(clicks, callbacks.example, reads, page, trigger_mode="multiple", **options, **compute)
     return OneCell(callbacks, reads, page, running)
 
 
