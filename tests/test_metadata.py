@@ -9,6 +9,7 @@ from PIL import ExifTags, Image
 from PIL.PngImagePlugin import PngInfo
 
 from jdm_core.cells import read_cell
+from web import metadata
 from web.metadata import strip_metadata
 
 SECRET = "Ward-7-Smith"
@@ -40,6 +41,58 @@ def test_words_go_and_the_cell_stays_as_it_was(tmp_path, format_, orientation):
     assert np.array_equal(read_cell(path), before)
     assert not strip_metadata(path) or orientation != 1
     assert [file.name for file in tmp_path.iterdir()] == ["cell"]
+
+
+def jpeg(seed: int, **options) -> bytes:
+    """A picture whose secret is in its Exif and in what a program of its own wrote."""
+    exif, buffer = Image.Exif(), BytesIO()
+    exif[ExifTags.Base.ImageDescription] = SECRET
+    pixels = np.random.default_rng(seed).integers(0, 256, (40, 64, 3), np.uint8)
+    Image.fromarray(pixels).save(buffer, "JPEG", exif=exif, **options)
+    made = b"\xff\xe5" + (2 + len(SECRET)).to_bytes(2, "big") + SECRET.encode()
+    return buffer.getvalue()[:2] + made + buffer.getvalue()[2:]
+
+
+def mpo() -> bytes:
+    first, second = (Image.open(BytesIO(jpeg(seed))) for seed in (1, 2))
+    buffer = BytesIO()
+    first.save(buffer, "MPO", save_all=True, append_images=[second], exif=first.getexif())
+    return buffer.getvalue()
+
+
+PICTURES = {
+    "two": jpeg(1) + jpeg(2),
+    "mpo": mpo(),
+    "progressive": jpeg(1, progressive=True),
+    "restart markers": jpeg(1, restart_marker_blocks=1),
+    "colours as Adobe writes them": jpeg(1, keep_rgb=True),
+    "a maker's data": jpeg(1) + SECRET.encode() + b"\xff\xd9",
+    "webp": picture("WEBP") + picture("WEBP"),
+}
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_of_a_file_the_first_picture_alone_stays_bit_for_bit(tmp_path, name):
+    path = tmp_path / "cell"
+    path.write_bytes(PICTURES[name])
+    before = read_cell(path)
+    assert strip_metadata(path)
+    data = path.read_bytes()
+    assert SECRET.encode() not in data and data.count(b"\xff\xd8\xff") == (name != "webp")
+    assert np.array_equal(read_cell(path), before)
+    assert not strip_metadata(path)
+
+
+def test_a_second_picture_goes_though_the_first_has_no_end(tmp_path):
+    path = tmp_path / "cell"
+    path.write_bytes(jpeg(1)[:-2] + jpeg(2))
+    assert strip_metadata(path) and SECRET.encode() not in path.read_bytes()
+
+
+def test_every_scan_of_a_progressive_picture_stays():
+    whole = jpeg(1, progressive=True)
+    scans, start = whole.count(b"\xff\xda"), whole.index(b"\xff\xdb")
+    assert scans > 2 and b"".join(metadata._parts(whole)).endswith(whole[start:])
 
 
 @pytest.mark.parametrize("data", [b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe1\xff", b"RIFF", b"PK\3\4", b"<svg/>"])

@@ -1,6 +1,7 @@
 """Takes out of a stored upload what a camera or program wrote beside its pixels: place, time, serial numbers, words."""
 
 import os
+import re
 import struct
 import tempfile
 from collections.abc import Iterator
@@ -11,12 +12,15 @@ from PIL import ExifTags, Image
 
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 PNG_WORDS = {b"eXIf", b"tEXt", b"iTXt", b"zTXt", b"tIME"}
-JPEG_WORDS = {0xE1, 0xED, 0xFE}  # Exif and XMP, IPTC, comments
+JPEG_START, JPEG_END, JPEG_SCAN, JPEG_COMMENT = 0xD8, 0xD9, 0xDA, 0xFE
+JPEG_PROGRAMS = range(0xE0, 0xF0)  # what programs add, of which this alone says how the pixels are to be read
+JPEG_KEPT = {0xE0: b"JFIF\0", 0xE2: b"ICC_PROFILE\0", 0xEE: b"Adobe"}
+JPEG_MARKER = re.compile(rb"\xff+([^\x00\x01\xd0-\xd7\xff])")  # of a segment; the others stand among the pixels
 ORIENTATION = ExifTags.Base.Orientation
 
 
 def strip_metadata(path: Path) -> bool:
-    """Rewrites a JPEG, PNG or WebP file without Exif, XMP, IPTC and comments; whether that changed it.
+    """Rewrites a JPEG, PNG or WebP file without Exif, XMP, IPTC, comments and what follows; whether that changed it.
 
     Pixels stay bit for bit; a JPEG or WebP that is to be turned keeps its orientation alone. Other files and damaged
     ones stay as they are.
@@ -65,24 +69,33 @@ def _jpeg(data: bytes) -> Iterator[bytes]:
     turned = _orientation(data)
     if turned is not None:
         yield b"\xff\xe1" + struct.pack(">H", len(turned) + 2) + turned
-    at = 2
-    while data[at] == 0xFF:
-        marker = data[at + 1]
-        if marker == 0xDA:  # the pixels; what follows their end (a second picture, a maker's data) goes too
-            end = data.rfind(b"\xff\xd9")
-            yield data[at : end + 2] if end > 0 else data[at:]
+    at, scan = 2, False
+    while marker := JPEG_MARKER.search(data, at):
+        kind, body = marker[1][0], marker.end()
+        if scan:
+            yield data[at : marker.start()]
+        if kind in (JPEG_END, JPEG_START):  # what follows (another picture, a maker's data) is not of this one
+            yield bytes([0xFF, JPEG_END])
             return
-        (length,) = struct.unpack_from(">H", data, at + 2)
-        if marker not in JPEG_WORDS:
-            yield data[at : at + 2 + length]
-        at += 2 + length
-    raise ValueError("not a JPEG's segments")
+        (length,) = struct.unpack_from(">H", data, body)
+        at, scan = body + length, kind == JPEG_SCAN
+        if kind == JPEG_COMMENT or (kind in JPEG_PROGRAMS and not _tells_colours(kind, data, body + 2)):
+            continue
+        yield data[body - 2 : at]
+    if not scan:
+        raise ValueError("not a JPEG's segments")
+    yield data[at:]  # cut off within its pixels
+
+
+def _tells_colours(kind: int, data: bytes, at: int) -> bool:
+    return kind in JPEG_KEPT and data.startswith(JPEG_KEPT[kind], at)
 
 
 def _webp(data: bytes) -> Iterator[bytes]:
     turned = _orientation(data)
-    at = 12
-    while at + 8 <= len(data):
+    (size,) = struct.unpack_from("<I", data, 4)
+    at, end = 12, min(len(data), 8 + size)
+    while at + 8 <= end:
         kind, length = struct.unpack_from("<4sI", data, at)
         chunk = data[at : at + 8 + length + length % 2]
         if kind == b"VP8X":  # says which other chunks there are
