@@ -18,9 +18,11 @@ def main(arguments: list[str] | None = None) -> int:
     set_up_logs(settings.log_level)
     spaces = shared_gpu()  # before torch is imported
     from jdm_core import CheckpointError, Explainer
+    from web.serving import check_shown
 
     try:
         explainer = Explainer.load(settings.checkpoint, settings.device)
+        check_shown(explainer)
     except (CheckpointError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

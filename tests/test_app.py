@@ -522,6 +522,15 @@ def test_an_unknown_checkpoint_is_one_line(capsys):
     assert error.startswith("error: ") and "nothing" in error and error.count("\n") == 1
 
 
+def test_a_checkpoint_of_other_labels_is_refused_in_one_line(capsys):
+    assert app.main(["--checkpoint", "mnist-28", "--device", "cpu"]) == 1
+    error = capsys.readouterr().err
+    assert (
+        error.startswith("error: checkpoint: mnist-28 has 10 labels and images of 1 channel,")
+        and error.count("\n") == 1
+    )
+
+
 def test_settings_come_from_the_environment(monkeypatch):
     for name, value in {
         "GRADIO_SERVER_NAME": "0.0.0.0", "GRADIO_SERVER_PORT": "7999", "PLASMOLENS_CHECKPOINT": "other",

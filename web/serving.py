@@ -121,6 +121,14 @@ class Service:
         return not busy
 
 
+def check_shown(explainer: Explainer) -> None:
+    """Raises SettingsError for a checkpoint whose verdicts the page has no words for."""
+    labels, channels = len(explainer.labels), explainer.checkpoint.architecture.image_channels
+    if (labels, channels) != (2, 3):
+        has = f"{explainer.name} has {labels} labels and images of {channels} channel{'s' * (channels > 1)}"
+        raise SettingsError(f"checkpoint: {has}, where the page needs 2 labels and 3 channels")
+
+
 def when_told() -> threading.Event:
     """Set from now on by SIGTERM and SIGINT. To be called before the launch, after which either may come."""
     told = threading.Event()
