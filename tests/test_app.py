@@ -522,7 +522,8 @@ def test_an_unknown_checkpoint_is_one_line(capsys):
     assert error.startswith("error: ") and "nothing" in error and error.count("\n") == 1
 
 
-def test_a_checkpoint_of_other_labels_is_refused_in_one_line(capsys):
+def test_a_checkpoint_of_other_labels_is_refused_in_one_line(capsys, monkeypatch):
+    monkeypatch.setattr(app, "serve", lambda *_: pytest.fail("it is served"))
     assert app.main(["--checkpoint", "mnist-28", "--device", "cpu"]) == 1
     error = capsys.readouterr().err
     assert (

@@ -3,6 +3,7 @@
 import threading
 import time
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -72,6 +73,16 @@ def test_a_job_that_was_left_bars_nobody(line, monkeypatch):
     start = time.monotonic()
     assert line.run(lambda: 3) == 3
     assert 0.1 < time.monotonic() - start < 5
+
+
+def test_a_pause_that_ends_between_two_looks_at_the_clock_bars_nobody(line, monkeypatch):
+    ticks = iter(range(1000))
+    monkeypatch.setattr(compute, "time", SimpleNamespace(monotonic=lambda: 0.6 * compute.PAUSE * next(ticks)))
+    go, done = threading.Event(), threading.Event()
+    started(line.run, go.wait, object())  # and never comes back
+    started(line.run, done.set)
+    go.set()
+    assert done.wait(5)
 
 
 @dataclass

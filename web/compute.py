@@ -61,8 +61,8 @@ class ComputeThread:
         while True:
             with self._changed:
                 while (piece := self._next()) is None:
-                    left = self._until - time.monotonic()
-                    self._changed.wait(left if self._line and left > 0 else None)
+                    left = max(self._until - time.monotonic(), 0)  # the job's time may have ended since
+                    self._changed.wait(left if self._line else None)
             try:
                 piece.answer.set_result(piece.work())
             except BaseException as error:  # whatever it is, it belongs to whoever asked
