@@ -1,8 +1,8 @@
 """The cell in an upload: found on a bright background, cut out and put on black, as the cells of training are."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from PIL import Image
@@ -23,7 +23,7 @@ class Finding:
 
     `outline` (H, W) bool marks in the upload what was found; `count` is how many cells it shows, those cut off by
     its border included, and 0 for "none"; `note` is one sentence for a person. `cell` is the whole upload unless
-    status is "cut out".
+    status is "cut out"; `reduced_from` is the (height, width) that it had before `reduced` took pixels from it.
     """
 
     cell: np.ndarray
@@ -31,6 +31,7 @@ class Finding:
     outline: np.ndarray
     note: str
     count: int
+    reduced_from: tuple[int, int] | None = None
 
 
 def prepare(
@@ -51,10 +52,22 @@ def found_note(finding: Finding, familiar: bool) -> str:
     return finding.note if familiar or finding.status != "cut out" else CUT_OUT
 
 
-def found_fields(finding: Finding, familiar: bool) -> dict[str, str]:
-    """The JSON of a finding: its status, and the note unless the image was read as given."""
-    note = found_note(finding, familiar)
-    return {"found": finding.status} | ({"found_note": note} if note else {})
+def found_fields(finding: Finding, familiar: bool) -> dict[str, Any]:
+    """The JSON of a finding: its status, the note unless the image was read as given, and what it was reduced from."""
+    note, size = found_note(finding, familiar), finding.reduced_from
+    told = {"found": finding.status} | ({"found_note": note} if note else {})
+    return told | ({"reduced_from": {"height": size[0], "width": size[1]}} if size else {})
+
+
+def reduced(finding: Finding, side: int) -> Finding:
+    """The finding with a cell, and an outline in the upload's proportions, of at most `side` pixels a side.
+
+    What is no larger stays as it is.
+    """
+    cell = _averaged(finding.cell, side)
+    size = None if cell is finding.cell else finding.cell.shape[:2]
+    outline = _at_shape(finding.outline, _within(finding.outline.shape, side))
+    return replace(finding, cell=cell, outline=outline, reduced_from=size)
 
 
 def find_cell(pixels: np.ndarray) -> Finding:
@@ -67,17 +80,17 @@ def find_cell(pixels: np.ndarray) -> Finding:
         return _as_given(pixels)
     from jdm_core.segmentation import meant_cell, segment  # here, since its libraries take long to import
 
-    regions = segment(_reduced(pixels))
+    regions = segment(_averaged(pixels, WORK_SIDE).astype(np.float32))
     count = int(regions.max())
     chosen, whole = meant_cell(regions)
     if chosen is None:
-        outline = _enlarged(regions > 0, pixels.shape[:2])
+        outline = _at_shape(regions > 0, pixels.shape[:2])
         if whole > 1:
             note = f"{count} cells, none of them clearly the one that is meant: the whole picture is read as one cell."
             return Finding(pixels, "several", outline, note, count)
         note = "No whole cell stands out from a background: the whole picture is read as one cell."
         return Finding(pixels, "none", outline, note, 0)
-    outline = _enlarged(regions == chosen, pixels.shape[:2])
+    outline = _at_shape(regions == chosen, pixels.shape[:2])
     others = f" of {count} that the picture shows" if count > 1 else ""
     note = f"One cell{others} was found on a bright background and put on black."
     return Finding(_cut(pixels, outline), "cut out", outline, note, count)
@@ -92,17 +105,22 @@ def _on_black(pixels: np.ndarray) -> bool:
     return bool((frame.max(axis=1) <= BLACK).mean() >= BLACK_FRAME)
 
 
-def _reduced(pixels: np.ndarray) -> np.ndarray:
-    """Pixels uint8 (H, W, 3) averaged down to WORK_SIDE, if they are larger: float32 (h, w, 3)."""
-    height, width = pixels.shape[:2]
-    scale = min(1, WORK_SIDE / max(height, width))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    small = Image.fromarray(pixels).resize(size, Image.Resampling.BOX, reducing_gap=2.0) if scale < 1 else pixels
-    return np.asarray(small, dtype=np.float32)
+def _averaged(pixels: np.ndarray, side: int) -> np.ndarray:
+    """Pixels uint8 (H, W, 3) averaged down to `side`, if they are larger."""
+    height, width = _within(pixels.shape[:2], side)
+    if (height, width) == pixels.shape[:2]:
+        return pixels
+    return np.array(Image.fromarray(pixels).resize((width, height), Image.Resampling.BOX, reducing_gap=2.0))
 
 
-def _enlarged(mask: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """A mask of the reduced picture at the upload's `shape`: (H, W) bool with smooth edges."""
+def _within(shape: tuple[int, int], side: int) -> tuple[int, int]:
+    """A shape in the same proportions, with no side over `side`."""
+    scale = min(1, side / max(shape))
+    return max(1, round(shape[0] * scale)), max(1, round(shape[1] * scale))
+
+
+def _at_shape(mask: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """A mask of the picture at another `shape`: (H, W) bool with smooth edges."""
     if mask.shape == shape:
         return mask
     picture = Image.fromarray(mask.astype(np.uint8) * 255).resize(shape[::-1], Image.Resampling.BILINEAR)

@@ -81,7 +81,7 @@ def shortfall(head: float, posterior: float, thresholds: dict[str, float], say: 
         )
         if share < thresholds[key]
     ]
-    at_full_size = say("at the resolution of the upload the classifier falls short of {least}")
+    at_full_size = say("at the resolution of the cell the classifier falls short of {least}")
     return "; ".join(reasons) or at_full_size.format(least=percent(thresholds["flip_head"]))
 
 

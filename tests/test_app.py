@@ -79,6 +79,14 @@ def bad(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def large(cell, tmp_path_factory) -> Path:
+    """The drawn cell with more pixels than the page keeps."""
+    path = tmp_path_factory.mktemp("cells") / "large.png"
+    Image.open(cell).resize((1560, 1170), Image.Resampling.NEAREST).save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
 def bright(tmp_path_factory) -> Path:
     """A drawn cell on a bright ground."""
     y, x = np.mgrid[:160, :180]
@@ -349,6 +357,21 @@ def test_a_cell_on_a_bright_ground_is_found_unless_the_picture_is_to_be_taken_as
     assert not first.found["visible"] and first.found_note == ""
 
 
+@pytest.mark.parametrize("as_given", [False, True])
+def test_a_large_cell_is_reduced_and_the_page_says_so(callbacks, edits, large, as_given):
+    first, last = callbacks.explain(upload(large), 8, 0, as_given)
+    assert last.reading.explanation.cell.shape == (768, 1024, 3) and last.reading.upload.shape == (1170, 1560, 3)
+    for view in (first, last):
+        assert "reported at 1024 × 768 pixels; the upload has 1560 × 1170 of it." in text_of(view.verdict)
+    *_, edited = edits.flip(last.reading)
+    assert edited.reading.explanation.edit.full_resolution[0].shape == (768, 1024, 3)
+
+
+def test_a_cell_that_is_not_large_stays_bit_for_bit(callbacks, cell):
+    view = explained(callbacks, cell)
+    assert np.array_equal(view.reading.explanation.cell, np.asarray(Image.open(cell))) and "pixels" not in view.verdict
+
+
 def test_gradient_saliency_on_request(callbacks, cell):
     view = explained(callbacks, cell)
     assert view.gradient["visible"] and not view.saliency["visible"]
@@ -468,8 +491,8 @@ THRESHOLDS = {"unsure_below": 0.8, "flip_head": 0.9, "flip_posterior": 0.5}
          "50\u00a0% is asked for", "Does not turn both verdicts"),
         (0.8996, 0.9, "the classifier reaches 89.9\u00a0%, 90\u00a0% is asked for",
          "Turns both, the classifier only to 89.9\u00a0%"),
-        (0.95, 0.9, "at the resolution of the upload the classifier falls short of 90\u00a0%",
-         "Turns both, but not at the resolution of the upload"),
+        (0.95, 0.9, "at the resolution of the cell the classifier falls short of 90\u00a0%",
+         "Turns both, but not at the resolution of the cell"),
     ],
 )  # fmt: skip
 def test_an_edit_that_falls_short_says_by_how_much_and_no_less(head, posterior, reason, caption):
@@ -572,6 +595,13 @@ def test_the_endpoints_read_the_picture_that_the_command_line_reads(client, brig
     )
     assert explained["found"] == edited["found"] == told["found"] and explained["label"] == told["label"]
     assert Image.open(picture).size == ((512, 455) if as_given else (512, 512))
+
+
+def test_the_endpoints_say_when_they_reduce_a_picture(client, large, cell):
+    size = {"height": 1170, "width": 1560}
+    assert client.predict(handle_file(large), api_name="/predict")["reduced_from"] == size
+    assert client.predict(handle_file(large), api_name="/edit")[0]["reduced_from"] == size
+    assert "reduced_from" not in client.predict(handle_file(cell), api_name="/predict")
 
 
 def test_explain_endpoint_gives_the_evidence_map(client, cell):

@@ -19,6 +19,7 @@ from benchmarks import fuzz
 from benchmarks.archives import archives, read_upload
 from jdm_core import CellImageError
 from jdm_core.counterfactual import EditSettings, Strength
+from jdm_core.finding import prepare
 from jdm_core.report import NOTICE
 from web import batch_reports, batch_run, uploads
 from web.batch import BatchCallbacks, View, add_batch_tab
@@ -179,13 +180,30 @@ def test_good_files_are_read_and_bad_ones_say_why(callbacks, explainer, mixed, q
     errors = {r.item.name: r.error for r in batch.results if r.error}
     assert errors["notes.png"] == "not a PNG, JPEG, TIFF, WebP, BMP or GIF image"
     assert "damaged, incomplete" in errors["smear/cut.png"]
-    expected = explainer.predict([batch_run.prepare(data).cell for data in contents]).probabilities
+    expected = explainer.predict([prepare(data).cell for data in contents]).probabilities
     np.testing.assert_allclose([r.head for r in batch.done], expected, atol=1e-5)
     np.testing.assert_allclose([sum(r.posterior) for r in batch.done], 1, atol=1e-5)
     assert "3 cells" in last.status and "2 files could not be read" in last.status
     rows = [view.table["value"] for view in views if "value" in view.table]
     assert all(later.startswith(earlier) for earlier, later in pairwise(rows))  # only ever appended
     assert rows[-1].count("<tr") == 1 + 5 and rows[-1].count("data:image/webp") == 3
+
+
+def test_the_cells_of_large_pictures_are_reduced_at_once_and_in_the_reports(
+    callbacks, explainer, cell_files, quick, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(batch_reports, "POSTERIOR_DRAWS", 3)
+    Image.open(cell_files[0]).resize((1500, 1400)).save(tmp_path / "large.png")
+    sides, predict = [], explainer.predict
+    monkeypatch.setattr(
+        explainer, "predict", lambda cells: sides.extend(max(np.shape(cell)) for cell in cells) or predict(cells)
+    )
+    uploads = [{"path": str(tmp_path / "large.png"), "orig_name": "large.png"}]
+    *_, batch = (view.batch for view in callbacks.read(uploads) if isinstance(view.batch, Batch))
+    *_, last = callbacks.prepare(batch, edits=False)
+    assert sides == [1024, 1024]
+    with zipfile.ZipFile(last.archive["value"]) as archive:
+        assert json.loads(archive.read("large/large.json"))["reduced_from"] == {"height": 1400, "width": 1500}
 
 
 def test_cells_pass_the_network_together(callbacks, explainer, cell_files, monkeypatch):

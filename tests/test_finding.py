@@ -12,8 +12,8 @@ from scipy import ndimage
 
 from benchmarks import fuzz
 from jdm_core.__main__ import main
-from jdm_core.cells import CellImageError, read_cell
-from jdm_core.finding import find_cell, found_fields, prepare
+from jdm_core.cells import CellImageError, read_cell, to_tensor
+from jdm_core.finding import find_cell, found_fields, prepare, reduced
 
 EXAMPLES = sorted((Path(__file__).resolve().parents[1] / "web/examples").glob("*.png"))
 SIDE = 90  # pixels of a cell within a field
@@ -142,6 +142,38 @@ def test_a_large_upload_keeps_its_resolution():
     assert finding.outline.shape == (900, 840)
     assert overlap(finding.outline, np.repeat(np.repeat(mask, 6, axis=0), 6, axis=1)) > 0.9
     assert min(finding.cell.shape[:2]) > 450
+
+
+@pytest.mark.parametrize("side", [150, 1024])
+def test_a_cell_that_is_no_larger_is_not_reduced(side):
+    field = background(150, 140)
+    laid(field, 0, 25, 30)
+    finding = find_cell(picture(field))
+    same = reduced(finding, side)
+    assert same.cell is finding.cell and same.outline is finding.outline and same == finding
+
+
+def test_a_reduced_cell_is_the_same_cell_with_fewer_pixels():
+    field = np.kron(background(150, 140), np.ones((8, 8, 1)))
+    disc(field, 600, 560, 400, (205, 150, 160))
+    finding = find_cell(picture(field))
+    less = reduced(finding, 400)
+    assert finding.status == less.status == "cut out" and less.reduced_from == finding.cell.shape[:2]
+    assert max(less.cell.shape[:2]) == 400 and less.outline.shape == (400, 373)
+    assert less.outline.mean() == pytest.approx(finding.outline.mean(), abs=0.01)
+    assert prepare(less.cell).status == "as given"
+    views = (to_tensor([found.cell], 64) for found in (finding, less))
+    assert (next(views) - next(views)).abs().mean() < 0.02
+    fields = found_fields(less, True)
+    height, width = finding.cell.shape[:2]
+    assert fields.pop("reduced_from") == {"height": height, "width": width}
+    assert fields == found_fields(finding, True)
+
+
+def test_the_longest_picture_stays_one_that_is_read_when_reduced():
+    for height in range(1000, 1010):
+        cell = reduced(prepare(np.zeros((height, 2 * height, 3), np.uint8)), 99).cell
+        assert prepare(cell).cell.shape == cell.shape
 
 
 def disc(field: np.ndarray, y: float, x: float, radius: float, colour: tuple[int, ...], stretch: float = 1) -> None:

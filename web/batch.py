@@ -17,11 +17,12 @@ from jdm_core.elbo import POSTERIOR_DRAWS
 from jdm_core.version import VERSION
 from web.batch_detail import BUTTONS, detail
 from web.batch_reports import write_reports
-from web.batch_run import Batch, Result, find, progress, report_progress, run, summary
+from web.batch_run import Batch, Result, progress, report_progress, run, summary
 from web.batch_table import SORT, TEMPLATE, rule, table_csv, table_head, table_rows
 from web.events import QUIET, ends
+from web.found import find
 from web.translation import block, label, say_for
-from web.uploads import Limits, list_items
+from web.uploads import Limits, list_items, read_item
 from web.view import alert, hidden, progress_bar, status, view_of
 
 SEED = 0
@@ -96,7 +97,7 @@ class BatchCallbacks:
         if result is None:
             return View()
         try:
-            finding = find(result.item)
+            finding = find(read_item(result.item), result.item.name)
         except CellImageError as error:
             return View(detail=alert(str(error)))
         name, row = result.item.name, int(event.row)

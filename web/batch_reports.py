@@ -8,12 +8,13 @@ from tempfile import TemporaryDirectory
 
 from jdm_core import CellImageError, Explainer
 from jdm_core.elbo import POSTERIOR_DRAWS
-from jdm_core.finding import Finding, prepare
+from jdm_core.finding import Finding
 from jdm_core.report import NOTICE, Explanation, write_report
 from jdm_core.sheet import sheet_book
 from jdm_core.version import VERSION
 from web.batch_run import Batch, Result
 from web.batch_table import table_csv
+from web.found import find
 from web.uploads import plain_stem, read_item
 
 CHUNK = 4  # cells whose scores and edits pass through the network together, before others are let in
@@ -49,7 +50,7 @@ def _explained(explainer: Explainer, results: list[Result], edits: bool, seed: i
     for result in results:
         try:
             data = read_item(result.item)
-            found.append((result, prepare(data, result.item.name), hashlib.sha256(data).hexdigest()))
+            found.append((result, find(data, result.item.name), hashlib.sha256(data).hexdigest()))
         except CellImageError:  # the upload is no longer kept: the table has its numbers
             continue
     if not found:

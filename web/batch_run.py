@@ -11,8 +11,9 @@ from PIL import Image
 
 from jdm_core import CellImageError, Explainer
 from jdm_core.elbo import POSTERIOR_DRAWS
-from jdm_core.finding import Finding, found_note, prepare
+from jdm_core.finding import Finding, found_note
 from jdm_core.verdict import DISAGREE, NOT_A_CELL, UNCLEAR, verdict_kind
+from web.found import find
 from web.shared import PIECE
 from web.text import Say, english
 from web.uploads import Item, read_item
@@ -64,16 +65,11 @@ def run(explainer: Explainer, items: Sequence[Item], seed: int) -> Iterator[list
         yield from _chunk(explainer, items[start : start + CHUNK], seed)
 
 
-def find(item: Item) -> Finding:
-    """The cell of an item. Raises CellImageError."""
-    return prepare(read_item(item), item.name)
-
-
 def _chunk(explainer: Explainer, items: Sequence[Item], seed: int) -> Iterator[list[Result]]:
     findings: list[Finding | CellImageError] = []
     for item in items:
         try:
-            findings.append(find(item))
+            findings.append(find(read_item(item), item.name))
         except CellImageError as error:
             findings.append(error)
     cells = [finding.cell for finding in findings if isinstance(finding, Finding)]

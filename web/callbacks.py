@@ -14,13 +14,14 @@ from gradio.utils import get_upload_folder
 
 from jdm_core import CellImageError, Explainer
 from jdm_core.cells import read_cell
-from jdm_core.finding import Finding, find_cell, found_note, prepare
+from jdm_core.finding import Finding, found_note
 from jdm_core.report import Explanation, write_report
 from jdm_core.results import Prediction
 from jdm_core.words import HEAD, POSTERIOR, Say
 from web import text
 from web.charts import SHOWN, bars, elbo_panel, legend, like, magnitude_legend, marked
 from web.edits import ready
+from web.found import find
 from web.newest import Newest
 from web.translation import say_for
 from web.uploads import plain_stem
@@ -145,8 +146,8 @@ class Callbacks:
     ) -> Iterator[View]:
         """The head's verdict at once, then the likelihood's with evidence map and ELBO."""
         draws, seed = draws if draws in DRAWS else USUAL_DRAWS, _seed(seed)
-        finding = None if as_given else find_cell(pixels)
-        cell = pixels if finding is None else finding.cell
+        finding = find(pixels, name, bool(as_given))
+        cell, smaller = finding.cell, _reduced(finding, say)
         prediction = self.explainer.predict(cell)
         known = _familiar(prediction)
         title = "The cell" if known else "The picture"
@@ -154,7 +155,7 @@ class Callbacks:
         yield _found(pixels, finding, name, known, say)._replace(
             intro=hidden(), results=gr.update(visible=True), anyway=gr.update(open=known),
             cell=picture(like(cell, cell), words) | {"label": say(title)},
-            verdict=self._verdict(name, prediction, None, say), strange=self._strange(prediction, None, say),
+            verdict=self._verdict(name, prediction, None, say) + smaller, strange=self._strange(prediction, None, say),
         )  # fmt: skip
         elbo = self.explainer.elbo(cell, draws, seed)
         evidence = self.explainer.draw.evidence(self.explainer.model_view(cell), elbo.evidence[0], SHOWN)
@@ -162,7 +163,7 @@ class Callbacks:
         paired = float(elbo.difference[0]), float(elbo.difference_standard_error[0])
         yield ready(reading, say)._replace(
             reading=reading,
-            verdict=self._verdict(name, prediction, elbo.posterior[0].tolist(), say),
+            verdict=self._verdict(name, prediction, elbo.posterior[0].tolist(), say) + smaller,
             strange=self._strange(prediction, elbo.posterior[0].tolist(), say),
             evidence=picture(like(evidence, cell), self._evidence_words(name, elbo.evidence[0], say)),
             evidence_scale=self._evidence_scale(elbo.evidence[0], say),
@@ -231,7 +232,7 @@ def read_upload(upload: dict[str, Any]) -> tuple[str, np.ndarray]:
 def find_upload(upload: dict[str, Any], as_given: bool) -> tuple[str, Finding]:
     """The user's name of an uploaded file, and its cell, found as the page finds it. Raises CellImageError likewise."""
     name, path = _named(upload)
-    return name, prepare(path, name, not as_given)
+    return name, find(path, name, as_given)
 
 
 def _named(upload: dict[str, Any]) -> tuple[str, str]:
@@ -242,15 +243,23 @@ def _named(upload: dict[str, Any]) -> tuple[str, str]:
     return name, path
 
 
-def _found(pixels: np.ndarray, finding: Finding | None, name: str, known: bool, say: Say) -> View:
+def _found(pixels: np.ndarray, finding: Finding, name: str, known: bool, say: Say) -> View:
     """The page before more is known of the cell than where it lies in the upload, and whether it is one at all."""
-    if finding is None or finding.status == "as given":
+    if finding.status == "as given":
         return empty()
     alt = say("{file} with the outline of what was found in it").format(file=name)
     tone = "" if finding.status == "cut out" else "warning"
     note = f'<p class="note {tone}">{escape(say(found_note(finding, known)))}</p>'
     drawn = marked(like(pixels, pixels), finding.outline)
     return empty()._replace(found=gr.update(visible=True), outline=picture(drawn, alt), found_note=note)
+
+
+def _reduced(finding: Finding, say: Say) -> str:
+    if finding.reduced_from is None:
+        return ""
+    sizes = {"now": finding.cell.shape[:2], "before": finding.reduced_from}
+    words = say(text.REDUCED).format(**{key: f"{width} × {height}" for key, (height, width) in sizes.items()})
+    return f'<p class="note">{escape(words)}</p>'
 
 
 def _seed(value: float | None) -> int:

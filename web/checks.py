@@ -98,4 +98,4 @@ def _turned(flipped: bool, head: float, posterior: float, thresholds: dict[str, 
     if posterior < thresholds["flip_posterior"]:
         words = say("Turns both, the likelihood only to {share}")
         return words.format(share=reached(posterior, thresholds["flip_posterior"]))
-    return say("Turns both, but not at the resolution of the upload")
+    return say("Turns both, but not at the resolution of the cell")

@@ -137,14 +137,17 @@ FRENCH: dict[str, str] = {
         "Aucune retouche n’est proposée : l’image ne ressemble pas à un globule rouge coloré."
     ),
     "Stopped. You still see the previous edit.": "Arrêté. Vous voyez encore la retouche précédente.",
+    "Read, edited and reported at {now} pixels; the upload has {before} of it.": (
+        "Lue, retouchée et consignée en {now} pixels ; l’image déposée en compte {before}."
+    ),
     "Computing two more edits …": "Calcul de deux autres retouches …",
     "Not convincing: {reason}. Do not take this picture as an explanation.": (
         "Pas convaincant : {reason}. Ne prenez pas cette image pour une explication."
     ),
     "the classifier reaches {share}, {least} is asked for": "le classifieur atteint {share}, il en faut {least}",
     "the likelihood reaches {share}, {least} is asked for": "la vraisemblance atteint {share}, il en faut {least}",
-    "at the resolution of the upload the classifier falls short of {least}": (
-        "à la résolution de l’image déposée, le classifieur n’atteint pas {least}"
+    "at the resolution of the cell the classifier falls short of {least}": (
+        "à la résolution de la cellule, le classifieur n’atteint pas {least}"
     ),
     "You can try another seed or a fixed strength.": "Vous pouvez essayer une autre graine ou une force fixée.",
     "You can try another seed or another strength.": "Vous pouvez essayer une autre graine ou une autre force.",
@@ -185,9 +188,7 @@ FRENCH: dict[str, str] = {
     "Does not turn both verdicts": "Ne renverse pas les deux verdicts",
     "Turns both, the classifier only to {share}": "Renverse les deux, le classifieur seulement à {share}",
     "Turns both, the likelihood only to {share}": "Renverse les deux, la vraisemblance seulement à {share}",
-    "Turns both, but not at the resolution of the upload": (
-        "Renverse les deux, mais pas à la résolution de l’image déposée"
-    ),
+    "Turns both, but not at the resolution of the cell": ("Renverse les deux, mais pas à la résolution de la cellule"),
     "Guidance {guidance}.": "Guidage {guidance}.",
     "The edit ends where both verdicts turn, so a trace of the parasite may stay.": (
         "La retouche s’arrête quand les deux verdicts basculent : une trace du parasite peut rester."

@@ -134,14 +134,17 @@ PORTUGUESE: dict[str, str] = {
         "Nenhuma edição é oferecida: a imagem não parece uma hemácia corada."
     ),
     "Stopped. You still see the previous edit.": "Parado. Você ainda vê a edição anterior.",
+    "Read, edited and reported at {now} pixels; the upload has {before} of it.": (
+        "Lida, editada e relatada em {now} pixels; na imagem enviada são {before}."
+    ),
     "Computing two more edits …": "Calculando mais duas edições …",
     "Not convincing: {reason}. Do not take this picture as an explanation.": (
         "Não convence: {reason}. Não tome esta imagem como explicação."
     ),
     "the classifier reaches {share}, {least} is asked for": "o classificador chega a {share}, pedem-se {least}",
     "the likelihood reaches {share}, {least} is asked for": "a verossimilhança chega a {share}, pedem-se {least}",
-    "at the resolution of the upload the classifier falls short of {least}": (
-        "na resolução da imagem enviada, o classificador não chega a {least}"
+    "at the resolution of the cell the classifier falls short of {least}": (
+        "na resolução da célula, o classificador não chega a {least}"
     ),
     "You can try another seed or a fixed strength.": "Você pode tentar outra semente ou uma força fixa.",
     "You can try another seed or another strength.": "Você pode tentar outra semente ou outra força.",
@@ -182,7 +185,7 @@ PORTUGUESE: dict[str, str] = {
     "Does not turn both verdicts": "Não inverte os dois veredictos",
     "Turns both, the classifier only to {share}": "Inverte os dois, o classificador só até {share}",
     "Turns both, the likelihood only to {share}": "Inverte os dois, a verossimilhança só até {share}",
-    "Turns both, but not at the resolution of the upload": "Inverte os dois, mas não na resolução da imagem enviada",
+    "Turns both, but not at the resolution of the cell": "Inverte os dois, mas não na resolução da célula",
     "Guidance {guidance}.": "Orientação {guidance}.",
     "The edit ends where both verdicts turn, so a trace of the parasite may stay.": (
         "A edição termina quando os dois veredictos mudam: um vestígio do parasita pode ficar."
