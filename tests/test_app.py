@@ -410,6 +410,16 @@ def test_the_archive_holds_pictures_and_json_and_the_pdf_is_one(callbacks, cell)
     assert Path(done.pdf_file["value"]).read_bytes().startswith(b"%PDF")
 
 
+def test_the_report_tells_how_the_cell_was_come_by(callbacks, bright, large):
+    told = {}
+    for path in (bright, large):
+        *_, done = callbacks.archive(explained(callbacks, path).reading)
+        with zipfile.ZipFile(done.archive_file["value"]) as archive:
+            told[path] = json.loads(archive.read(f"{path.stem}.json"))
+    assert told[bright]["found"] == "cut out" and "put on black" in told[bright]["found_note"]
+    assert told[large]["found"] == "as given" and told[large]["reduced_from"] == {"height": 1170, "width": 1560}
+
+
 def test_every_field_of_a_view_is_on_the_page(explainer):
     ids = {block.elem_id for block in build_page(explainer).blocks.values()}
     assert {*View._fields} - {"reading"} <= ids

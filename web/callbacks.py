@@ -159,7 +159,7 @@ class Callbacks:
         )  # fmt: skip
         elbo = self.explainer.elbo(cell, draws, seed)
         evidence = self.explainer.draw.evidence(self.explainer.model_view(cell), elbo.evidence[0], SHOWN)
-        reading = Reading(Explanation(name, cell, 0, prediction, elbo), seed, pixels)
+        reading = Reading(Explanation(name, cell, 0, prediction, elbo, finding=finding), seed, pixels)
         paired = float(elbo.difference[0]), float(elbo.difference_standard_error[0])
         yield ready(reading, say)._replace(
             reading=reading,
