@@ -15,6 +15,7 @@ import time
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import numpy as np
@@ -25,6 +26,7 @@ from PIL import ExifTags, Image
 
 from jdm_core import Explainer
 from jdm_core.counterfactual import EditSettings, Strength
+from web.gate import Gate
 from web.jobs import FAULT
 from web.logs import JsonLines
 from web.page import COMPUTE
@@ -129,6 +131,36 @@ def test_posts_beyond_the_limits_are_refused(web):
     headers = {"content-type": "multipart/form-data; boundary=b"}
     assert web.post("/gradio_api/upload", content=chunks, headers=headers).status_code in (400, 413)
     assert web.post("/gradio_api/call/predict", json={"data": ["x" * 2**21]}).status_code == 413
+
+
+def test_a_post_may_name_every_file_of_a_batch():
+    """As the page does for loose files: each with path, address and name, here of 120 characters."""
+    name = "x" * 120
+    file = {"path": f"/tmp/plasmolens-x/{'0' * 64}/{name}", "url": f"http://localhost:7860/{'0' * 64}/{name}"}
+    post = json.dumps([{**file, "orig_name": name, "size": 9999, "mime_type": "image/png"}] * 3000).encode()
+    assert len(post) > 2**20
+    passed = {cells: status_of_post(post, cells) for cells in (500, 3000)}
+    assert passed == {500: 413, 3000: 200}
+
+
+def status_of_post(body: bytes, batch_cells: int) -> int:
+    """What the gate answers to a post before a page that answers 200 once it has it all."""
+    said = []
+
+    async def page(scope, receive, send):
+        await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def receive():
+        return {"type": "http.request", "body": body}
+
+    async def send(message):
+        said.append(message)
+
+    service = SimpleNamespace(settings=Settings(batch_cells=batch_cells), stopping=False, loop=None)
+    scope = {"type": "http", "method": "POST", "path": "/gradio_api/queue/join", "headers": []}
+    asyncio.run(Gate(page, service)(scope, receive, send))
+    return said[0]["status"]
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[1]", b'{"data": 3}', b"\xff\xfe", b'{"data": [{"path": 3}]}'])

@@ -16,6 +16,7 @@ from web.metadata import strip_metadata
 
 Message = MutableMapping[str, Any]
 JSON_BYTES = 2**20  # of a post that carries no file: names of files and numbers, and no more
+NAME_BYTES = 2**11  # of it for each file of a batch, which it names thrice
 MULTIPART_BYTES = 2**16  # what a multipart post adds to its files
 QUIET = re.compile(r"^/(assets|static|svelte|theme\.css|favicon\.ico|healthz|manifest\.json)")
 PRIVATE_PART = re.compile(r"(/file=|/file/|/proxy=|/deep_link|/heartbeat/|/stream/|/call/[^/]+/|/call/v2/[^/]+/).*")
@@ -80,10 +81,12 @@ class Gate:
             await _json(send, 503, {"detail": "this server is stopping: please try again in a minute"})
         elif scope["method"] == "POST":
             upload = path.rstrip("/").endswith("/upload")
-            most = service.settings.post_megabytes * 2**20 + MULTIPART_BYTES if upload else JSON_BYTES
+            settings = service.settings
             if upload:
+                most = settings.post_megabytes * 2**20 + MULTIPART_BYTES
                 await self._take(scope, _limited(scope, receive, most), send)
             else:
+                most = max(JSON_BYTES, settings.batch_cells * NAME_BYTES)
                 await self.app(scope, _limited(scope, receive, most), send)
         else:
             await self.app(scope, receive, send)
