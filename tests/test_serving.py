@@ -328,6 +328,13 @@ def test_what_a_killed_server_left_goes_at_the_next_start(tmp_path):
     other.close()
 
 
+def test_a_system_without_file_locks_is_told_so_in_one_line():
+    start = "import sys; sys.modules['fcntl'] = None; import app; sys.exit(app.main(['--device', 'cpu']))"
+    ended = subprocess.run([sys.executable, "-c", start], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (1, "", 1)
+    assert ended.stderr.startswith("error: the page runs on Linux and macOS")
+
+
 def test_a_login_shuts_everything_but_health(explainer, cell, tmp_path):
     with serving(explainer, tmp_path, login="ann:secret") as running, httpx.Client(base_url=running.address) as web:
         assert web.get("/config").status_code == post_file(web, "a.png", b"x").status_code == 401

@@ -1,6 +1,5 @@
 """Where uploads and pictures lie while a session lasts: a folder of this process alone, swept on a schedule."""
 
-import fcntl
 import os
 import shutil
 import tempfile
@@ -10,13 +9,23 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import IO
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
 PREFIX = "plasmolens-"
 
 
 class Scratch:
-    """A folder that only this user can read, gone with the process; what an earlier, killed process left goes now."""
+    """A folder that only this user can read, gone with the process; what an earlier, killed process left goes now.
+
+    Raises OSError where it cannot be made, or not be locked.
+    """
 
     def __init__(self, kept_seconds: float, parent: Path | None = None) -> None:
+        if fcntl is None:
+            raise OSError("the page runs on Linux and macOS: this system cannot lock the folder of its uploads")
         parent = parent or Path(tempfile.gettempdir())
         for old in parent.glob(f"{PREFIX}*"):
             _remove_if_abandoned(old)
