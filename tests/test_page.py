@@ -217,6 +217,28 @@ def test_a_new_cell_ends_the_edit_of_the_one_before(page, address, cell):
     assert page.find_element(By.ID, "progress").text == ""
 
 
+def test_a_cell_that_is_cleared_or_replaced_while_it_is_read_does_not_come_back(page, address, cell, tmp_path):
+    slow = tmp_path / "slow.png"
+    with Image.open(cell) as picture:
+        picture.resize((3000, 3000)).save(slow, compress_level=1)
+
+    def settled():
+        """What was asked for before is done when this is."""
+        Client(address, verbose=False).predict(handle_file(slow), api_name="/explain")
+
+    upload(page, slow)
+    wait(page, "#upload button[aria-label*=Clear], #upload button[aria-label*=Remove]").click()
+    settled()
+    assert page.find_element(By.ID, "intro").is_displayed() and not page.find_elements(By.ID, "verdict")
+    upload(page, slow)
+    example = wait(page, "#uninfected-1")
+    example.click()
+    explained(page, "uninfected-1.png")
+    settled()
+    assert page.find_element(By.CSS_SELECTOR, "#verdict .file").text == "uninfected-1.png"
+    assert "uninfected-1" in page.find_element(By.CSS_SELECTOR, "#evidence img").get_attribute("alt")
+
+
 def test_one_press_saves_the_pdf_or_everything(page, cell, tmp_path):
     allowed = {"behavior": "allow", "downloadPath": str(tmp_path)}
     page.execute_cdp_cmd("Browser.setDownloadBehavior", allowed)
