@@ -23,7 +23,8 @@ STRANGE = {
     "verdict": "not a cell", "label": "Parasitized", "posterior": {"Parasitized": 0.1, "Uninfected": 0.9},
     "familiar": False,
 }  # fmt: skip
-FINDING = SimpleNamespace(status="cut out", note="One cell was found on a bright background and put on black.")
+NOTE = "One cell was found on a bright background and put on black."
+FINDING = SimpleNamespace(status="cut out", note=NOTE, reduced_from=None)
 
 
 @pytest.fixture(scope="module")
@@ -189,7 +190,7 @@ def test_the_same_but_for_the_time(explainer, explanation, drawn, tmp_path):
 
 
 def test_what_was_found_is_in_the_json(explainer, explanation):
-    given = SimpleNamespace(status="as given", note="The picture is read as it is.")
+    given = SimpleNamespace(status="as given", note="The picture is read as it is.", reduced_from=None)
     fields = report_json(explainer, replace(explanation, finding=given), 0)
     assert fields["found"] == "as given" and "found_note" not in fields and "file_sha256" not in fields
     fields = report_json(explainer, replace(explanation, finding=FINDING, file_sha256="cd"), 0)
