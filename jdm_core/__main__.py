@@ -2,6 +2,7 @@
 
 import argparse
 import csv
+import hashlib
 import json
 import os
 import sys
@@ -13,10 +14,10 @@ from typing import Any
 from tqdm import tqdm
 
 from jdm_core import CellImageError, CheckpointError, Explainer
-from jdm_core.cells import content_sha256, image_files
+from jdm_core.cells import content_sha256, image_files, on_one_line
 from jdm_core.files import replace_file
 from jdm_core.finding import Finding, found_fields, prepare
-from jdm_core.report import NOTICE, Explanation, verdict_fields, write_report
+from jdm_core.report import NOTICE, Explanation, is_report_picture, model_fields, verdict_fields, write_report
 from jdm_core.shards import Shards, shards
 
 # What passes the network together moves the last digits of its numbers. So it is decided by the list of files alone:
@@ -26,6 +27,7 @@ INDEX_COLUMNS = (
     "file", "label", "probability", "posterior", "elbo_difference", "elbo_difference_standard_error", "familiar",
     "found", "target", "flipped", "changed_fraction", "report", "error", "notice",
 )  # fmt: skip
+LONGEST_NAME = 200  # bytes
 UNFAMILIAR = "does not look like the cells that the model knows: not to be trusted"
 
 Findings = list[tuple[Path, Finding]]
@@ -80,14 +82,14 @@ def _predict(explainer: Explainer, options: argparse.Namespace, group: Shards) -
             prediction = explainer.predict(cells)
             elbo = explainer.elbo(cells, options.draws, options.seed)
             for i, (path, finding) in enumerate(batch):
-                fields = verdict_fields(str(path), prediction, elbo, i, unsure_below)
+                fields = verdict_fields(on_one_line(str(path)), prediction, elbo, i, unsure_below)
                 fields |= found_fields(finding, fields["familiar"])
                 if options.json:
                     line = json.dumps(fields, ensure_ascii=False)
                 else:
                     label = fields["label"]
                     line = (
-                        f"{path}: {label} {fields['probabilities'][label]:.1%}, "
+                        f"{fields['file']}: {label} {fields['probabilities'][label]:.1%}, "
                         f"posterior {fields['posterior'][label]:.1%}, "
                         f"ELBO difference {fields['elbo_difference']:+.1f} ± "
                         f"{fields['elbo_difference_standard_error']:.1f} nats"
@@ -105,25 +107,28 @@ def _explain(explainer: Explainer, options: argparse.Namespace, group: Shards) -
     if options.target is not None and options.target not in explainer.labels:
         raise ValueError(f"--target {options.target}: known labels are {', '.join(explainer.labels)}")
     files, empty = group.from_first(lambda: _files(options.files))  # reports may soon appear beside the images
-    stems = _stems(options.files, files, options.out)
+    places = _places(options.files, files)
+    stems = _stems(places, options.out)
     options.out.mkdir(parents=True, exist_ok=True)
     rows: dict[Path, dict[str, Any]] = {}
     share = group.share(_batches(files))
     with _bar(sum(map(len, share)), group.first) as bar:
         for batch, errors in _read(share, bar, explainer.finds_cells and not options.as_given):
             for error, path in errors:
-                rows[path] = {"file": str(path), "error": error.reason}
+                rows[path] = {"error": error.reason}
             for path, report in _explain_batch(explainer, batch, stems, options, bar):
                 rows[path] = _row(report, stems[path], options.out)
+                name = on_one_line(str(path))
                 if not report["familiar"]:
-                    bar.write(f"{path}: {UNFAMILIAR}", file=sys.stderr)
+                    bar.write(f"{name}: {UNFAMILIAR}", file=sys.stderr)
                 if report.get("found") in ("several", "none"):
-                    bar.write(f"{path}: {report['found_note']}", file=sys.stderr)
+                    bar.write(f"{name}: {report['found_note']}", file=sys.stderr)
     gathered = group.gather(rows)
     if not group.first:
         return 0  # the first process's status is that of all: torchrun ends it when another fails before
     rows = {path: row for part in gathered for path, row in part.items()}
-    _write_index([rows[path] for path in files], options.out / "index.csv")
+    named = [{"file": on_one_line(places[path].as_posix())} | rows[path] for path in files]
+    _write_index(named, options.out / "index.csv")
     return 1 if empty or any("error" in row for row in rows.values()) else 0
 
 
@@ -141,7 +146,7 @@ def _explain_batch(
     for i, (path, finding) in enumerate(batch):
         report = done[i]
         if report is None:
-            explanation = Explanation(path.name, finding.cell, i, prediction, elbo, edit, finding)
+            explanation = Explanation(on_one_line(path.name), finding.cell, i, prediction, elbo, edit, finding)
             report = write_report(explainer, explanation, stems[path], options.seed)
         yield path, report
         bar.update()
@@ -152,6 +157,8 @@ def _files(arguments: list[str]) -> tuple[list[Path], int]:
     files, empty = [], 0
     for argument in arguments:
         found = image_files([argument])
+        if os.path.isdir(argument):
+            found = [path for path in found if not is_report_picture(path)]  # of reports that were written there
         if not found:
             print(f"{argument}: a folder without images", file=sys.stderr)
             empty += 1
@@ -183,18 +190,35 @@ def _read(
         yield findings, errors
 
 
-def _stems(arguments: list[str], files: list[Path], out: Path) -> dict[Path, Path]:
-    """Where each file's report goes: by its path below the folder that was given, never two in one place."""
+def _places(arguments: list[str], files: list[Path]) -> dict[Path, Path]:
+    """Each file's path below the folder that was given, or its mere name."""
     folders = [Path(argument) for argument in arguments if os.path.isdir(argument)]
+    return {
+        path: path.relative_to(next((folder for folder in folders if path.is_relative_to(folder)), path.parent))
+        for path in files
+    }
+
+
+def _stems(places: dict[Path, Path], out: Path) -> dict[Path, Path]:
+    """Where each file's report goes: by its place, never two in one, be it on a disk that takes a for A."""
     stems: dict[Path, Path] = {}
-    taken: set[Path] = set()
-    for path in files:
-        folder = next((folder for folder in folders if path.is_relative_to(folder)), path.parent)
-        below = out / path.relative_to(folder)
-        numbered = (below.with_name(f"{below.name}-{n}") for n in range(2, len(files) + 2))
-        stems[path] = next(name for name in chain([below.with_suffix(""), below], numbered) if name not in taken)
-        taken.add(stems[path])
+    taken: set[str] = set()
+    for path, place in places.items():
+        below = place.with_name(_shortened(place.name))
+        numbered = (below.with_name(f"{below.name}-{n}") for n in range(2, len(places) + 2))
+        candidates = chain([below.with_suffix(""), below], numbered)
+        stem = next(name for name in candidates if str(name).casefold() not in taken)
+        taken.add(str(stem).casefold())
+        stems[path] = out / stem
     return stems
+
+
+def _shortened(name: str) -> str:
+    """A file name that leaves room for what a report adds to it, within the 255 bytes of most disks."""
+    raw = os.fsencode(name)
+    if len(raw) <= LONGEST_NAME:
+        return name
+    return raw[: LONGEST_NAME - 9].decode(errors="ignore") + "-" + hashlib.sha256(raw).hexdigest()[:8]
 
 
 def _done(explainer: Explainer, finding: Finding, stem: Path, options: argparse.Namespace) -> dict[str, Any] | None:
@@ -204,25 +228,30 @@ def _done(explainer: Explainer, finding: Finding, stem: Path, options: argparse.
         same = (
             report["input_sha256"] == content_sha256(finding.cell)
             and report.get("found", "as given") == finding.status  # older reports read every picture as it was
-            and report["model"]["sha256"] == explainer.sha256
+            and report["model"] == model_fields(explainer)
             and (report["seed"], report["draws"]) == (options.seed, options.draws)
             and isinstance(report["familiar"], bool)  # older reports do not say it
-            and options.target in (None, report["counterfactual"]["target"])
+            and report["counterfactual"]["target"] == (options.target or _other(explainer.labels, report["label"]))
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return report if same else None
 
 
+def _other(labels: Sequence[str], label: str) -> str:
+    """What an edit turns a cell to unless told; of more than two labels one must be named."""
+    return next(other for other in labels if other != label)
+
+
 def _row(report: dict[str, Any], stem: Path, out: Path) -> dict[str, Any]:
     label, edit = report["label"], report["counterfactual"]
     return {
-        "file": report["file"], "label": label, "probability": report["probabilities"][label],
+        "label": label, "probability": report["probabilities"][label],
         "posterior": report["posterior"][label], "elbo_difference": report["elbo_difference"],
         "elbo_difference_standard_error": report["elbo_difference_standard_error"],
         "familiar": report["familiar"], "found": report.get("found", "as given"),
         "target": edit["target"], "flipped": edit["flipped"], "changed_fraction": edit["changed_fraction"],
-        "report": stem.with_name(f"{stem.name}.json").relative_to(out).as_posix(),
+        "report": on_one_line(stem.with_name(f"{stem.name}.json").relative_to(out).as_posix()),
     }  # fmt: skip
 
 

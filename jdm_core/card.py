@@ -106,12 +106,12 @@ def figures_markdown(name: str, checkpoint: Checkpoint) -> str:
         f"{key}: lowest {by['lowest']:.3f}, lower quartile {by['lower_quartile']:.3f}, median {by['median']:.3f}"
         for key, by in m.get("per_slide", {}).items()
     )
-    agreement = m["agreement"]
+    agreement, right = m["agreement"], m["agreement"]["accuracy_where_agreed"]
     lines += [
         "",
         (f"Accuracy over slides: {spread}. " if spread else "")
-        + f"The two verdicts agree on {agreement['share']:.1%} of the {one}s, "
-        f"and are right on {agreement['accuracy_where_agreed']:.1%} of those.",
+        + f"The two verdicts agree on {agreement['share']:.1%} of the {one}s"
+        + ("." if right is None else f", and are right on {right:.1%} of those."),
     ]
     return "\n".join(lines + _edit_lines(m.get("edits")) + _familiarity_lines(m.get("familiarity")))
 
@@ -169,5 +169,7 @@ def _right(part: dict[str, Any]) -> str:
     return "none" if part["accuracy"] is None else f"{part['accuracy']:.3f} (n {part['n']})"
 
 
-def _with_interval(value: float, interval: list[float]) -> str:
+def _with_interval(value: float | None, interval: list[float | None]) -> str:
+    if value is None or None in interval:  # an AUROC of one class
+        return "–"
     return f"{value:.3f} ({interval[0]:.3f} to {interval[1]:.3f})"

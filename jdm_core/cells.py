@@ -62,8 +62,8 @@ class CellImageError(ValueError):
 
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(name, reason)  # both, so that the error survives pickling between processes
-        self.name = _printable(name)
-        self.reason = _printable(reason)
+        self.name = on_one_line(name)
+        self.reason = on_one_line(reason)
 
     def __str__(self) -> str:
         return f"{self.name}: {self.reason}"
@@ -166,7 +166,7 @@ def image_files(paths: Iterable[Path | str]) -> list[Path]:
     return found
 
 
-def _printable(text: str) -> str:
+def on_one_line(text: str) -> str:
     """`text` on one line, with what does not print (newlines, controls, undecodable bytes) as escapes."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 

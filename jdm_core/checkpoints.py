@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +103,12 @@ class Checkpoint:
     thresholds: dict[str, float]
     metrics: dict[str, Any]
     provenance: Provenance
+
+    @property
+    def calibration_sha256(self) -> str:
+        """Digest of all that was fitted and decides verdicts beside the weights: calibration and thresholds."""
+        fitted = {"calibration": asdict(self.calibration), "thresholds": dict(self.thresholds)}
+        return hashlib.sha256(json.dumps(fitted, sort_keys=True).encode()).hexdigest()
 
     def __post_init__(self) -> None:
         if len(self.labels) != self.architecture.classes:

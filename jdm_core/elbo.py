@@ -155,6 +155,6 @@ def compared_classes(scores: Tensor) -> Tensor:
 
 def posterior(scores: Tensor, temperature: float, bias: float) -> Tensor:
     """p(c|x) (B, K) of scores S (B, K): softmax(S/τ) with b added to the first class; σ((S_0 - S_1)/τ + b) for two."""
-    logits = scores.double() / temperature
+    logits = scores.cpu().double() / temperature  # not every device has such numbers
     logits[:, 0] += bias
-    return logits.softmax(dim=1).float()
+    return logits.softmax(dim=1).float().to(scores.device)

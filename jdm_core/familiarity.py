@@ -32,11 +32,11 @@ class Ellipsoid:
             raise ValueError(f"whitening: not a lower triangle for a centre of {len(self.centre)} numbers")
 
     def distance(self, traits: Tensor) -> Tensor:
-        """Distances (B,) of traits (B, d) from the centre, float64 on the CPU."""
+        """Distances (B,) of traits (B, d) from the centre, float64 on the CPU: not every device has such numbers."""
         whitening = torch.zeros(len(self.centre), len(self.centre), dtype=torch.float64)
         for i, row in enumerate(self.whitening):
             whitening[i, : i + 1] = torch.tensor(row, dtype=torch.float64)
-        away = traits.double().cpu() - torch.tensor(self.centre, dtype=torch.float64)
+        away = traits.cpu().double() - torch.tensor(self.centre, dtype=torch.float64)
         return (away @ whitening.T).norm(dim=1)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
-from PIL.PngImagePlugin import PngInfo
+from PIL.PngImagePlugin import PngImageFile, PngInfo
 
 from jdm_core.cells import content_sha256
 from jdm_core.explainer import Explainer
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 NOTICE = "Research use only, not for diagnosis"
 PICTURE = 512  # pixels a side of the maps
+PICTURES = ("original", "evidence", "counterfactual", "difference", "sheet")
 SHEETS = {"png": "_sheet.png", "pdf": ".pdf"}
 SETTINGS_PER_IMAGE = (
     "guidance", "region", "single", "start_time", "attempts", "decoded_steps", "encoder_passes",
@@ -110,12 +111,32 @@ def report_json(explainer: Explainer, explanation: Explanation, seed: int) -> di
     return report | {
         "seed": seed,
         "thresholds": thresholds,
-        "model": {"name": explainer.name, "version": explainer.checkpoint.version, "sha256": explainer.sha256},
+        "model": model_fields(explainer),
         "software": f"PlasmoLens {VERSION}",
         "input_sha256": content_sha256(e.cell),
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "notice": NOTICE,
     }
+
+
+def model_fields(explainer: Explainer) -> dict[str, Any]:
+    """The JSON of what decides a report's numbers beside the picture: weights, and what was fitted to them."""
+    checkpoint = explainer.checkpoint
+    return {
+        "name": explainer.name, "version": checkpoint.version, "sha256": explainer.sha256,
+        "calibration_sha256": checkpoint.calibration_sha256,
+    }  # fmt: skip
+
+
+def is_report_picture(path: Path) -> bool:
+    """Whether a file is one of a report's own pictures, by its name and the notice in it."""
+    if path.suffix != ".png" or path.stem.rpartition("_")[2] not in PICTURES:
+        return False
+    try:
+        with PngImageFile(path) as image:
+            return image.text.get("Comment") == NOTICE
+    except (OSError, SyntaxError, ValueError):
+        return False
 
 
 def pictures(explainer: Explainer, explanation: Explanation) -> dict[str, np.ndarray]:

@@ -2,20 +2,22 @@
 
 import csv
 import json
+import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from jdm_core import Explainer
 from jdm_core.__main__ import main
-from jdm_core.report import NOTICE
+from jdm_core.report import NOTICE, PICTURES
 
 FIELDS = {
     "file", "label", "probabilities", "elbo", "elbo_difference", "elbo_difference_standard_error", "posterior",
 }  # fmt: skip
-PICTURES = ("original", "evidence", "counterfactual", "difference", "sheet")
 
 
 @pytest.fixture
@@ -111,11 +113,63 @@ def test_same_input_and_seed_give_the_same_report_but_for_the_time(cell_files, t
     assert texts[0] == texts[1]
 
 
-def test_other_settings_are_done_again(cell_files, tmp_path):
+def test_other_settings_are_done_again(explainer, cell_files, tmp_path, monkeypatch):
     out, arguments = tmp_path / "out", ["explain", str(cell_files[0]), "--out", str(tmp_path / "out"), "--draws", "4"]
+    path = out / f"{cell_files[0].stem}.json"
     assert main(arguments) == 0
     assert main([*arguments, "--seed", "5"]) == 0
-    assert json.loads((out / f"{cell_files[0].stem}.json").read_text())["seed"] == 5
+    assert json.loads(path.read_text())["seed"] == 5
+    label = json.loads(path.read_text())["label"]
+    assert main([*arguments, "--target", label]) == 0
+    assert json.loads(path.read_text())["counterfactual"]["target"] == label
+    assert main(arguments) == 0  # no target is the other label, whatever an earlier run was asked for
+    assert json.loads(path.read_text())["counterfactual"]["target"] != label
+    written = path.stat().st_mtime_ns
+    assert main(arguments) == 0
+    assert path.stat().st_mtime_ns == written
+    other = replace(explainer.checkpoint, thresholds={**explainer.checkpoint.thresholds, "flip_head": 0.95})
+    load = Explainer.load
+
+    def load_other(*arguments):
+        loaded = load(*arguments)
+        loaded.checkpoint = other
+        return loaded
+
+    monkeypatch.setattr(Explainer, "load", load_other)
+    assert main(arguments) == 0
+    assert json.loads(path.read_text())["thresholds"]["flip_head"] == 0.95
+
+
+def test_reports_beside_the_images_are_not_explained(cell_files, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    Image.open(cell_files[0]).save(folder / "cell.png")
+    Image.fromarray(np.full((40, 40, 3), 90, np.uint8)).save(folder / "my_original.png")  # of no report
+    for out in (folder, folder / "reports"):
+        for _ in range(2):
+            assert main(["explain", str(folder), "--out", str(out), "--draws", "4"]) == 0
+            with (out / "index.csv").open(encoding="utf-8") as file:
+                assert [row["file"] for row in csv.DictReader(file)] == ["cell.png", "my_original.png"]
+
+
+def test_awkward_names_are_explained_and_told_apart(cell_files, tmp_path, capsys):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    (folder / "sub").mkdir(parents=True)
+    undecodable = os.fsdecode(b"a\xff.png")
+    names = [undecodable, "c.png", "C.bmp", "sub/c.png", f"{'l' * 240}.png"]
+    for name in names:
+        Image.open(cell_files[0]).save(folder / name)
+    assert main(["explain", str(folder), "--out", str(out), "--draws", "4"]) == 0
+    with (out / "index.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert sorted(row["file"] for row in rows) == sorted(["a\\udcff.png", *names[1:]])
+    assert len({row["report"].casefold() for row in rows}) == len(names)
+    assert len(list(out.rglob("*.json"))) == len(names)
+    done = subprocess.run(
+        [sys.executable, "-m", "jdm_core", "predict", str(folder / undecodable), "--json", "--draws", "4"],
+        capture_output=True, env={**os.environ, "PYTHONIOENCODING": "utf-8:strict"}, check=True,
+    )  # fmt: skip
+    assert json.loads(done.stdout)["file"].endswith("a\\udcff.png")
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,19 @@
 """Figures on cases with a known answer."""
 
+import json
+
 import numpy as np
 import pytest
 
-from training.metrics import accuracy, auroc, clustered_interval, expected_calibration_error, sample, summarise
+from training.metrics import (
+    accuracy,
+    auroc,
+    clustered_interval,
+    expected_calibration_error,
+    sample,
+    summarise,
+    without_nan,
+)
 
 
 def test_auroc_with_ties_and_one_class():
@@ -42,6 +52,15 @@ def test_summary_has_every_figure_with_its_interval():
     assert figures["accuracy"] == 1
     assert figures["accuracy_interval"] == [1, 1]
     assert set(figures) == {f"{name}{end}" for name in ("accuracy", "auroc", "ece") for end in ("", "_interval")}
+
+
+def test_what_is_undefined_is_null_and_not_told_of_by_warnings(recwarn):
+    p, healthy = np.array([[0.2, 0.8], [0.4, 0.6]]), np.array([1, 1])
+    figures = summarise(p, healthy, ["a", "b"])
+    assert np.isnan(figures["auroc"]) and np.isnan(figures["auroc_interval"]).all() and figures["accuracy"] == 1
+    assert not [warning for warning in recwarn if "NaN" in str(warning.message)]
+    text = json.dumps(without_nan({"all": [figures, (1.5, float("nan"))]}), allow_nan=False)
+    assert json.loads(text)["all"][0]["auroc_interval"] == [None, None] and json.loads(text)["all"][1] == [1.5, None]
 
 
 def test_a_sample_is_told_by_slides_where_they_hold_several_cells():

@@ -264,9 +264,11 @@ def test_from_run_to_figures(toy, unbroken, tmp_path, capsys):
     assert sorted(os.listdir(tmp_path / "examples")) == ["parasitized-1.png", "uninfected-1.png"]
 
     slides = tmp_path / "slides.txt"
-    slides.write_text("C1P1\nC2P2\nC3P3\n")
+    slides.write_text("\ufeffC1P1\r\nC2P2 \n\nC3P3\nC4P5\n", encoding="utf-8")  # as Windows' editors save it
+    capsys.readouterr()
     assert main([*evaluate, "--slides", str(slides), "--out", str(out)]) == 0
     assert json.loads(out.read_text())["slides"] == 3
+    assert f"{slides}: 1 of 4 slides are not in {toy}: C4P5\n" in capsys.readouterr().err
     slides.write_text("C99\n")
     assert main([*evaluate, "--slides", str(slides), "--out", str(out)]) == 1
     assert "none of the wanted slides" in capsys.readouterr().err

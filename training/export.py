@@ -15,6 +15,7 @@ from jdm_core.diffusion import LOGSNR_MAX, LOGSNR_MIN
 from jdm_core.familiarity import Familiarity
 from jdm_core.files import replace_file
 from jdm_core.network import JointDiffusionNetwork
+from training.metrics import without_nan
 from training.state import RunState, averaged_weights
 
 MAX_BYTES = 16 * 2**20
@@ -91,7 +92,7 @@ def record_metrics(
     """
     read_manifest(manifest)
     entries = json.loads(manifest.read_text(encoding="utf-8"))["checkpoints"]
-    entries[name]["metrics"] |= figures
+    entries[name]["metrics"] |= without_nan(figures)
     if familiarity is not None:
         entries[name]["calibration"]["familiarity"] = asdict(familiarity)
     write_manifest(manifest, entries)

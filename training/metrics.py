@@ -1,6 +1,8 @@
 """Accuracy, AUROC and expected calibration error, with intervals that respect that cells of a slide are alike."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -71,6 +73,8 @@ def clustered_interval(
         drawn = generator.integers(len(groups), size=len(groups))
         chosen = np.concatenate([groups[i] for i in drawn]) if alone is None else alone[drawn]
         values.append(metric(probabilities[chosen], labels[chosen]))
+    if np.isnan(values).all():  # undefined on every sample: an AUROC of one class
+        return [float("nan"), float("nan")]
     low, high = np.nanpercentile(values, [2.5, 97.5])
     return [float(low), float(high)]
 
@@ -96,6 +100,15 @@ def slide_spread(probabilities: np.ndarray, labels: np.ndarray, slides: Sequence
         "median": round(float(median), 4),
         "below_0.9": {slide: round(value, 4) for slide, value in values.items() if value < 0.9},
     }  # fmt: skip
+
+
+def without_nan(value: Any) -> Any:
+    """JSON values with null, as JSON has it, for what is undefined."""
+    if isinstance(value, Mapping):
+        return {key: without_nan(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_nan(inner) for inner in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def sample(figures: Mapping[str, object]) -> str:

@@ -3,7 +3,8 @@
 import argparse
 import json
 import signal
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from jdm_core.checkpoints import MANIFEST
 from jdm_core.files import replace_file
 from training.data import DataError, Split, list_members, slide_of, split_by_recipe
 from training.digits import holds_digits
+from training.metrics import without_nan
 from training.recipe import recipe_from_dict
 
 Commands = Any  # argparse's registry of commands, whose class has no public name
@@ -54,12 +56,22 @@ def wanted_slides(explainer: Explainer, options: argparse.Namespace) -> tuple[Ca
     """Which slides --slides or --part mean, None for all, and how to call them."""
     name = options.data.name
     if options.slides:
-        wanted = set(options.slides.read_text(encoding="utf-8").split())
+        wanted = read_slides(options.slides, options.data, explainer.labels)
         return wanted.__contains__, f"slides of {options.slides.name} in {name}"
     if not options.part:
         return None, f"all slides of {name}"
     part = getattr(split_of(explainer, options.data), options.part)
     return set(part).__contains__, part_name(options.part, options.data)
+
+
+def read_slides(path: Path, data: Path, labels: Sequence[str]) -> set[str]:
+    """The slide ids of a file, one a line; those that the data do not have are named on stderr."""
+    wanted = {line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()} - {""}
+    unknown = sorted(wanted - {slide_of(member) for member, _ in list_members(data, labels)})
+    if unknown:
+        some = ", ".join(unknown[:5]) + (", ..." if len(unknown) > 5 else "")
+        print(f"{path}: {len(unknown)} of {len(wanted)} slides are not in {data}: {some}", file=sys.stderr)
+    return wanted
 
 
 def part_name(part: str, data: Path) -> str:
@@ -87,7 +99,7 @@ def stop_on_signal() -> Callable[[], bool]:
 
 
 def write_figures(path: Path, figures: dict[str, object]) -> None:
-    """Writes figures as JSON, atomically, in a folder that is made where it is missing."""
-    text = json.dumps(figures, indent=1) + "\n"
+    """Writes figures as JSON, atomically, in a folder that is made where it is missing; what is undefined as null."""
+    text = json.dumps(without_nan(figures), indent=1, allow_nan=False) + "\n"
     path.parent.mkdir(parents=True, exist_ok=True)
     replace_file(path, lambda partial: partial.write_text(text, encoding="utf-8"))
