@@ -6,7 +6,9 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
 REAL_CELLS = 32
@@ -43,6 +45,18 @@ def browser(tmp_path_factory):
     driver.set_page_load_timeout(60)
     yield driver
     driver.quit()
+
+
+@pytest.fixture(scope="session")
+def bright(tmp_path_factory) -> Path:
+    """A drawn cell on a bright ground."""
+    y, x = np.mgrid[:160, :180]
+    pixels = np.full((160, 180, 3), 232, np.uint8)
+    pixels[(x - 90) ** 2 + (y - 80) ** 2 < 50**2] = (205, 150, 160)
+    pixels[(x - 100) ** 2 + (y - 75) ** 2 < 90] = (110, 60, 130)
+    path = tmp_path_factory.mktemp("cells") / "bright.png"
+    Image.fromarray(pixels).save(path)
+    return path
 
 
 @pytest.fixture(scope="session")

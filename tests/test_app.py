@@ -87,18 +87,6 @@ def large(cell, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def bright(tmp_path_factory) -> Path:
-    """A drawn cell on a bright ground."""
-    y, x = np.mgrid[:160, :180]
-    pixels = np.full((160, 180, 3), 232, np.uint8)
-    pixels[(x - 90) ** 2 + (y - 80) ** 2 < 50**2] = (205, 150, 160)
-    pixels[(x - 100) ** 2 + (y - 75) ** 2 < 90] = (110, 60, 130)
-    path = tmp_path_factory.mktemp("cells") / "bright.png"
-    Image.fromarray(pixels).save(path)
-    return path
-
-
-@pytest.fixture(scope="module")
 def client(explainer):
     blocks = build_page(SharedExplainer(explainer))
     _, url, _ = blocks.launch(prevent_thread_lock=True, quiet=True, server_name="127.0.0.1", **LAUNCH)
@@ -604,6 +592,7 @@ def test_the_endpoints_read_the_picture_that_the_command_line_reads(client, brig
         client.predict(handle_file(bright), api_name=name, as_given=as_given) for name in ("/explain", "/edit")
     )
     assert explained["found"] == edited["found"] == told["found"] and explained["label"] == told["label"]
+    assert edited["familiar"] == told["familiar"]
     assert Image.open(picture).size == ((512, 455) if as_given else (512, 512))
 
 

@@ -3,7 +3,6 @@
 import re
 from pathlib import Path
 
-import numpy as np
 import pytest
 from gradio_client import Client, handle_file
 from PIL import Image
@@ -36,17 +35,6 @@ def cell(real_cells) -> Path:
 def bad(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("bad") / "notes.png"
     path.write_text("no image at all")
-    return path
-
-
-@pytest.fixture(scope="module")
-def bright(tmp_path_factory) -> Path:
-    """A drawn cell on a bright ground."""
-    y, x = np.mgrid[:160, :180]
-    pixels = np.full((160, 180, 3), 232, np.uint8)
-    pixels[(x - 90) ** 2 + (y - 80) ** 2 < 50**2] = (205, 150, 160)
-    path = tmp_path_factory.mktemp("bright") / "bright.png"
-    Image.fromarray(pixels).save(path)
     return path
 
 

@@ -27,7 +27,7 @@ from jdm_core.files import replace_file
 from jdm_core.network import JointDiffusionNetwork
 from jdm_core.precision import half_precision
 from training.augment import augment
-from training.data import DataError, batches, read_members
+from training.data import DataError, batches, draw_some, read_members
 from training.digits import TEST_PREFIX, holds_digits, read_digits
 from training.export import current_commit, write_manifest
 from training.log import RunLog
@@ -65,9 +65,7 @@ def load_images(folder: Path, size: int, channels: int = 3, at_most: int | None 
         raise DataError(f"{folder}: " + ("not a folder" if folder.exists() else "no such folder"))
     else:
         names = [path.relative_to(folder).as_posix() for path in image_files([folder])]
-    if at_most is not None:
-        drawn = torch.randperm(len(names), generator=torch.Generator().manual_seed(seed))[:at_most]
-        names = [names[i] for i in drawn.sort().values.tolist()]
+    names = draw_some(names, at_most, seed)
     images, bad = [], 0
     for cell in tqdm(read_members(folder, names), total=len(names), desc="reading cells", unit="cell"):
         if isinstance(cell, CellImageError):

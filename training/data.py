@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -19,6 +20,8 @@ from tqdm import tqdm
 from jdm_core.cells import IMAGE_EXTENSIONS, CellImageError, read_cell, to_tensor, to_uint8
 from training.digits import TEST_PREFIX, Digits, holds_digits, read_digits
 from training.recipe import Recipe
+
+Item = TypeVar("Item")
 
 
 class DataError(ValueError):
@@ -134,9 +137,7 @@ def load_cells(
     """
     channels = channels or (1 if holds_digits(source) else 3)
     found = choose_members(source, labels, keep)
-    if at_most is not None:
-        drawn = torch.randperm(len(found), generator=torch.Generator().manual_seed(seed))[:at_most]
-        found = [found[i] for i in drawn.sort().values.tolist()]
+    found = draw_some(found, at_most, seed)
     names = [member for member, _ in found]
     images = torch.empty(len(names), channels, size, size, dtype=torch.uint8)
     bad: list[CellImageError] = []
@@ -148,6 +149,14 @@ def load_cells(
     if bad:
         raise unreadable(source, bad)
     return Cells(images, torch.tensor([label for _, label in found]), [slide_of(name) for name in names], names)
+
+
+def draw_some(items: list[Item], at_most: int | None, seed: int) -> list[Item]:
+    """At most so many of the items, drawn by `seed` and in their order; all without a number."""
+    if at_most is None:
+        return items
+    drawn = torch.randperm(len(items), generator=torch.Generator().manual_seed(seed))[:at_most]
+    return [items[i] for i in drawn.sort().values.tolist()]
 
 
 def choose_members(

@@ -73,7 +73,7 @@ def add_endpoints(explainer: Explainer, limits: dict[str, Any]) -> None:
             raise gr.Error(str(error), print_exception=False) from error
         result = frame.result
         change = explainer.draw.difference(result.original[0], result.difference[0], SHOWN)
-        fields = {"file": name, **edit_fields(result, 0), **found_fields(finding, familiar)}
+        fields = {"file": name, **edit_fields(result, 0), "familiar": familiar, **found_fields(finding, familiar)}
         yield fields, like(result.full_resolution[0], cell), like(change, cell)
 
     def _verdicts(
