@@ -9,6 +9,7 @@ from torch import Tensor
 from jdm_core.diffusion import LOGSNR_MAX, LOGSNR_MIN, add_noise, cosine_logsnr, predicted_noise
 from jdm_core.network import JointDiffusionNetwork
 from jdm_core.precision import half_precision
+from jdm_core.symmetries import COUNT, restore, transform
 
 PASS_BATCH = 32  # noisy images a network pass: larger ones gain nothing on two cores
 POSTERIOR_DRAWS = 16  # unless told otherwise: with so many it is calibrated, checked and measured
@@ -18,12 +19,15 @@ POSTERIOR_DRAWS = 16  # unless told otherwise: with so many it is calibrated, ch
 class Window:
     """The noise levels, as cosine times in [low, high), and the error that the posterior reads.
 
-    weight "epsilon" takes ‖ε - ε̂‖², "v" ‖v - v̂‖² = ‖ε - ε̂‖²/α², "x" ‖x - x̂‖² = ‖ε - ε̂‖² σ²/α².
+    weight "epsilon" takes ‖ε - ε̂‖², "v" ‖v - v̂‖² = ‖ε - ε̂‖²/α², "x" ‖x - x̂‖² = ‖ε - ε̂‖² σ²/α². With `symmetries` each
+    draw is denoised under another one of the square's eight: what a network says of a picture without an up should not
+    hang on how it lies, and where it does, the mean over them errs less, at no cost.
     """
 
     low: float
     high: float
     weight: str
+    symmetries: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.low < self.high <= 1:
@@ -42,10 +46,21 @@ class Window:
 
 @dataclass(frozen=True)
 class Draws:
-    """Noise levels (B, D), one a stratum of equal width, and noise (B, D, C, S, S): the same for every class."""
+    """Noise levels (B, D), one a stratum of equal width, noise (B, D, C, S, S) and symmetries (D,), for every class.
+
+    The noise is that of the picture as it lies; a noisy picture is denoised under its symmetry.
+    """
 
     logsnr: Tensor
     noise: Tensor
+    symmetries: Tensor
+
+
+def spread_symmetries(count: int, window: Window | None) -> Tensor:
+    """The symmetry (count,) of each draw: all in turn over a window that has them, none elsewhere."""
+    index = torch.arange(count)
+    turns = index + index // COUNT  # so that levels that come back every eight draws meet all of them
+    return turns % COUNT if window is not None and window.symmetries else torch.zeros_like(index)
 
 
 def draw(seeds: Sequence[int], count: int, shape: Sequence[int], window: Window | None = None) -> Draws:
@@ -62,7 +77,7 @@ def draw(seeds: Sequence[int], count: int, shape: Sequence[int], window: Window 
         else:
             logsnr.append(cosine_logsnr(window.low + strata * (window.high - window.low)))
         noise.append(torch.randn(count, *shape, generator=generator))
-    return Draws(torch.stack(logsnr), torch.stack(noise))
+    return Draws(torch.stack(logsnr), torch.stack(noise), spread_symmetries(count, window))
 
 
 def noise_errors(
@@ -81,8 +96,10 @@ def noise_errors(
         image = torch.arange(part.start, part.stop) // count
         level, epsilon = logsnr[part].to(x.device), noise[part].to(x.device)
         noisy = add_noise(x[image.to(x.device)], epsilon, level)
+        which = draws.symmetries[torch.arange(part.start, part.stop) % count]
         with half_precision(x.device, bf16):
-            v = network.decode_classes(network.encode(noisy, level), level, labels).float()
+            v = network.decode_classes(network.encode(transform(noisy, which), level), level, labels)
+        v = restore(v.float(), which)
         predicted = torch.stack([predicted_noise(noisy, v_c, level) for v_c in v.unbind(1)], dim=1)
         yield part, (epsilon[:, None] - predicted).square().sum(dim=2)
 

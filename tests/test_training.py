@@ -248,7 +248,21 @@ def test_from_run_to_figures(toy, unbroken, tmp_path, capsys):
             low, high = figures[verdict][f"{name}_interval"]
             assert 0 <= low <= high <= 1
             assert 0 <= figures[verdict][name] <= 1
-    assert json.loads(manifest.read_text())["checkpoints"]["toy"]["metrics"]["n"] == 16
+    entry = json.loads(manifest.read_text())["checkpoints"]["toy"]
+    assert entry["metrics"]["n"] == 16
+    assert entry["calibration"]["window"]["symmetries"] is True  # as the recipe augments
+
+    calibrate = ["calibrate", "--checkpoint", "toy", "--manifest", str(manifest), "--data", str(toy), "--device", "cpu"]
+    assert main([*calibrate, "--cells", "8"]) == 0
+    again = json.loads(manifest.read_text())["checkpoints"]["toy"]
+    assert (again["version"], again["metrics"]) == (2, {})  # figures of another calibration are none of this one
+    assert again["calibration"] == entry["calibration"]  # on the same slides the same
+    (tmp_path / "slides.txt").write_text("C0P0\nC1P1\n")
+    assert main([*calibrate, "--cells", "8", "--slides", str(tmp_path / "slides.txt")]) == 0
+    assert "fitted on 16 cells of 2 slides" in capsys.readouterr().out
+    other = json.loads(manifest.read_text())["checkpoints"]["toy"]["calibration"]
+    assert other["temperature"] != entry["calibration"]["temperature"]
+    assert other["familiarity"] == entry["calibration"]["familiarity"]
 
     edits = ["edits", "--checkpoint", "toy", "--manifest", str(manifest), "--data", str(toy), "--cells", "20",
              "--out", str(out), "--device", "cpu", "--sheet", str(tmp_path / "sheet.png"), "--record"]  # fmt: skip

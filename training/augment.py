@@ -4,16 +4,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from jdm_core.symmetries import COUNT, transform
+
 
 def turn_and_flip(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Each image (B, C, S, S) under one of the eight symmetries of the square: a cell has no up."""
-    which = torch.randint(8, (len(images),), generator=generator, device=images.device)
-    out = torch.empty_like(images)
-    for symmetry in range(8):
-        chosen = which == symmetry
-        turned = torch.rot90(images[chosen], symmetry % 4, dims=(2, 3))
-        out[chosen] = turned.flip(3) if symmetry >= 4 else turned
-    return out
+    """Each image (B, C, S, S) under one of the eight symmetries of the square, drawn by `generator`."""
+    return transform(images, torch.randint(COUNT, (len(images),), generator=generator, device=images.device))
 
 
 def jitter_stain(images: Tensor, strength: float, generator: torch.Generator) -> Tensor:

@@ -73,11 +73,14 @@ def evenly_spread(inside: Tensor, count: int) -> Tensor:
     return inside & ((place + 1) * kept // total.clamp(min=1) > place * kept // total.clamp(min=1))
 
 
-def choose_window(times: Tensor, errors: Tensor, labels: Tensor) -> tuple[Window, list[dict[str, float | str]]]:
+def choose_window(
+    times: Tensor, errors: Tensor, labels: Tensor, symmetries: bool = False
+) -> tuple[Window, list[dict[str, float | str]]]:
     """The window whose calibrated scores have the least cross-entropy, and the figures of all candidates.
 
-    times (N, D) of the draws, ascending, errors ‖ε - ε̂_c‖² (N, D, K). In use a narrow window gets as many draws
-    as a wide one, so each is judged with POSTERIOR_DRAWS of those that fell into it: D must be four times as many.
+    times (N, D) of the draws, ascending, errors ‖ε - ε̂_c‖² (N, D, K), made with the window's `symmetries`. In use a
+    narrow window gets as many draws as a wide one, so each is judged with POSTERIOR_DRAWS of those that fell into it:
+    D must be four times as many.
     """
     truth = labels.numpy()
     logsnr = cosine_logsnr(times)
@@ -86,7 +89,7 @@ def choose_window(times: Tensor, errors: Tensor, labels: Tensor) -> tuple[Window
         if high - low < NARROWEST - 1e-9:
             continue
         for weight in ("epsilon", "v", "x"):
-            window = Window(low, high, weight)
+            window = Window(low, high, weight, symmetries)
             kept = evenly_spread((times >= low) & (times < high), POSTERIOR_DRAWS)
             scores = relative_scores(window.weights(logsnr) * kept, errors, kept.sum(1).clamp(min=1))
             tau, _, loss = fit_scores(scores, truth)
@@ -96,16 +99,17 @@ def choose_window(times: Tensor, errors: Tensor, labels: Tensor) -> tuple[Window
                 "log_loss": round(loss, 5),
             })  # fmt: skip
     best = min(table, key=lambda row: row["log_loss"])
-    return Window(best["low"], best["high"], best["weight"]), table
+    return Window(best["low"], best["high"], best["weight"], symmetries), table
 
 
 @torch.inference_mode()
 def calibrate(
-    network: JointDiffusionNetwork, validation: Cells, cells: int, device: torch.device
+    network: JointDiffusionNetwork, validation: Cells, cells: int, symmetries: bool, device: torch.device
 ) -> tuple[Calibration, list[dict[str, float | str]]]:
     """Fits every part on the validation cells, the head on all and the scores on a sample of `cells` of them.
 
-    Returns the calibration and the table of candidate windows.
+    `symmetries` are for networks that learnt from pictures which lie anyhow. Returns the calibration and the table of
+    candidate windows.
     """
     logits = []
     for start in range(0, len(validation), 64):
@@ -115,9 +119,9 @@ def calibrate(
 
     order = torch.randperm(len(validation), generator=torch.Generator().manual_seed(1))[:cells].tolist()
     sample = validation.take(order)
-    widest = Window(float(EDGES[0]), float(EDGES[-1]), "epsilon")
+    widest = Window(float(EDGES[0]), float(EDGES[-1]), "epsilon", symmetries)
     times, errors = _errors(network, sample, widest, 4 * POSTERIOR_DRAWS, device)
-    window, table = choose_window(times, errors, sample.labels)
+    window, table = choose_window(times, errors, sample.labels, symmetries)
 
     # τ and b depend on the noise of the scores, so they are fitted with the draws that will be used.
     times, errors = _errors(network, sample, window, POSTERIOR_DRAWS, device)

@@ -10,9 +10,10 @@ from torch import Tensor
 
 from jdm_core import Explainer
 from jdm_core.diffusion import LOGSNR_MAX, LOGSNR_MIN, add_noise, cosine_logsnr, predicted_noise
-from jdm_core.elbo import PASS_BATCH, Draws, Window
+from jdm_core.elbo import PASS_BATCH, Draws, Window, spread_symmetries
 from jdm_core.network import JointDiffusionNetwork
 from jdm_core.precision import half_precision
+from jdm_core.symmetries import restore, transform
 
 Scheme = Literal["independent", "shared", "stratified"]
 SCHEMES: tuple[Scheme, ...] = ("independent", "shared", "stratified")
@@ -80,7 +81,7 @@ def make_draws(
         u = balanced_points(count, generator) if balanced else torch.rand(count, generator=generator)
         logsnr.append(weighting.logsnr(u))
         noise.append(torch.randn(count, *shape, generator=generator))
-    return Draws(torch.stack(logsnr), torch.stack(noise))
+    return Draws(torch.stack(logsnr), torch.stack(noise), spread_symmetries(count, weighting.window))
 
 
 def class_errors(network: JointDiffusionNetwork, x: Tensor, draws: Draws, wanted: Tensor, bf16: bool = False) -> Tensor:
@@ -98,9 +99,10 @@ def class_errors(network: JointDiffusionNetwork, x: Tensor, draws: Draws, wanted
         level, epsilon = logsnr[part].to(x.device), noise[part].to(x.device)
         row, label = (index.to(x.device) for index in wanted[image[part]].nonzero(as_tuple=True))
         noisy = add_noise(x[image[part].to(x.device)], epsilon, level)
+        which = draws.symmetries[torch.arange(b * count)[part] % count]
         with half_precision(x.device, bf16):
-            z = network.encode(noisy, level)
-            v = network.decode(z, level, label, row).float()
+            z = network.encode(transform(noisy, which), level)
+            v = restore(network.decode(z, level, label, row).float(), which[row.cpu()])
         residual = epsilon[row] - predicted_noise(noisy[row], v, level[row])
         errors[part][row.cpu(), label.cpu()] = residual.square().flatten(1).sum(1).cpu()
     return errors.unflatten(0, (b, count))

@@ -93,7 +93,7 @@ def computed(
 
     def score(images: np.ndarray, alive: np.ndarray, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
         index = torch.from_numpy(images)
-        part = Draws(draws.logsnr[index, start:stop], draws.noise[index, start:stop])
+        part = Draws(draws.logsnr[index, start:stop], draws.noise[index, start:stop], draws.symmetries[start:stop])
         errors = class_errors(network, x[index.to(x.device)], part, torch.from_numpy(alive), weighting.bf16)
         return part.logsnr.numpy(), weighting.scores(errors, part.logsnr).double().numpy()
 

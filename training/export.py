@@ -98,6 +98,21 @@ def record_metrics(
     write_manifest(manifest, entries)
 
 
+def record_calibration(manifest: Path, name: str, calibration: Calibration) -> None:
+    """Puts a new calibration into the manifest's entry, as its next version.
+
+    What is familiar stays; other figures were measured with what was fitted before, and go.
+    """
+    read_manifest(manifest)
+    entries = json.loads(manifest.read_text(encoding="utf-8"))["checkpoints"]
+    entry = entries[name]
+    fitted = {key: value for key, value in asdict(calibration).items() if key != "familiarity"}
+    entry["calibration"] |= fitted
+    entry["metrics"] = {key: figures for key, figures in entry["metrics"].items() if key == "familiarity"}
+    entry["version"] += 1
+    write_manifest(manifest, entries)
+
+
 def current_commit() -> str:
     """The commit of the code, "unknown" outside a checkout."""
     try:

@@ -1,4 +1,4 @@
-"""The commands that make a run into what is shipped: export, examples, card, hub."""
+"""The commands that make a run into what is shipped: export, calibrate, examples, card, hub."""
 
 import argparse
 import json
@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from jdm_core import Explainer
-from jdm_core.checkpoints import MANIFEST, choose_device, read_manifest
-from training.commands.options import DATA, DEVICE, Commands, checkpoint_options
+from jdm_core.checkpoints import MANIFEST, Calibration, choose_device, locate, read_manifest
+from training.commands.options import DATA, DEVICE, Commands, checkpoint_options, read_slides, split_of
 from training.data import load_cells, split_cells
 from training.state import StateError, read_state
 
@@ -22,6 +22,14 @@ def register(commands: Commands) -> None:
     export.add_argument("--cells", type=int, default=800, help="validation cells for the scores (default: 800)")
     export.add_argument("--device", **DEVICE)
     export.set_defaults(function=_export)
+
+    calibrate = commands.add_parser(
+        "calibrate", parents=[checkpoint_options()], help="fit a checkpoint's probabilities anew, on labelled slides"
+    )
+    calibrate.add_argument("--data", **DATA)
+    calibrate.add_argument("--slides", type=Path, metavar="FILE", help="one id a line (default: its validation slides)")
+    calibrate.add_argument("--cells", type=int, default=800, help="cells for the scores (default: 800)")
+    calibrate.set_defaults(function=_calibrate)
 
     examples = commands.add_parser(
         "examples", parents=[checkpoint_options()], help="generate the example cells of the page"
@@ -54,15 +62,41 @@ def _export(options: argparse.Namespace) -> int:
         raise StateError(f"{options.data}: splits into other slides than the run's data did")
     validation = cells.of_slides(split.validation)
     network = rounded_network(state, device)
-    calibration, windows = calibrate(network, validation, options.cells, device)
+    calibration, windows = calibrate(network, validation, options.cells, recipe.symmetries, device)
     if architecture.image_channels == 3:  # half of what is familiar are colours
         known, _ = fit_familiarity(network, cells.of_slides(split.train), validation, device)
         calibration = replace(calibration, familiarity=known)
     (options.run / "windows.json").write_text(json.dumps(windows, indent=1), encoding="utf-8")
     path = export(state, calibration, options.name or recipe.name, options.manifest, device.type, metrics={})
-    fitted = {name: value for name, value in vars(calibration).items() if name != "familiarity"}
-    print(f"{path}: {path.stat().st_size} bytes; " + ", ".join(f"{name} {value}" for name, value in fitted.items()))
+    print(f"{path}: {path.stat().st_size} bytes; {_fitted(calibration)}")
     return 0
+
+
+def _calibrate(options: argparse.Namespace) -> int:
+    from training.calibrate import calibrate
+    from training.export import record_calibration
+
+    name, manifest = locate(options.checkpoint, options.manifest)
+    explainer = Explainer.load(name, options.device, manifest)
+    if options.slides:
+        wanted = read_slides(options.slides, options.data, explainer.labels)
+    else:
+        wanted = set(split_of(explainer, options.data).validation)
+    architecture, recipe = explainer.checkpoint.architecture, explainer.checkpoint.provenance.recipe
+    cells = load_cells(
+        options.data, explainer.labels, explainer.size, wanted.__contains__, channels=architecture.image_channels
+    )
+    symmetries = recipe.get("symmetries", True)  # which recipes did not say when all had them
+    calibration, _ = calibrate(explainer.network, cells, options.cells, symmetries, explainer.device)
+    record_calibration(manifest, name, calibration)
+    print(
+        f"{manifest}: {name}, fitted on {len(cells)} cells of {len(set(cells.slides))} slides: {_fitted(calibration)}"
+    )
+    return 0
+
+
+def _fitted(calibration: Calibration) -> str:
+    return ", ".join(f"{name} {value}" for name, value in vars(calibration).items() if name != "familiarity")
 
 
 def _examples(options: argparse.Namespace) -> int:
