@@ -17,7 +17,7 @@ from jdm_core import Explainer
 from jdm_core.diffusion import add_noise
 from jdm_core.elbo import draw
 from jdm_core.network import JointDiffusionNetwork
-from training.data import Cells, Split, load_cells
+from training.data import Cells, Split, draw_some, load_cells
 from training.metrics import summarise
 from training.validate import as_images
 
@@ -86,7 +86,7 @@ def pooled_features(
 
 def sample_cells(cells: Cells, count: int, seed: int) -> Cells:
     """At most `count` of the cells, drawn by `seed`."""
-    return cells.take(torch.randperm(len(cells), generator=torch.Generator().manual_seed(seed))[:count].tolist())
+    return cells.take(draw_some(list(range(len(cells))), count, seed))
 
 
 @dataclass(frozen=True)

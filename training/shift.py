@@ -12,7 +12,7 @@ from jdm_core import Explainer
 from jdm_core.cells import from_uint8
 from training.adapt import load_images
 from training.classifier import load_classifier
-from training.data import Cells, Split, load_cells
+from training.data import Cells, Split, draw_some, load_cells
 from training.metrics import accuracy, balanced_accuracy, first_class_auroc, summarise
 from training.rivals import Colours, match_colours, measure_colours, renew_batch_statistics
 from training.verdicts import Verdict, accuracy_gain, classifier_verdict, gather_verdicts, read_verdicts
@@ -75,10 +75,9 @@ def shift(
 
 def _chosen(cells: Cells, healthy: int, seed: int) -> list[int]:
     """Where the infected cells stand, and at most `healthy` of the others."""
-    first = (cells.labels == 0).nonzero().flatten()
-    others = (cells.labels != 0).nonzero().flatten()
-    drawn = others[torch.randperm(len(others), generator=torch.Generator().manual_seed(seed))[:healthy]]
-    return torch.cat([first, drawn]).sort().values.tolist()
+    infected = (cells.labels == 0).nonzero().flatten().tolist()
+    others = (cells.labels != 0).nonzero().flatten().tolist()
+    return sorted(infected + draw_some(others, healthy, seed))
 
 
 def _match_fields(cells: Cells, ours: Colours) -> torch.Tensor:

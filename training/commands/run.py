@@ -11,9 +11,9 @@ from training.data import load_cells, split_cells
 from training.recipe import load_recipe
 from training.state import STATE_FILE, StateError, read_state
 
-# A run may be made longer or shorter, watched more or less closely, and end on other noise levels or a margin between
-# classes, as a second leg; anything else would be another run.
-CHANGEABLE = {"images", "focus", "margin_weight", "validate_every", "validation_cells"}
+# A run may be made longer or shorter, watched more or less closely, and end on other noise levels, a margin between
+# classes or a shorter average, as a further leg; anything else would be another run.
+CHANGEABLE = {"images", "focus", "margin_weight", "ema_decay", "validate_every", "validation_cells"}
 
 
 def register(commands: Commands) -> None:
