@@ -53,7 +53,10 @@ def test_the_margin_is_the_cross_entropy_of_one_draw():
     plain = losses["diffusion"] + recipe.clean_weight * losses["clean"] + recipe.noisy_weight * losses["noisy"]
     torch.testing.assert_close(losses["loss"], plain + 0.5 * losses["margin"])
     nowhere = replace(batch, decoded_as=torch.full((6,), 2))
-    assert JointLoss(network, recipe)(nowhere)["margin"] == 0
+    losses = JointLoss(network, recipe)(nowhere)
+    assert losses["margin"] == 0
+    losses["loss"].backward()  # a small share of a batch may well have nothing to tell apart
+    assert all(parameter.grad is not None for parameter in network.parameters())
 
 
 def test_the_margin_is_to_the_wrong_class_that_the_head_finds_likeliest():

@@ -81,6 +81,8 @@ def margin_loss(
     """
     low, high = levels
     taken = ((batch.decoded_as == batch.labels) & (batch.logsnr > low) & (batch.logsnr < high)).nonzero()[:, 0]
+    if not len(taken):  # torch cannot go back through a decoding of no images
+        return error.new_zeros(())
     labels, logsnr = batch.labels[taken], batch.logsnr[taken]
     wrong = logits.detach()[taken].scatter(1, labels[:, None], -torch.inf).argmax(1)
     v = network.decode([level[taken] for level in z], logsnr, wrong)
