@@ -51,13 +51,14 @@ class EditSettings:
         return cosine_logsnr(torch.linspace(0, self.time, self.steps + 1, device=device), self.logsnr_shift)
 
 
-# Chosen on validation slides by the flips that an independent network confirms and by what is left unchanged: one
-# piece first, so that one parasite is added where one does; then all; then wider, and from more noise.
+# Chosen on validation slides by the flips that an independent network confirms, by what is left unchanged, and by how
+# near what is added comes to real parasites: one piece first, so that one parasite is added where one does, and no
+# more strongly than it takes; then all; then wider, and from more noise.
 DEFAULT_EDIT = EditSettings(
     steps=7,
     time=0.7,
     ladder=(
-        Strength(6, 2.0, region=0.5, single=True),
+        Strength(6, 1.5, region=0.5, single=True),
         Strength(6, 2.0),
         Strength(7, 2.0, region=0.1),
         Strength(7, 3.0, region=0.1),

@@ -193,6 +193,13 @@ def test_study_goes_on_where_it_stopped(quick, tmp_path, monkeypatch):
     again, pictures = study_edits(quick, judge, PROXY, study, 0, {"test_set": "a"}, out, save, more)
     assert list(pictures) == [more[1].name]
     assert again["methods"][SEARCH] == figures["methods"][SEARCH]
+    quick.edit = replace(quick.edit, ladder=(Strength(2, 1.0),))  # of the search alone
+    again, pictures = study_edits(quick, judge, PROXY, study, 0, {"test_set": "a"}, out, save, more)
+    assert list(pictures) == [SEARCH]
+    assert list(again["methods"]) == [SEARCH, *(method.name for method in more)]
+    quick.edit = replace(quick.edit, ladder=(Strength(1, 1.0),))  # the noise that all start from
+    _, pictures = study_edits(quick, judge, PROXY, study, 0, {"test_set": "a"}, out, save, methods)
+    assert list(pictures) == [SEARCH, methods[0].name]
     _, pictures = study_edits(quick, judge, PROXY, study, 0, {"test_set": "b"}, out, save, [])
     assert list(pictures) == [SEARCH]
 

@@ -101,7 +101,7 @@ def study_edits(
     before = read_cells(explainer, judge, original, seed)
     features = [before.features[study.labels == label] for label in range(len(explainer.labels))]
     done = _held(out, facts)
-    figures = {**facts, "unedited_frechet": round(frechet_distance(*features), 3), "methods": done}
+    figures: dict[str, Any] = {**facts, "unedited_frechet": round(frechet_distance(*features), 3), "methods": done}
     pictures: dict[str, np.ndarray] = {}
     made_by: dict[str, Callable[[slice], tuple[np.ndarray, Any, Any]]] = {
         SEARCH: lambda part: _searched(explainer, study.cells[part], seed)
@@ -127,6 +127,7 @@ def study_edits(
                 "seconds": round(made.seconds, 3),
                 "frechet": round(frechet_distance(after.features[rows], features[1 - label]), 3),
             }
+        figures["methods"] = {name: done[name] for name in made_by if name in done}
         save(out, figures)
     return figures, pictures
 
@@ -169,10 +170,17 @@ def _make(make: Callable[[slice], tuple[np.ndarray, Any, Any]], count: int, name
 
 
 def _held(out: Path, facts: Mapping[str, Any]) -> dict[str, Any]:
-    """The methods' figures that `out` holds of the same study; none where it is missing or of another one."""
+    """The methods' figures that `out` holds of the same study; none where it is missing or of another one.
+
+    Of the strengths that the search tries, its own figures alone depend.
+    """
     try:
         held = json.loads(out.read_text(encoding="utf-8"))
     except (FileNotFoundError, json.JSONDecodeError):
         return {}
-    same = isinstance(held, dict) and all(held.get(key) == value for key, value in facts.items())
-    return held["methods"] if same else {}
+    if not isinstance(held, dict):
+        return {}
+    other = {key for key, value in facts.items() if held.get(key) != value}
+    if other - {"search"}:
+        return {}
+    return {name: figures for name, figures in held["methods"].items() if name != SEARCH or not other}
