@@ -101,6 +101,7 @@ def test_weights_that_later_steps_read_are_trained_once(tmp_path, monkeypatch, c
 
 def test_what_a_table_says_of_files_is_left_out(tmp_path):
     (tmp_path / "compare.json").write_text("{}")
-    (tmp_path / "compare.md").write_text(f"| a |\n| --- |\n| 1 |\nn 3 cells; {tmp_path}/compare.json\n")
+    printed = f"| a |\n| --- |\n| 1 |\nn 3 cells; {tmp_path}/compare.json\n{tmp_path}/compare.png\n"
+    (tmp_path / "compare.md").write_text(printed)
     (tmp_path / "notes.md").write_text("not a table")
     assert tables(tmp_path) == {"compare": "| a |\n| --- |\n| 1 |\n\nn 3 cells"}

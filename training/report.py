@@ -175,7 +175,7 @@ def tables(folder: Path) -> dict[str, str]:
     for path in sorted(folder.glob("*.md")):
         if path.with_suffix(".json").exists():
             lines = (re.sub(rf"; [^;]*{re.escape(str(folder))}.*$", "", line) for line in _lines(path))
-            found[path.stem] = "\n".join(lines)
+            found[path.stem] = "\n".join(line for line in lines if str(folder) not in line)
     return found
 
 

@@ -132,12 +132,12 @@ def _shift(options: argparse.Namespace) -> int:
     rows = [[f"{row['model']}: {row['verdict']}", row["colours"], *(shown(row, column) for column in columns)]
             for row in figures["rows"]]  # fmt: skip
     print_table(["Verdict", "Colours", "AUROC", "gained", "Balanced accuracy", "gained"], rows)
-    print(f"n {figures['n']} cells, {figures['infected']} of them infected, of {figures['fields']} fields")
     own = figures["own_validation"]
     for model in (explainer.name, *(["adapted"] if adapted else [])):
         print(f"{model}: head on {own['n']} validation cells of {options.data.name}: "
-              f"accuracy {shown(own[model], 'accuracy')}, gained {shown(own[model], 'accuracy_gain')}")  # fmt: skip
-    print(options.out)
+              f"accuracy {shown(own[model], 'accuracy')}, gained {shown(own[model], 'accuracy_gain')}.")  # fmt: skip
+    counts = f"n {figures['n']} cells, {figures['infected']} of them infected, of {figures['fields']} fields"
+    print(f"{counts}; {options.out}")
     return 0
 
 

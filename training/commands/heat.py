@@ -99,7 +99,7 @@ def _heatmaps(options: argparse.Namespace) -> int:
     print(f"n {figures['n']} cells of {figures['slides']} slides that the head reads as {explainer.labels[0]}, of "
           f"{figures['marked']} marked; {figures['no_parasite_visible']} more show no parasite. By chance: energy "
           f"{figures['boxes_of_picture']:.3f}, pointing {shown(figures, 'pointing_by_chance')}. A null edit moves no "
-          f"pixel by more than {figures['null_edit_change']:g}/255. {options.out}")  # fmt: skip
+          f"pixel by more than {figures['null_edit_change']:g}/255; {options.out}")  # fmt: skip
     return 0
 
 
