@@ -1,11 +1,14 @@
 # The page on one's own server: docker build -t plasmolens . && docker run -p 7860:7860 plasmolens
-FROM python:3.12-slim
+# Python 3.12.14 on Debian trixie, for amd64 and arm64; `docker buildx imagetools inspect python:3.12-slim` tells the newest.
+FROM python:3.12-slim@sha256:78387bc3881b8273120a12ebe6c1ab22b018ccc2c9adf565ae1ac9b536e184ea
 
-# torch for CPUs; for a GPU, build with --build-arg TORCH_INDEX=https://download.pytorch.org/whl/cu128 and run with --gpus all
-ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+# Every package to its last byte, made by deploy/lock.sh. torch is that for CPUs, which PyTorch alone has; for a GPU,
+# build with --build-arg LOCK=requirements-cuda.lock and run with --gpus all.
+ARG LOCK=requirements.lock
 WORKDIR /app
-COPY requirements.txt .
-RUN pip install --no-cache-dir --extra-index-url "$TORCH_INDEX" -r requirements.txt
+COPY requirements.lock requirements-cuda.lock ./
+RUN pip install --no-cache-dir --only-binary :all: --require-hashes \
+    --extra-index-url https://download.pytorch.org/whl/cpu -r "$LOCK"
 
 COPY app.py LICENSE README.md MODEL_CARD.md ./
 COPY jdm_core jdm_core

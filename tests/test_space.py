@@ -20,7 +20,7 @@ def front_matter() -> dict[str, str]:
 
 def test_the_front_matter_agrees_with_the_requirements():
     space, requirements = front_matter(), (ROOT / "requirements.txt").read_text()
-    least, below = re.search(r"^gradio>=([\d.]+),<(\d+)", requirements, re.MULTILINE).groups()
+    least, below = re.search(r"^gradio>=([\d.]+),<([\d.]+)", requirements, re.MULTILINE).groups()
     numbers = [tuple(map(int, text.split("."))) for text in (least, space["sdk_version"], below)]
     assert numbers[0] <= numbers[1] < numbers[2]
     assert space["sdk_version"] == version("gradio"), "the tests run with another Gradio than the Space"
