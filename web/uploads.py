@@ -4,26 +4,27 @@ import re
 import stat
 import zipfile
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from jdm_core import CellImageError
 from jdm_core.cells import MAX_FILE_BYTES
+from web.archives import MAGIC, Archive, Entry, is_archive
 
-MAX_DIRECTORY_BYTES = 4 * 2**20  # of a zip: some 40,000 members
+MAX_DIRECTORY_BYTES = 4 * 2**20  # of the zips of one request together: some 40,000 members
 MAX_RATIO = 200  # deflate reaches 1000 on what is no picture
 RATIO_FROM = 2**20  # bytes: below this a blank picture may shrink as much as it likes
 NAME_CHARACTERS = 200
 STEM_CHARACTERS = 60
-ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
+GONE, DAMAGED = "no longer kept: upload it again", "damaged in its archive"
 _DRIVE = re.compile(r"[A-Za-z]:")
+_BROKEN = (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error, NotImplementedError)
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How much one batch may hold: images, and bytes once they are unpacked."""
+    """How much one batch may hold: images, which as many files may bring, and bytes once they are unpacked."""
 
     images: int = 500
     unpacked_bytes: int = 512 * 2**20
@@ -31,7 +32,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Item:
-    """One file of a batch: `path` of the upload and, within a zip, the number of its member; or why it is not read."""
+    """One file of a batch: `path` of the upload and, in a zip, where its entry stands; or why it is not read."""
 
     name: str
     path: str
@@ -39,18 +40,34 @@ class Item:
     reason: str = ""
 
 
+@dataclass(frozen=True)
+class _Listing:
+    """What one upload holds: the first items, each with its size once unpacked, and how many there are.
+
+    And how many bytes of a zip's directory were read for it.
+    """
+
+    items: list[tuple[Item, int]]
+    found: int
+    directory_bytes: int = 0
+
+
 def list_items(uploads: list[dict[str, Any]], limits: Limits) -> tuple[list[Item], int]:
     """The files of uploads (path, orig_name), those in zips too, as many as the limits allow; and how many there are.
 
-    What stands in the way of one of them is its `reason`. Folders, hidden files and __MACOSX are passed over.
+    What stands in the way of one of them is its `reason`. Folders, hidden files and __MACOSX are passed over. A zip is
+    listed once, however often it is named; uploads beyond as many as there may be images are counted, not opened.
     """
     items: list[Item] = []
-    found = used = 0
-    for upload in uploads:
-        for item, size in _members(upload):
-            found += 1
-            if len(items) >= limits.images:
-                continue
+    used, room, listings = 0, MAX_DIRECTORY_BYTES, dict[str, _Listing]()
+    found = max(0, len(uploads) - limits.images)
+    for upload in uploads[: limits.images]:
+        path, left = upload["path"], limits.images - len(items)
+        if path not in listings:
+            listings[path] = _list(path, upload.get("orig_name") or path, left, room)
+            room -= listings[path].directory_bytes
+        found += listings[path].found
+        for item, size in listings[path].items[:left]:
             if not item.reason:
                 used += size
                 if used > limits.unpacked_bytes:
@@ -65,57 +82,68 @@ def read_item(item: Item) -> bytes:
     if item.reason:
         raise CellImageError(item.name, item.reason)
     try:
-        if item.member is None:
-            with open(item.path, "rb") as file:
+        with open(item.path, "rb") as file:
+            if item.member is None:
                 return file.read(MAX_FILE_BYTES + 1)
-        with zipfile.ZipFile(item.path) as archive, archive.open(archive.infolist()[item.member]) as member:
-            data = member.read(MAX_FILE_BYTES + 1)
+            data = Archive(file).read(item.member, MAX_FILE_BYTES + 1)
     except FileNotFoundError as error:
-        raise CellImageError(item.name, "no longer kept: upload it again") from error
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
-        raise CellImageError(item.name, "damaged in its archive") from error
-    if data.startswith(ZIP_MAGIC):
+        raise CellImageError(item.name, GONE) from error
+    except _BROKEN as error:
+        raise CellImageError(item.name, DAMAGED) from error
+    if data.startswith(MAGIC):
         raise CellImageError(item.name, "an archive within an archive")
     return data
 
 
-def _members(upload: dict[str, Any]) -> Iterator[tuple[Item, int]]:
-    """The items of one upload, with their size once unpacked."""
-    path = upload["path"]
-    name = printable(PureWindowsPath(upload.get("orig_name") or path).name or "file")
+def _list(path: str, given: str, most: int, room: int) -> _Listing:
+    """What one upload holds, at most so many items of it; a directory of more bytes than there is room for is not read.
+
+    An item that stands for the whole upload is called as its file was.
+    """
+    name = printable(PureWindowsPath(given).name or "file")
+    read = 0
     try:
-        size = Path(path).stat().st_size
+        if not is_archive(path):
+            return _Listing([(Item(name, path), Path(path).stat().st_size)], 1)
         with open(path, "rb") as file:
-            is_zip = file.read(4) in ZIP_MAGIC
+            archive = Archive(file)
+            if archive.directory_bytes <= room:
+                read = archive.directory_bytes
+                listing = _list_archive(archive, path, most)
+                if listing is not None:
+                    return listing
+            reason = "an empty zip" if read == archive.directory_bytes else "a zip of too many files"
+    except zipfile.BadZipFile:
+        reason = "a damaged zip"
     except OSError:
-        yield Item(name, path, reason="no longer kept: upload it again"), 0
-        return
-    if not is_zip:
-        yield Item(name, path), size
-        return
+        reason = GONE
+    return _Listing([(Item(name, path, reason=reason), 0)], 1, read)
+
+
+def _list_archive(archive: Archive, path: str, most: int) -> _Listing | None:
+    """What a zip holds; None where its directory is empty."""
+    items: list[tuple[Item, int]] = []
+    entry, found = None, 0
+    for entry in archive.entries():
+        if entry.name.endswith(b"/") or _passed_over(entry.name):
+            continue
+        found += 1
+        if found <= most:
+            items.append(_member(archive, entry, path))
+    return _Listing(items, found, archive.directory_bytes) if entry is not None else None
+
+
+def _member(archive: Archive, entry: Entry, path: str) -> tuple[Item, int]:
     try:
-        with open(path, "rb") as file:
-            directory = zipfile._EndRecData(file)  # no public function tells this before all of it is read
-            if directory and directory[zipfile._ECD_SIZE] > MAX_DIRECTORY_BYTES:
-                raise zipfile.BadZipFile("too many members")
-        with zipfile.ZipFile(path) as archive:
-            infos = archive.infolist()
-    except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError) as error:
-        too_many = "too many members" in str(error)
-        yield Item(name, path, reason="a zip of too many files" if too_many else "a damaged zip"), 0
-        return
-    for number, info in enumerate(infos):
-        # Of a damaged name, what follows a NUL is cut off, perhaps all of it: `is_dir` of Python 3.11 fails then.
-        if not info.filename.endswith("/") and not _passed_over(info.filename):
-            reason = _refused(info)
-            yield Item(printable(info.filename or info.orig_filename), path, number, reason), info.file_size
-    if not infos:
-        yield Item(name, path, reason="an empty zip"), 0
+        info = archive.info(entry.at)
+    except _BROKEN:
+        return Item(printable(entry.name.decode(errors="replace")), path, entry.at, DAMAGED), 0
+    return Item(printable(info.filename or info.orig_filename), path, entry.at, _refused(info)), info.file_size
 
 
-def _passed_over(name: str) -> bool:
-    parts = name.replace("\\", "/").split("/")
-    return any(part == "__MACOSX" or (part.startswith(".") and part not in (".", "..")) for part in parts)
+def _passed_over(name: bytes) -> bool:
+    parts = name.replace(b"\\", b"/").split(b"/")
+    return any(part == b"__MACOSX" or (part.startswith(b".") and part not in (b".", b"..")) for part in parts)
 
 
 def _refused(info: zipfile.ZipInfo) -> str:
@@ -132,7 +160,7 @@ def _refused(info: zipfile.ZipInfo) -> str:
         return "an archive within an archive"
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # others may claim memory beforehand
         return "compressed in another way than deflate"
-    if info.file_size > MAX_FILE_BYTES:
+    if max(info.file_size, info.compress_size) > MAX_FILE_BYTES:
         return f"a file of more than {MAX_FILE_BYTES // 2**20} MiB"
     if info.file_size > RATIO_FROM and info.file_size > MAX_RATIO * info.compress_size:
         return f"compressed more than {MAX_RATIO} to 1"
