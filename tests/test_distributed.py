@@ -1,6 +1,7 @@
 """Training in several processes, and in parts: the same run as one process computes with the whole batch."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -28,15 +29,25 @@ def command(toy, run, *more):
             f"images={8 * STEPS}", "--set", "precision=fp32", "--set", "label_share=0.5", *more]  # fmt: skip
 
 
+DATA_NORMALISED = ("--set", "architecture.normalisation=data", "--set", "architecture.pooling=max")
+
+
+@pytest.fixture(scope="module", params=[(), DATA_NORMALISED], ids=["group", "data"])
+def more(request):
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def alone(toy, tmp_path_factory):
+def alone(toy, more, tmp_path_factory):
     run = tmp_path_factory.mktemp("alone") / "run"
-    assert main(command(toy, run)) == 0
+    assert main(command(toy, run, *more)) == 0
     return read_state(run)
 
 
 def largest_difference(first, second):
-    names = [name for name in first.tensors if name.startswith("weights.")]
+    # The normalisation by the batch takes these biases out again: their gradient is rounding alone, which Adam magnifies.
+    idle = re.compile(r"weights\.encoder\..*\.conv1\.bias") if "weights.head.0.mean" in first.tensors else None
+    names = [name for name in first.tensors if name.startswith("weights.") and not (idle and idle.match(name))]
     return max(float((first.tensors[name] - second.tensors[name]).abs().max()) for name in names)
 
 
@@ -57,12 +68,12 @@ sys.exit(status)
 """
 
 
-def test_two_processes_train_as_one(toy, alone, tmp_path):
+def test_two_processes_train_as_one(toy, more, alone, tmp_path):
     program, run = tmp_path / "program.py", tmp_path / "run"
     program.write_text(PROGRAM)
     done = subprocess.run(
         [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--", str(program),
-         *command(toy, run)],
+         *command(toy, run, *more)],
         capture_output=True, text=True, timeout=240, env=os.environ | {"PYTHONPATH": os.getcwd()},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
@@ -73,11 +84,13 @@ def test_two_processes_train_as_one(toy, alone, tmp_path):
     assert done.stdout.count("finished") == 1
     together = read_state(run)
     assert together.step == alone.step == STEPS
-    assert largest_difference(together, alone) < 1e-6
+    assert largest_difference(together, alone) < (1e-5 if more else 1e-6)
     assert sum(1 for _ in (run / "samples").iterdir()) == 1
 
 
-def test_a_batch_in_parts_trains_as_a_whole_one(toy, alone, tmp_path):
+def test_a_batch_in_parts_trains_as_a_whole_one(toy, more, alone, tmp_path):
+    if more:
+        pytest.skip("a batch in parts has no statistics of its own")
     run = tmp_path / "run"
     assert main(command(toy, run, "--accumulate", "4")) == 0
     assert largest_difference(read_state(run), alone) < 1e-6

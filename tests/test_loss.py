@@ -35,7 +35,7 @@ def test_the_margin_is_the_cross_entropy_of_one_draw():
         torch.nn.init.normal_(parameter, std=0.2)
     images, labels = torch.rand(6, 3, 16, 16) * 2 - 1, torch.tensor([0, 1, 1, UNLABELLED, 0, 1])
     time, decoded_as = torch.tensor([0.35, 0.65, 0.2, 0.5, 0.5, 0.8]), torch.tensor([0, 1, 1, 2, 2, 1])
-    batch = Batch(images, labels, decoded_as, cosine_logsnr(time), torch.randn(images.shape), 5.0)
+    batch = Batch(images, labels, decoded_as, cosine_logsnr(time), torch.randn(images.shape), 5.0, 0.5)
     losses = JointLoss(network, recipe)(batch)
     # The third and the last are outside the focus, the fourth has no label and the fifth was decoded without one.
     expected = torch.tensor(0.0)

@@ -12,6 +12,7 @@ from torch import Tensor
 from jdm_core.cells import cell_mask
 from jdm_core.diffusion import add_noise, alpha_sigma, ddim_step, predicted_image
 from jdm_core.network import JointDiffusionNetwork
+from jdm_core.normalisation import NOISY
 from jdm_core.region import class_shift, region_of
 
 WAYS = ("noise", "ddim", "residuals", "edit-friendly")
@@ -94,7 +95,7 @@ def towards(
     """
     with torch.enable_grad():
         leaves = [level.detach().requires_grad_() for level in z]
-        likelihood = network.classify(leaves).log_softmax(1).gather(1, target[:, None]).sum()
+        likelihood = network.classify(leaves, NOISY).log_softmax(1).gather(1, target[:, None]).sum()
         gradient = torch.autograd.grad(likelihood, leaves)
     if normalised:
         norm, length = (_norm(levels) for levels in (gradient, z))

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from jdm_core.diffusion import alpha_sigma, predicted_image
 from jdm_core.network import JointDiffusionNetwork
+from jdm_core.normalisation import NOISY
 from training.edit_methods import towards
 
 KINDS = ("class", "head on pixels", "head on Z", "head on Z, constant")
@@ -50,7 +51,7 @@ def reader(network: JointDiffusionNetwork, guide: Guide, labels: Tensor) -> Call
         with torch.enable_grad():
             pixels = x.detach().requires_grad_()
             z = network.encode(pixels, logsnr)
-            likelihood = network.classify(z).log_softmax(1).gather(1, labels[:, None]).sum()
+            likelihood = network.classify(z, NOISY).log_softmax(1).gather(1, labels[:, None]).sum()
             slope = torch.autograd.grad(likelihood, pixels)[0]
         alpha, sigma = alpha_sigma(logsnr)
         image = predicted_image(x, network.decode([level.detach() for level in z], logsnr, nothing), logsnr)

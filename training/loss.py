@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from jdm_core.diffusion import add_noise, cosine_logsnr, min_snr_weight, squared_error, velocity
 from jdm_core.network import JointDiffusionNetwork
+from jdm_core.normalisation import NOISY
 from training.recipe import Recipe
 
 UNLABELLED = -1
@@ -24,13 +25,14 @@ class Batch:
     logsnr: Tensor  # (B,)
     noise: Tensor  # (B, C, S, S)
     labelled: float  # what a sum of cross-entropies is divided by; over the shares it adds up to the labelled images
+    margin_weight: float = 0.0  # s'' at this step of the run
 
     def shares(self, count: int) -> list["Batch"]:
         """`count` equal parts, whose mean loss is the loss of the whole; ValueError where B does not divide."""
         if len(self.images) % count:
             raise ValueError(f"a batch of {len(self.images)} does not divide into {count} equal shares")
         parts = (t.chunk(count) for t in (self.images, self.labels, self.decoded_as, self.logsnr, self.noise))
-        return [Batch(*part, self.labelled / count) for part in zip(*parts, strict=True)]
+        return [Batch(*part, self.labelled / count, self.margin_weight) for part in zip(*parts, strict=True)]
 
 
 def focused(u: Tensor, focus: Sequence[float]) -> Tensor:
@@ -46,7 +48,7 @@ def focused(u: Tensor, focus: Sequence[float]) -> Tensor:
 
 def draw_batch(
     images: Tensor, labels: Tensor, classes: int, label_dropout: float, generator: torch.Generator,
-    logsnr_shift: float = 0.0, focus: Sequence[float] = (),
+    logsnr_shift: float = 0.0, focus: Sequence[float] = (), margin_weight: float = 0.0,
 ) -> Batch:  # fmt: skip
     """Noise, levels and dropped labels for images (B, C, S, S) in [-1, 1] and labels (B,).
 
@@ -58,7 +60,7 @@ def draw_batch(
     noise = torch.randn(images.shape, generator=generator, device=device)
     dropped = torch.rand(b, generator=generator, device=device) < label_dropout
     decoded_as = torch.where(dropped | (labels == UNLABELLED), classes, labels)
-    return Batch(images, labels, decoded_as, logsnr, noise, float((labels != UNLABELLED).sum()))
+    return Batch(images, labels, decoded_as, logsnr, noise, float((labels != UNLABELLED).sum()), margin_weight)
 
 
 def diffusion_loss(network: JointDiffusionNetwork, batch: Batch) -> tuple[Tensor, list[Tensor], Tensor]:
@@ -111,15 +113,15 @@ class JointLoss(nn.Module):
         """
         network, recipe = self.network, self.recipe
         diffusion, z, error = diffusion_loss(network, batch)
-        logits = network.classify(z)
+        logits = network.classify(z, NOISY)
         noisy = self._cross_entropy(logits, batch)
         z_clean = network.encode_clean(batch.images)
         clean = self._cross_entropy(network.classify(z_clean), batch)
         total = diffusion + recipe.clean_weight * clean + recipe.noisy_weight * noisy
         parts = {"diffusion": diffusion, "clean": clean, "noisy": noisy}
-        if recipe.margin_weight:
+        if batch.margin_weight:
             parts["margin"] = margin_loss(network, batch, z, error, logits, self._levels)
-            total = total + recipe.margin_weight * parts["margin"]
+            total = total + batch.margin_weight * parts["margin"]
         return {"loss": total} | parts
 
     def _cross_entropy(self, logits: Tensor, batch: Batch) -> Tensor:

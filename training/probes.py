@@ -17,6 +17,7 @@ from jdm_core import Explainer
 from jdm_core.diffusion import add_noise
 from jdm_core.elbo import draw
 from jdm_core.network import JointDiffusionNetwork
+from jdm_core.normalisation import NOISY
 from training.data import Cells, Split, draw_some, load_cells
 from training.metrics import summarise
 from training.validate import as_images
@@ -79,8 +80,8 @@ def pooled_features(
         noise = draw(range(seed + start, seed + start + len(x)), 1, x.shape[1:]).noise[:, 0].to(device)
         level = torch.full((len(x),), logsnr, device=device)
         z = network.encode(add_noise(x, noise, level), level)
-        features.append([part.mean(dim=(2, 3)).cpu() for part in network.levels(z)])
-        logits.append(network.classify(z).cpu())
+        features.append([network.pool(level).cpu() for level in network.levels(z)])
+        logits.append(network.classify(z, NOISY).cpu())
     return [torch.cat(parts) for parts in zip(*features, strict=True)], torch.cat(logits)
 
 

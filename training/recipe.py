@@ -46,6 +46,8 @@ class Recipe:
     label_share: float = 1.0  # share of the training cells, each class apart, whose label is used
     focus: tuple[float, ...] = ()  # (low, high, share): so much of a batch has cosine times in [low, high) alone
     margin_weight: float = 0.0  # s'': cross-entropy of the classes' denoising errors, within `focus` if there is one
+    margin_from: float = 0.0  # the share of the run after which the margin counts
+    appearance: float = 0.0  # strength at which stain, lamp and sampling vary, instead of `stain_jitter`
     start_from: str = ""  # a checkpoint at half the side, whose weights are grown; "": random weights
     symmetries: bool = True  # whether images are flipped and turned: cells have no up, digits have
     translate: int = 0  # pixels by which images are shifted at most
@@ -69,6 +71,10 @@ class Recipe:
             low, high, share = self.focus if len(self.focus) == 3 else (0.0, 0.0, 0.0)
             if not (0 <= low < high <= 1 and 0 < share < 1):
                 raise ValueError("focus must be [low, high, share], low < high in [0, 1] and share in (0, 1)")
+        if not 0 <= self.margin_from < 1:
+            raise ValueError("margin_from must be in [0, 1)")
+        if self.appearance < 0 or (self.appearance and self.stain_jitter):
+            raise ValueError("appearance must not be negative, and stain_jitter 0 beside it")
         if self.precision not in ("bf16", "fp32"):
             raise ValueError(f"precision {self.precision!r} is neither bf16 nor fp32")
 

@@ -16,11 +16,13 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from jdm_core.checkpoints import load_checkpoint
+from jdm_core.diffusion import add_noise
 from jdm_core.files import replace_file
 from jdm_core.network import JointDiffusionNetwork
+from jdm_core.normalisation import CLEAN, NOISY, DataNorm
 from jdm_core.precision import bf16_is_fast, half_precision
 from training.augment import augment
-from training.data import Cells, Split, half_labelled_batches, labelled_subset, load_cells, split_cells
+from training.data import Cells, Split, batches, half_labelled_batches, labelled_subset, load_cells, split_cells
 from training.grow import grown_weights
 from training.log import RunLog
 from training.loss import UNLABELLED, Batch, JointLoss, draw_batch
@@ -31,6 +33,8 @@ from training.throughput import measure
 from training.validate import validate
 
 SAVE_SECONDS, LOG_STEPS = 120, 50
+STATISTICS_BATCHES = 20
+STATISTICS_STEP = 10**9  # seeds from here on are of no step of a run
 
 
 class NonFiniteLoss(RuntimeError):
@@ -74,6 +78,8 @@ class Trainer:
                 f"batch_size {recipe.batch_size} does not divide among {self.accelerator.num_processes} processes "
                 f"with {self._parts} parts each"
             )
+        if self._parts > 1 and recipe.architecture.normalisation == "data":
+            raise RecipeError("a batch cannot be computed in parts where its own statistics normalise it")
         self.half = recipe.precision == "bf16" and bf16_is_fast(self.device)
         self._images, self._labels = training.images.to(self.device), training.labels.to(self.device)
         torch.manual_seed(recipe.seed)
@@ -86,6 +92,7 @@ class Trainer:
         self.throughput = measure(
             loss, self._batch(torch.arange(min(8, recipe.batch_size)), 0), self.half, self.accelerator.num_processes
         )
+        self.network.load_state_dict(self.average.state_dict())  # measuring has moved running statistics
         if schedule.compile:
             loss.compile()
         self._loss = self.accelerator.prepare_model(loss)
@@ -97,6 +104,7 @@ class Trainer:
         every process, which then computes its own share alone.
         """
         recipe, accelerator = self.recipe, self.accelerator
+        self.network.train()
         mine = self._batch(index, step).shares(accelerator.num_processes)[accelerator.process_index]
         parts = mine.shares(self._parts)
         self.optimizer.zero_grad(set_to_none=True)
@@ -123,14 +131,48 @@ class Trainer:
         update_average(self.average, self.network, recipe.ema_decay, step)
         return dict(zip(values, means, strict=True)), stops > 0
 
+    @torch.no_grad()
+    def settle_average(self) -> None:
+        """Takes the statistics of the data anew for the averaged weights, over the same training cells every time.
+
+        Those met while training are of other weights.
+        """
+        layers = [module for module in self.average.modules() if isinstance(module, DataNorm)]
+        if not layers:
+            return
+        self.average.train()
+        order = batches(len(self._images), min(self.recipe.batch_size, len(self._images)), self.recipe.seed, 0)
+        for i in range(STATISTICS_BATCHES):
+            batch = self._batch(next(order), STATISTICS_STEP + i)
+            for layer in layers:
+                layer.momentum = 1 / (i + 1)
+            with half_precision(self.device, self.half):
+                noisy = self.average.encode(add_noise(batch.images, batch.noise, batch.logsnr), batch.logsnr)
+                self.average.classify(noisy, NOISY)
+                self.average.classify(self.average.encode_clean(batch.images), CLEAN)
+        self.average.eval()
+
     def _batch(self, index: Tensor, step: int) -> Batch:
         generator = torch.Generator(self.device).manual_seed(self.recipe.seed * 1_000_003 + step)
         recipe = self.recipe
-        images = augment(self._images[index], recipe.stain_jitter, generator, recipe.symmetries, recipe.translate)
+        images = augment(
+            self._images[index],
+            recipe.stain_jitter,
+            generator,
+            recipe.symmetries,
+            recipe.translate,
+            recipe.appearance,
+        )
         return draw_batch(
-            images, self._labels[index], self.network.no_class, recipe.label_dropout, generator,
-            recipe.architecture.logsnr_shift, recipe.focus,
-        )  # fmt: skip
+            images,
+            self._labels[index],
+            self.network.no_class,
+            recipe.label_dropout,
+            generator,
+            recipe.architecture.logsnr_shift,
+            recipe.focus,
+            recipe.margin_weight if step >= recipe.margin_from * recipe.steps else 0.0,
+        )
 
 
 def train(
@@ -183,6 +225,8 @@ def train(
             losses, stopped = trainer.step(step, next(indices), over or should_stop())
             busy, counted = busy + time.monotonic() - began, counted + recipe.batch_size
             step += 1
+            if stopped or step % validate_steps == 0 or step == recipe.steps:
+                trainer.settle_average()
             if log is None:
                 continue
             bar.update(recipe.batch_size)
