@@ -103,6 +103,38 @@ def test_explain_writes_reports_and_resumes(explainer, cell_files, bad_files, tm
     assert all(path.stat().st_mtime_ns != again[path] for path in reports)
 
 
+def test_two_runs_on_one_folder_at_once_both_succeed(cell_files, tmp_path):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    for i, path in enumerate(cell_files[:4]):
+        Image.open(path).save(folder / f"{i}.png")
+    # Both begin to write at one moment, so that they meet at every file.
+    program = (
+        "import sys, time; from pathlib import Path; from jdm_core import __main__ as command\n"
+        "write = command._explain_batch\n"
+        "def together(*arguments):\n"
+        "    Path(sys.argv[-1]).touch()\n"
+        f"    while len(list(Path({str(tmp_path)!r}).glob('*.ready'))) < 2: time.sleep(0.01)\n"
+        "    yield from write(*arguments)\n"
+        "command._explain_batch = together\n"
+        "sys.exit(command.main(sys.argv[1:-1]))"
+    )
+    arguments = ["explain", str(folder), "--out", str(out), "--draws", "3", "--overwrite", "--device", "cpu"]
+    runs = [
+        subprocess.Popen(
+            [sys.executable, "-c", program, *arguments, str(tmp_path / f"{i}.ready")],
+            stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )
+        for i in range(2)
+    ]  # fmt: skip
+    errors = [run.communicate(timeout=300)[1] for run in runs]
+    assert [run.returncode for run in runs] == [0, 0], errors
+    assert len(list(out.glob("*.json"))) == 4
+    assert not list(out.rglob(".*"))
+    with (out / "index.csv").open(encoding="utf-8") as file:
+        assert [row["error"] for row in csv.DictReader(file)] == [""] * 4
+
+
 def test_same_input_and_seed_give_the_same_report_but_for_the_time(cell_files, tmp_path):
     texts = []
     for name in ("a", "b"):
