@@ -19,6 +19,7 @@ from jdm_core.files import replace_file
 from jdm_core.finding import Finding, found_fields, prepare
 from jdm_core.report import NOTICE, Explanation, is_report_picture, model_fields, verdict_fields, write_report
 from jdm_core.shards import Shards, shards
+from jdm_core.spreadsheet import harmless
 
 # What passes the network together moves the last digits of its numbers. So it is decided by the list of files alone:
 # neighbours, few enough for several processes to share a small folder.
@@ -260,7 +261,7 @@ def _write_index(rows: list[dict[str, Any]], path: Path) -> None:
         with partial.open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, INDEX_COLUMNS, restval="")
             writer.writeheader()
-            writer.writerows(row | {"notice": NOTICE} for row in rows)
+            writer.writerows({key: harmless(value) for key, value in row.items()} | {"notice": NOTICE} for row in rows)
 
     replace_file(path, write)
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from jdm_core.report import NOTICE
+from jdm_core.spreadsheet import harmless
 from web.batch_run import OPEN, STRANGE, Result
 from web.text import HEAD, POSTERIOR, Say, english, percent
 
 HERE = Path(__file__).parent
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would reckon out
 SORT = (HERE / "batch.js").read_text(encoding="utf-8")
 
 
@@ -100,8 +100,3 @@ def table_csv(results: Sequence[Result], labels: tuple[str, ...], settings: dict
         texts = [r.item.name, r.verdict], ["; ".join(r.flags), r.note, r.error, *settings.values(), NOTICE]
         writer.writerow([*map(harmless, texts[0]), *shares, *map(harmless, texts[1])])
     return buffer.getvalue()
-
-
-def harmless(value: Any) -> Any:
-    """A text that no spreadsheet takes for a formula, by a single quote before it; other values as they are."""
-    return f"'{value}" if isinstance(value, str) and value.lstrip(" ").startswith(FORMULA) else value
