@@ -10,9 +10,8 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
-from benchmarks import fuzz
 from jdm_core.__main__ import main
-from jdm_core.cells import CellImageError, read_cell, to_tensor
+from jdm_core.cells import read_cell, to_tensor
 from jdm_core.finding import find_cell, found_fields, prepare, reduced
 
 EXAMPLES = sorted((Path(__file__).resolve().parents[1] / "web/examples").glob("*.png"))
@@ -355,25 +354,3 @@ def test_explain_is_done_again_when_finding_is_switched_off(upload, tmp_path, ca
         assert main([*arguments, *extra]) == 0
         assert json.loads(report.read_text())["found"] == status
     assert ",found," in (tmp_path / "out" / "index.csv").read_text()
-
-
-# Damaged uploads; ten thousand by `python -m benchmarks.fuzz`
-
-
-@pytest.mark.filterwarnings("ignore::UserWarning")  # which pytest lets through again
-def test_damaged_uploads_end_with_a_picture_or_one_line():
-    outcome = fuzz.run(300, seed=1)
-    assert outcome.broken == []
-    assert sum(outcome.ended.values()) == 300
-    assert outcome.ended["refused"] > 100 and outcome.ended["cut out"] + outcome.ended["as given"] > 20
-
-
-@pytest.mark.filterwarnings("ignore::UserWarning")
-def test_the_fuzzer_reports_what_breaks():
-    def read(data: bytes) -> str:
-        if data.startswith(b"BM"):
-            raise KeyError("lost")
-        raise CellImageError("another", "reason")
-
-    broken = fuzz.run(60, read=read).broken
-    assert any("KeyError" in line for line in broken) and any("another: reason" in line for line in broken)

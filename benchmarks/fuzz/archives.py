@@ -26,13 +26,22 @@ def archives(pictures: list[bytes]) -> list[bytes]:
     secret = kept[: directory + 8] + b"\x01" + kept[directory + 9 :]  # flag 1: encrypted
     wrong_sum = kept.replace(struct.pack("<I", zipfile.crc32(first)), b"\0\0\0\0")
     return [
-        plain, kept, secret, wrong_sum, plain[: len(plain) // 2], plain + first, first + plain, _zipped({}),
-        _zipped({"inner.zip": plain, "inner.png": plain}), _zipped({link: b"/etc/passwd", "a.png": first}),
+        plain,
+        kept,
+        secret,
+        wrong_sum,
+        plain[: len(plain) // 2],
+        plain + first,
+        first + plain,
+        _zipped({}),
+        _zipped({"inner.zip": plain, "inner.png": plain}),
+        _zipped({link: b"/etc/passwd", "a.png": first}),
         _zipped({"../../a.png": first, "/etc/a.png": first, "C:\\a.png": first, "a\0b\n.png": first}),
         _zipped({"bomb.bmp": b"BM" + bytes(2**24), "small bomb.bmp": b"BM" + bytes(2**19)}),
-        _zipped({"a.png": first}, zipfile.ZIP_LZMA), _zipped({"a.png": first}, zipfile.ZIP_BZIP2),
+        _zipped({"a.png": first}, zipfile.ZIP_LZMA),
+        _zipped({"a.png": first}, zipfile.ZIP_BZIP2),
         _zipped({f"{number}.png": b"" for number in range(3000)}, zipfile.ZIP_STORED),
-    ]  # fmt: skip
+    ]
 
 
 def read_upload(data: bytes) -> str:
@@ -59,5 +68,6 @@ def _zipped(members: dict[str | zipfile.ZipInfo, bytes], method: int = zipfile.Z
     buffer = BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, data in members.items():
-            archive.writestr(name, data, method)
+            info = name if isinstance(name, zipfile.ZipInfo) else zipfile.ZipInfo(name)  # not of this hour
+            archive.writestr(info, data, method)
     return buffer.getvalue()
