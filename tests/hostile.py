@@ -238,12 +238,12 @@ PICTURES: dict[str, Callable[[], bytes]] = {
         bmp_rle,
         bmp_huge,
         gif_huge_canvas,
-        gif_comment_flood,
     )
 }
 HONEST_BUT_LARGE: dict[str, Callable[[], bytes]] = {
     make.__name__: make
     for make in (
+        gif_comment_flood,
         jpeg_fill_within,
         jpeg_exif_flood,
         png_16bit_large,

@@ -15,7 +15,7 @@ import pytest
 import torch
 from PIL import Image
 
-from jdm_core import cells
+from jdm_core import cells, limits
 from jdm_core.cells import CellImageError, cell_mask, image_files, read_cell, to_tensor, to_uint8
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -298,7 +298,7 @@ def test_the_bytes_of_a_file(cell, monkeypatch):
     np.testing.assert_array_equal(read_cell(data), cell)
     assert refused(b"") == "an empty file"
     assert "not a PNG" in refused(b"no image", name="upload.png")
-    monkeypatch.setattr(cells, "MAX_FILE_BYTES", len(data) - 1)
+    monkeypatch.setattr(limits, "MAX_FILE_BYTES", len(data) - 1)
     assert "a file of more than" in refused(data)
 
 

@@ -1,29 +1,38 @@
 """Takes out of a stored upload what a camera or program wrote beside its pixels: place, time, serial numbers, words."""
 
 import os
-import re
 import struct
 import tempfile
+import zlib
 from collections.abc import Iterator
-from io import BytesIO
 from pathlib import Path
 
 from PIL import ExifTags, Image
 
-PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
+from jdm_core.parts import (
+    JPEG_COMMENT,
+    JPEG_END,
+    JPEG_PROGRAMS,
+    JPEG_SCAN,
+    JPEG_START,
+    PNG_MAGIC,
+    chunk_turn,
+    jpeg_segments,
+    jpeg_turn,
+    png_chunks,
+    webp_chunks,
+)
+
 PNG_WORDS = {b"eXIf", b"tEXt", b"iTXt", b"zTXt", b"tIME"}
-JPEG_START, JPEG_END, JPEG_SCAN, JPEG_COMMENT = 0xD8, 0xD9, 0xDA, 0xFE
-JPEG_PROGRAMS = range(0xE0, 0xF0)  # what programs add, of which this alone says how the pixels are to be read
-JPEG_KEPT = {0xE0: b"JFIF\0", 0xE2: b"ICC_PROFILE\0", 0xEE: b"Adobe"}
-JPEG_MARKER = re.compile(rb"\xff+([^\x00\x01\xd0-\xd7\xff])")  # of a segment; the others stand among the pixels
-ORIENTATION = ExifTags.Base.Orientation
+JPEG_KEPT = {0xE0: b"JFIF\0", 0xE2: b"ICC_PROFILE\0", 0xEE: b"Adobe"}  # of programs: how pixels are to be read
 
 
 def strip_metadata(path: Path) -> bool:
     """Rewrites a JPEG, PNG or WebP file without Exif, XMP, IPTC, comments and what follows; whether that changed it.
 
-    Pixels stay bit for bit; a JPEG or WebP that is to be turned keeps its orientation alone. Other files and damaged
-    ones stay as they are.
+    Takes time linear in the file. Pixels stay bit for bit; a picture that is to be turned keeps its orientation alone.
+    Other files, damaged ones and those of too many parts, which are refused when they are read, stay as they are.
+    Raises OSError where the file cannot be written, of which nothing stays behind.
     """
     try:
         data = path.read_bytes()
@@ -33,13 +42,22 @@ def strip_metadata(path: Path) -> bool:
     if not clean or clean == data:
         return False
     try:
-        # The same picture may arrive twice at once, so each rewriting has a file of its own.
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as partial:
-            partial.write(clean)
-        os.replace(partial.name, path)  # whoever is reading the old file reads it to its end
-    except FileNotFoundError:  # deleted meanwhile
+        _rewrite(path, clean)
+    except FileNotFoundError:  # its folder was deleted meanwhile
         return False
     return True
+
+
+def _rewrite(path: Path, data: bytes) -> None:
+    # The same picture may arrive twice at once, so each rewriting has a file of its own.
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as partial:
+        try:
+            partial.write(data)
+            partial.flush()
+            os.replace(partial.name, path)  # whoever is reading the old file reads it to its end
+        except OSError:
+            Path(partial.name).unlink(missing_ok=True)
+            raise
 
 
 def _parts(data: bytes) -> Iterator[bytes]:
@@ -54,35 +72,33 @@ def _parts(data: bytes) -> Iterator[bytes]:
 
 def _png(data: bytes) -> Iterator[bytes]:
     yield PNG_MAGIC
-    at = 8
-    while at + 8 <= len(data):
-        length, kind = struct.unpack_from(">I4s", data, at)
+    turned = _turned(chunk_turn(data, png_chunks(data)))
+    for kind, start, end in png_chunks(data):  # to the picture's end: what stands behind it is none
         if kind not in PNG_WORDS:
-            yield data[at : at + 12 + length]
-        at += 12 + length
-        if kind == b"IEND":
-            return  # what stands behind the end is no picture
+            yield data[start:end]
+        if kind == b"IHDR" and turned:
+            yield _png_chunk(b"eXIf", turned.removeprefix(b"Exif\0\0"))
+
+
+def _png_chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
 def _jpeg(data: bytes) -> Iterator[bytes]:
     yield data[:2]
-    turned = _orientation(data)
-    if turned is not None:
+    if turned := _turned(jpeg_turn(data)):
         yield b"\xff\xe1" + struct.pack(">H", len(turned) + 2) + turned
-    at, scan = 2, False
-    while marker := JPEG_MARKER.search(data, at):
-        kind, body = marker[1][0], marker.end()
-        if scan:
-            yield data[at : marker.start()]
+    kind, at = JPEG_START, 2
+    for following, start, end in jpeg_segments(data):
+        if kind == JPEG_SCAN:
+            yield data[at:start]
+        kind, at = following, end
         if kind in (JPEG_END, JPEG_START):  # what follows (another picture, a maker's data) is not of this one
             yield bytes([0xFF, JPEG_END])
             return
-        (length,) = struct.unpack_from(">H", data, body)
-        at, scan = body + length, kind == JPEG_SCAN
-        if kind == JPEG_COMMENT or (kind in JPEG_PROGRAMS and not _tells_colours(kind, data, body + 2)):
-            continue
-        yield data[body - 2 : at]
-    if not scan:
+        if kind != JPEG_COMMENT and (kind not in JPEG_PROGRAMS or _tells_colours(kind, data, start + 4)):
+            yield data[start:end]
+    if kind != JPEG_SCAN:
         raise ValueError("not a JPEG's segments")
     yield data[at:]  # cut off within its pixels
 
@@ -92,31 +108,23 @@ def _tells_colours(kind: int, data: bytes, at: int) -> bool:
 
 
 def _webp(data: bytes) -> Iterator[bytes]:
-    turned = _orientation(data)
-    (size,) = struct.unpack_from("<I", data, 4)
-    at, end = 12, min(len(data), 8 + size)
-    while at + 8 <= end:
-        kind, length = struct.unpack_from("<4sI", data, at)
-        chunk = data[at : at + 8 + length + length % 2]
-        if kind == b"VP8X":  # says which other chunks there are
-            flags = chunk[8] & ~0x0C | (0x08 if turned else 0)
-            chunk = chunk[:8] + bytes([flags]) + chunk[9:]
-        if kind == b"EXIF" and turned:
-            yield b"EXIF" + struct.pack("<I", len(turned)) + turned + b"\0" * (len(turned) % 2)
+    turned = _turned(chunk_turn(data, webp_chunks(data)))
+    extended = False
+    for kind, start, end in webp_chunks(data):
+        if kind == b"VP8X" and not extended:  # says which other chunks there are
+            extended = True
+            flags = data[start + 8] & ~0x0C | (0x08 if turned else 0)
+            yield data[start : start + 8] + bytes([flags]) + data[start + 9 : end]
         elif kind not in (b"EXIF", b"XMP "):
-            yield chunk
-        at += 8 + length + length % 2
+            yield data[start:end]
+    if turned and extended:
+        yield b"EXIF" + struct.pack("<I", len(turned)) + turned + b"\0" * (len(turned) % 2)
 
 
-def _orientation(data: bytes) -> bytes | None:
-    """Exif that says nothing but how to turn the picture; None where it is upright or does not say."""
-    try:
-        with Image.open(BytesIO(data)) as image:
-            turn = image.getexif().get(ORIENTATION, 1)
-    except Exception:  # a damaged file is named when it is read
-        return None
-    if turn not in range(2, 9):
-        return None
+def _turned(turn: int) -> bytes:
+    """Exif that says nothing but how to turn the picture; nothing where it is upright."""
+    if turn == 1:
+        return b""
     exif = Image.Exif()
-    exif[ORIENTATION] = turn
+    exif[ExifTags.Base.Orientation] = turn
     return exif.tobytes()
