@@ -2,9 +2,12 @@
 
 Each function gives the bytes of one file. `PICTURES` holds those that a reader of pictures must refuse, at once or
 within its limits, by name; `HONEST_BUT_LARGE` what may be read, but without multiplying. None has more than 3 MiB.
+`ZIPS` are for the tab for many cells; `BODIES` are posts to addresses that take none of them, of up to 48 MiB.
 """
 
+import json
 import struct
+import zipfile
 import zlib
 from collections.abc import Callable
 from io import BytesIO
@@ -250,6 +253,112 @@ HONEST_BUT_LARGE: dict[str, Callable[[], bytes]] = {
         png_text_bombs,
         png_profile_bomb,
         png_exif_of_shared_values,
+    )
+}
+
+
+# Zips
+
+
+def zipped(members: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    """A zip of these files."""
+    buffer = BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        for name, data in members.items():
+            archive.writestr(zipfile.ZipInfo(name), data, method)
+    return buffer.getvalue()
+
+
+def zip_many_members(count: int = 39_000) -> bytes:
+    """As many empty files as a directory of 2 MiB holds."""
+    return zipped({f"{number}": b"" for number in range(count)}, zipfile.ZIP_STORED)
+
+
+def zip_bombs(count: int = 4, megabytes: int = 60) -> bytes:
+    """Pictures of nothing, each of which unpacks to as many megabytes."""
+    return zipped({f"{number}.bmp": b"BM" + bytes(megabytes * 2**20) for number in range(count)})
+
+
+def zip_shared_member(count: int = 20_000) -> bytes:
+    """A directory whose entries all name the same picture, which lies there once."""
+    once = zipped({"00000.png": png(32, 32, 8, 0, bytes(33 * 32))}, zipfile.ZIP_STORED)
+    start, end = once.index(b"PK\1\2"), once.index(b"PK\5\6")
+    directory = b"".join(once[start:end].replace(b"00000.png", b"%05d.png" % number) for number in range(count))
+    counts = struct.pack("<HHIIH", count, count, len(directory), start, 0)
+    return once[:start] + directory + once[end : end + 8] + counts
+
+
+def zip_nested(depth: int = 30) -> bytes:
+    """Zips within zips, under the names of pictures."""
+    data = png(32, 32, 8, 0, bytes(33 * 32))
+    for _ in range(depth):
+        data = zipped({"a.png": data})
+    return data
+
+
+def zip_of_hostile_pictures() -> bytes:
+    """`PICTURES` of up to 300 KB, the smallest of them once more under names that lead elsewhere."""
+    files = {name: make() for name, make in PICTURES.items()}
+    names = {f"../../{name}\n\u202e=1+1.png": data for name, data in files.items() if len(data) < 1000}
+    return zipped(names | {f"{name}.png": data for name, data in files.items() if len(data) < 300_000})
+
+
+# Bodies of requests
+
+
+def json_deep(depth: int = 400_000) -> bytes:
+    """Lists within lists."""
+    return b"[" * depth + b"]" * depth
+
+
+def json_wide(megabytes: int = 16) -> bytes:
+    """A list of empty lists, each of which takes some twenty times its bytes once it is parsed."""
+    return b"[" + b"[]," * (megabytes * 2**20 // 3) + b"[]]"
+
+
+def json_long_number(digits: int = 900_000) -> bytes:
+    """A number that takes quadratic time to read."""
+    return b'{"data": [' + b"9" * digits + b"]}"
+
+
+def json_files_of_the_server(count: int = 400) -> bytes:
+    """A call that names files which are no uploads, and some that have no end."""
+    paths = ("/dev/zero", "/dev/stdin", "/etc/passwd", "/proc/self/environ", "../../app.py", "http://127.0.0.1:9/x.png")
+    named = [{"path": path, "meta": {"_type": "gradio.FileData"}} for path in paths]
+    return json.dumps({"data": [named * (count // len(paths)), False], "file": named[0]}).encode()
+
+
+def form_field(megabytes: int = 48) -> bytes:
+    """A multipart post of one field, which is no file and would be held in memory."""
+    head = b'--b\r\nContent-Disposition: form-data; name="files"\r\n\r\n'
+    return head + b"x" * (megabytes * 2**20) + b"\r\n--b--\r\n"
+
+
+def form_many_parts(count: int = 30_000) -> bytes:
+    """A multipart post of as many empty files."""
+    part = b'--b\r\nContent-Disposition: form-data; name="files"; filename="a"\r\n\r\n\r\n'
+    return part * count + b"--b--\r\n"
+
+
+def form_without_end(megabytes: int = 2) -> bytes:
+    """A multipart post whose part begins with a header that does not end."""
+    return b"--b\r\nContent-Disposition: " + b"x" * (megabytes * 2**20)
+
+
+ZIPS: dict[str, Callable[[], bytes]] = {
+    make.__name__: make
+    for make in (zip_many_members, zip_bombs, zip_shared_member, zip_nested, zip_of_hostile_pictures)
+}
+BODIES: dict[str, Callable[[], bytes]] = {
+    make.__name__: make
+    for make in (
+        json_deep,
+        json_wide,
+        json_long_number,
+        json_files_of_the_server,
+        form_field,
+        form_many_parts,
+        form_without_end,
     )
 }
 
