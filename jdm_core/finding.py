@@ -41,7 +41,11 @@ def prepare(
 
     Raises CellImageError.
     """
-    pixels = read_cell(source, name)
+    return located(read_cell(source, name), find)
+
+
+def located(pixels: np.ndarray, find: bool = True) -> Finding:
+    """The cell of pixels uint8 (H, W, 3), which may stay the same array; without `find`, they are taken as given."""
     return find_cell(pixels) if find else _as_given(pixels)
 
 

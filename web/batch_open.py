@@ -5,9 +5,9 @@ from typing import Any
 
 import gradio as gr
 
-from jdm_core.cells import read_cell
 from web.batch import pressed
 from web.batch_run import Batch
+from web.decoding import read_pixels
 from web.events import QUIET, ends
 from web.one_cell import OneCell
 from web.uploads import read_item
@@ -44,7 +44,7 @@ def opener(one_cell: OneCell) -> Any:
             return
         item = result.item
         yield from one_cell.callbacks.show(
-            lambda: (item.name, read_cell(read_item(item), item.name)), draws, seed, as_given, request
+            lambda: (item.name, read_pixels(read_item(item), item.name)), draws, seed, as_given, request
         )
 
     return opened

@@ -71,7 +71,7 @@ def _chunk(explainer: Explainer, items: Sequence[Item], seed: int) -> Iterator[l
         try:
             findings.append(find(read_item(item), item.name))
         except CellImageError as error:
-            findings.append(error)
+            findings.append(error.with_traceback(None))  # whose frames hold what was read
     cells = [finding.cell for finding in findings if isinstance(finding, Finding)]
     readings, read = _readings(explainer, cells, seed), 0
     results: list[Result] = []

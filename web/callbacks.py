@@ -13,13 +13,13 @@ from gradio.processing_utils import save_file_to_cache
 from gradio.utils import get_upload_folder
 
 from jdm_core import CellImageError, Explainer
-from jdm_core.cells import read_cell
 from jdm_core.finding import Finding, found_note
 from jdm_core.report import Explanation, write_report
 from jdm_core.results import Prediction
 from jdm_core.words import HEAD, POSTERIOR, Say
 from web import text
 from web.charts import SHOWN, bars, elbo_panel, legend, like, magnitude_legend, marked
+from web.decoding import read_pixels
 from web.edits import ready
 from web.found import find
 from web.newest import Newest
@@ -226,7 +226,7 @@ def _prepared(name: str, words: str, reading: Reading | None, make: Callable[[Pa
 def read_upload(upload: dict[str, Any]) -> tuple[str, np.ndarray]:
     """The user's name of an uploaded file, and its pixels. Raises CellImageError, which never names the path here."""
     name, path = _named(upload)
-    return name, read_cell(path, name)
+    return name, read_pixels(path, name)
 
 
 def find_upload(upload: dict[str, Any], as_given: bool) -> tuple[str, Finding]:
