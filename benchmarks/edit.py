@@ -18,8 +18,8 @@ from jdm_core.cells import from_uint8
 from jdm_core.counterfactual import decode_edit, invert, uninverted
 from jdm_core.diffusion import cosine_logsnr
 from jdm_core.sampling import denoise, initial_noise
-from training.edit_methods import Method, edit_once
-from training.guides import Guide, reader
+from training.studies.editing.methods import Method, edit_once
+from training.studies.guidance import Guide, reader
 
 EXAMPLES = sorted((Path(__file__).resolve().parents[1] / "web/examples").glob("*.png"))
 LEVELS = 1000  # of the published sampler (Deja et al. 2023), which goes through all of them

@@ -17,7 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from jdm_core import Explainer
 from jdm_core.network import JointDiffusionNetwork
-from training.throughput import matrix_rate
+from training.run.throughput import matrix_rate
 
 ROUNDS, BATCHES = 10, (1, 32)
 LOGSNR = 2.0  # within the window that the posterior reads

@@ -20,8 +20,8 @@ from diffusers import DDPMScheduler, UNet2DModel
 from jdm_core.checkpoints import choose_device
 from jdm_core.precision import half_precision
 from training.data import Cells
-from training.recipe import load_recipe
-from training.train import Schedule, Trainer
+from training.run.recipe import load_recipe
+from training.run.train import Schedule, Trainer
 
 ROUNDS, BATCH, CELLS = 5, 32, 256
 

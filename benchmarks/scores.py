@@ -17,7 +17,7 @@ from torch import Tensor
 from jdm_core import Explainer
 from jdm_core.cells import read_cell, to_tensor
 from jdm_core.elbo import draw, error_per_draw
-from training.draws import Weighting, class_errors, make_draws, weightings
+from training.studies.scores.draws import Weighting, class_errors, make_draws, weightings
 
 EXAMPLES = Path(__file__).parent.parent / "web" / "examples"
 ROUNDS, DRAWS = 8, 16  # rounds of so many draws for each cell: the spread between rounds is the standard error

@@ -11,8 +11,8 @@ import torch
 
 from jdm_core.network import Architecture, JointDiffusionNetwork
 from jdm_core.precision import half_precision
-from training.loss import JointLoss, draw_batch
-from training.recipe import load_recipe
+from training.run.loss import JointLoss, draw_batch
+from training.run.recipe import load_recipe
 
 ROUNDS, BATCH = 5, 32
 SHAPES: dict[str, dict[str, object]] = {

@@ -7,8 +7,8 @@ import pytest
 
 from tests.toy import TINY_OPTIONS, write_toy_zip
 from training.__main__ import main
-from training.ablations import error_ratio, log_loss
-from training.train import Trainer
+from training.studies.ablations import error_ratio, log_loss
+from training.run.train import Trainer
 
 
 def test_log_loss_of_known_probabilities():

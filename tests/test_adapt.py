@@ -17,12 +17,12 @@ from jdm_core import CheckpointError, Explainer
 from jdm_core.checkpoints import locate
 from tests.test_fields import NAMES, write_fields
 from tests.toy import TINY_OPTIONS, toy_cell, train_toy
-from training import adapt as adaptation
+from training.run import adapt as adaptation
 from training import metrics
 from training.__main__ import main
 from training.export import record_metrics
 from training.metrics import balanced_accuracy
-from training.rivals import match_colours, measure_colours, renew_batch_statistics
+from training.studies.shift.colours import match_colours, measure_colours, renew_batch_statistics
 
 NUMBER = ["--number", "64", "--device", "cpu"]
 

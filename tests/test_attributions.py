@@ -15,7 +15,7 @@ from jdm_core import Explainer
 from jdm_core.cells import from_uint8
 from tests.toy import toy_cell, train_toy
 from training.__main__ import main
-from training.attributions import (
+from training.studies.heatmaps.attributions import (
     HeadOdds,
     by_chance,
     edit_difference,
@@ -25,9 +25,9 @@ from training.attributions import (
 )
 from training.boxes import Box, box_mask, read_marks, write_marks
 from training.data import list_members, slide_of
-from training.heatmaps import null_edit, stability
-from training.localisation import correlation, energy_inside
-from training.stain import fit_stain_proxy
+from training.studies.heatmaps.measure import null_edit, stability
+from training.studies.heatmaps.localisation import correlation, energy_inside
+from training.studies.stain import fit_stain_proxy
 
 LABELS = ("Parasitized", "Uninfected")
 
@@ -118,7 +118,7 @@ def test_edit_difference_is_zero_where_there_is_nothing_to_remove():
 def test_a_null_edit_changes_nothing(explainer, cells, monkeypatch):
     assert null_edit(explainer, cells[:1]) == 0
     # Were the residuals not replayed, the process alone would change the cell: the control can fail.
-    from training import heatmaps
+    from training.studies.heatmaps import measure as heatmaps
 
     def forgetful(*arguments):
         inversion = invert(*arguments)

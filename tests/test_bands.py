@@ -16,8 +16,8 @@ from jdm_core.diffusion import (
     predicted_noise,
 )
 from jdm_core.network import JointDiffusionNetwork
-from training.grow import grown_weights
-from training.recipe import load_recipe
+from training.run.grow import grown_weights
+from training.run.recipe import load_recipe
 
 LEVELS = torch.tensor([-9.0, -3.0, 0.0, 2.0, 5.0, 8.0])
 

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from training.calibrate import choose_window, evenly_spread, fit_platt, fit_temperature
+from training.publish.calibrate import choose_window, evenly_spread, fit_platt, fit_temperature
 
 
 def test_temperature_of_overconfident_logits():

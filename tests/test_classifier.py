@@ -14,7 +14,7 @@ from jdm_core.diffusion import LOGSNR_MAX
 from jdm_core.network import JointDiffusionNetwork
 from tests.toy import TINY, TINY_OPTIONS, write_toy_zip
 from training.__main__ import main
-from training.classifier import (
+from training.run.classifier import (
     ClassifierRecipe,
     EncoderClassifier,
     class_logits,
@@ -25,9 +25,9 @@ from training.classifier import (
 from training.commands.options import JUDGE
 from training.data import labelled_subset, load_cells, split_cells
 from training.judge import judge_probabilities, load_judge
-from training.recipe import load_recipe
+from training.run.recipe import load_recipe
 from training.state import StateError
-from training.validate import as_images
+from training.run.validate import as_images
 
 CPU = torch.device("cpu")
 

@@ -18,7 +18,7 @@ from tests.toy import TINY_OPTIONS
 from training.__main__ import main
 from training.augment import augment
 from training.data import DataError, load_cells, split_by_recipe
-from training.recipe import RecipeError, load_recipe
+from training.run.recipe import RecipeError, load_recipe
 
 LABELS = tuple("0123456789")
 TINY = [*TINY_OPTIONS, "--set", "architecture.blocks=[1, 1]", "--set", "validation_slides=0.2"]

@@ -11,8 +11,8 @@ import torch
 from jdm_core.network import JointDiffusionNetwork
 from tests.toy import TINY, TINY_OPTIONS, write_toy_zip
 from training.__main__ import main
-from training.loss import UNLABELLED, JointLoss, draw_batch
-from training.recipe import load_recipe
+from training.run.loss import JointLoss, UNLABELLED, draw_batch
+from training.run.recipe import load_recipe
 from training.state import read_state
 
 STEPS = 6

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from jdm_core.checkpoints import MANIFEST, read_manifest
-from training.card import DOCUMENTS, FIGURES, with_figures
+from training.publish.card import DOCUMENTS, FIGURES, with_figures
 
 ROOT = MANIFEST.parent.parent
 

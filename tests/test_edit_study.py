@@ -15,12 +15,15 @@ from jdm_core.network import JointDiffusionNetwork
 from tests.toy import toy_cell, write_toy_zip
 from training.__main__ import main
 from training.commands.options import JUDGE
-from training.edit_figures import Readings, changes, flips, frechet_distance, judge_features
-from training.edit_methods import WAYS, Method, ancestral_mean, edit_once, towards
-from training.edit_study import SEARCH, draw_study_cells, study_edits
+from training.metrics import frechet_distance
+from training.run.classifier import judge_features
+from training.studies.editing.figures import Readings, changes, flips
+from training.studies.editing.methods import Method, WAYS, ancestral_mean, edit_once
+from training.studies.guidance import towards
+from training.studies.editing.measure import SEARCH, draw_study_cells, study_edits
 from training.judge import judge_probabilities, load_judge
-from training.stain import StainProxy
-from training.verdicts import squares
+from training.studies.stain import StainProxy
+from training.studies.verdicts import squares
 
 PROXY = StainProxy(np.array([0.3, 0.9, 0.3]) / np.linalg.norm([0.3, 0.9, 0.3]))
 
@@ -171,7 +174,7 @@ def quick(explainer):
 def test_study_goes_on_where_it_stopped(quick, tmp_path, monkeypatch):
     judge = load_judge(JUDGE, ("Parasitized", "Uninfected"))
     data, out = write_toy_zip(tmp_path / "toy.zip", slides=3, per_class=1), tmp_path / "figures.json"
-    monkeypatch.setattr("training.edit_study.class_logits", lambda _, x, device: torch.eye(2)[[0, 0, 1, 1]])
+    monkeypatch.setattr("training.studies.editing.measure.class_logits", lambda _, x, device: torch.eye(2)[[0, 0, 1, 1]])
     monkeypatch.setattr(
         quick, "predict", lambda cells: type("P", (), {"probabilities": np.eye(2)[[0, 0, 1, 1][: len(cells)]]})
     )

@@ -6,8 +6,8 @@ import pytest
 
 from tests.toy import TINY_OPTIONS, write_toy_zip
 from training.__main__ import main
-from training.loss import UNLABELLED
-from training.train import Trainer
+from training.run.loss import UNLABELLED
+from training.run.train import Trainer
 
 
 @pytest.fixture(scope="module")

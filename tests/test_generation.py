@@ -10,9 +10,9 @@ from PIL import Image
 from jdm_core.sampling import denoise, initial_noise, sample
 from tests.toy import write_toy_zip
 from training.__main__ import main
-from training.edit_methods import towards
-from training.generation import GUIDES, precision_and_recall
-from training.guides import KINDS, Guide, reader
+from training.studies.guidance import towards
+from training.studies.generation import GUIDES, precision_and_recall
+from training.studies.guidance import Guide, KINDS, reader
 
 LABELS, SEEDS = torch.tensor([0, 1]), (3, 4)
 
@@ -60,7 +60,7 @@ def test_precision_and_recall_of_sets_made_by_hand():
 
 def test_the_command_prints_every_guide(explainer, tmp_path, monkeypatch, capsys):
     few = (GUIDES[0], Guide("head on Z", 0.1))
-    monkeypatch.setattr("training.generation.study_generation.__defaults__", (few,))
+    monkeypatch.setattr("training.studies.generation.study_generation.__defaults__", (few,))
     data, out, sheet = write_toy_zip(tmp_path / "cells.zip", 4, 2), tmp_path / "figures.json", tmp_path / "sheet.png"
     command = ["generation", "--data", str(data), "--out", str(out), "--cells", "4", "--steps", "2", "--device", "cpu"]
     assert main([*command, "--sheet", str(sheet)]) == 0

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from tests.toy import toy_cell
-from training.heatmaps import summarise_maps
-from training.localisation import (
+from training.studies.heatmaps.measure import summarise_maps
+from training.studies.heatmaps.localisation import (
     average_precision,
     correlation,
     deletion_and_insertion,
@@ -16,7 +16,7 @@ from training.localisation import (
     pointing_by_chance,
     swap_in_order,
 )
-from training.stain import fit_stain_proxy
+from training.studies.stain import fit_stain_proxy
 
 SIDE = 8
 

@@ -8,8 +8,8 @@ import torch
 from jdm_core.diffusion import add_noise, cosine_logsnr, predicted_noise, squared_error, velocity
 from jdm_core.network import JointDiffusionNetwork
 from tests.toy import TINY
-from training.loss import UNLABELLED, Batch, JointLoss, diffusion_loss, draw_batch, focused, margin_loss
-from training.recipe import load_recipe
+from training.run.loss import Batch, JointLoss, UNLABELLED, diffusion_loss, draw_batch, focused, margin_loss
+from training.run.recipe import load_recipe
 
 
 def test_a_focus_draws_its_share_of_the_levels_in_its_interval():

@@ -9,15 +9,15 @@ from PIL import Image
 
 from tests.toy import TINY, TINY_OPTIONS, write_toy_zip
 from training.__main__ import main
-from training.classifier import Classifier, build_classifier, encoder_of, train_classifier
-from training.objectives import CLASSIFICATION, DIFFUSION, JOINT
-from training.recipe import load_recipe
-from training.train import Trainer
+from training.run.classifier import Classifier, build_classifier, encoder_of, train_classifier
+from training.studies.features.objectives import CLASSIFICATION, DIFFUSION, JOINT
+from training.run.recipe import load_recipe
+from training.run.train import Trainer
 
 
 def test_three_trainings_stand_beside_each_other(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("training.metrics.RESAMPLES", 20)
-    monkeypatch.setattr("training.objectives.LOGSNR", (-8.0, 8.0))
+    monkeypatch.setattr("training.studies.features.objectives.LOGSNR", (-8.0, 8.0))
     trained, started = [], []
     original = Trainer.__init__
 
@@ -27,7 +27,7 @@ def test_three_trainings_stand_beside_each_other(tmp_path, monkeypatch, capsys):
 
     monkeypatch.setattr(Trainer, "__init__", watch)
     monkeypatch.setattr(
-        "training.classifier.train_classifier",
+        "training.run.classifier.train_classifier",
         lambda recipe, *more: started.append((recipe.seed, recipe.images)) or train_classifier(recipe, *more),
     )
     data, out, plot = write_toy_zip(tmp_path / "cells.zip"), tmp_path / "figures.json", tmp_path / "plot.png"

@@ -8,7 +8,7 @@ import torch
 from jdm_core.network import JointDiffusionNetwork
 from jdm_core.precision import half_precision
 from tests.toy import train_toy, write_toy_zip
-from training import throughput
+from training.run import throughput
 from training.__main__ import main
 from training.vision import ResNet
 

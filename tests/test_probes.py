@@ -10,11 +10,11 @@ from PIL import Image
 from jdm_core.diffusion import LOGSNR_MAX
 from jdm_core.network import JointDiffusionNetwork
 from tests.toy import TINY, write_toy_zip
-from training import probes
+from training.studies.features import probes
 from training.data import load_cells, split_slides
-from training.probes import draw_probes, fit_probe, pooled_features, probe_network
-from training.recipe import load_recipe
-from training.validate import as_images
+from training.studies.features.probes import draw_probes, fit_probe, pooled_features, probe_network
+from training.run.recipe import load_recipe
+from training.run.validate import as_images
 
 CPU = torch.device("cpu")
 

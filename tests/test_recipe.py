@@ -2,7 +2,7 @@
 
 import pytest
 
-from training.recipe import RECIPES, RecipeError, load_recipe, recipe_from_dict
+from training.run.recipe import RECIPES, RecipeError, load_recipe, recipe_from_dict
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in RECIPES.glob("*.toml")))

@@ -15,13 +15,20 @@ from tests.gaussian import GaussianNetwork
 from tests.toy import train_toy
 from training.__main__ import main
 from training.data import Cells
-from training.draws import SCHEMES, Weighting, balanced_points, class_errors, make_draws, weightings
-from training.early_stopping import choose_threshold, computed, decide, mean_and_error, recorded, stopping_table
+from training.studies.scores.draws import SCHEMES, Weighting, balanced_points, class_errors, make_draws, weightings
+from training.studies.scores.stopping import (
+    choose_threshold,
+    computed,
+    decide,
+    mean_and_error,
+    recorded,
+    stopping_table,
+)
 from training.metrics import expected_calibration_error
-from training.reliability import Combination, brier, confidence_bins, disagreement, fit_combination
-from training.score_curves import Pool, curve, draw_pools, draws_needed
-from training.score_figure import draw_scores
-from training.score_study import Sizes, study_scores
+from training.studies.scores.reliability import Combination, brier, confidence_bins, disagreement, fit_combination
+from training.studies.scores.curves import Pool, curve, draw_pools, draws_needed
+from training.studies.scores.figure import draw_scores
+from training.studies.scores.measure import Sizes, study_scores
 
 CPU = torch.device("cpu")
 WINDOW = Window(0.2, 0.6, "epsilon")
@@ -278,7 +285,7 @@ def test_disagreement_counts_who_is_right():
 
 
 def test_study_of_gaussians_finds_the_true_posterior(explainer, tmp_path, monkeypatch):
-    monkeypatch.setattr("training.score_study.POSTERIOR_DRAWS", 400)
+    monkeypatch.setattr("training.studies.scores.measure.POSTERIOR_DRAWS", 400)
     gaussian = gaussian_explainer(explainer, 3)
     cells = gaussian_cells(gaussian, 120)
     sizes = Sizes(cells=40, compared=20, verdicts=120)

@@ -12,7 +12,7 @@ from tests.toy import TINY_OPTIONS, train_toy
 from training.__main__ import main
 from training.commands.heat import LOOKS
 from training.data import Cells, DataError
-from training.second_look import (
+from training.studies.second_look import (
     ANSWERS,
     COLUMNS,
     Readings,
@@ -21,7 +21,7 @@ from training.second_look import (
     summarise_looks,
     write_looks,
 )
-from training.verdicts import count_agreeing
+from training.studies.verdicts import count_agreeing
 
 LABELS = ("Parasitized", "Uninfected")
 
@@ -129,7 +129,7 @@ def test_from_sheets_to_a_table(tmp_path, monkeypatch, capsys):
     assert main([*classifier, "--device", "cpu", *TINY_OPTIONS]) == 0
     # Hardly trained networks agree on anything: for the test, none gives the label of every third cell.
     monkeypatch.setattr(
-        "training.second_look.count_agreeing", lambda p, labels: np.where(np.arange(len(labels)) % 3 == 0, 0, 2)
+        "training.studies.second_look.count_agreeing", lambda p, labels: np.where(np.arange(len(labels)) % 3 == 0, 0, 2)
     )
     looks, folder, out = tmp_path / "looks.csv", tmp_path / "sheets", tmp_path / "figures.json"
     command = ["second-look", "--checkpoint", "toy", "--manifest", str(manifest), "--data", str(data),

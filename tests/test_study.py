@@ -11,15 +11,15 @@ from jdm_core import Explainer
 from jdm_core.cells import cell_mask, from_uint8
 from tests.toy import toy_cell, write_toy_zip
 from training.__main__ import main
-from training.classifier import ClassifierRecipe, train_classifier
+from training.run.classifier import ClassifierRecipe, train_classifier
 from training.commands.options import JUDGE
-from training.compare import compare, disputed_labels, right_by_any
+from training.studies.compare import compare, disputed_labels, right_by_any
 from training.corruptions import CORRUPTIONS, SEVERITIES, corrupt
 from training.data import load_cells
 from training.metrics import expected_calibration_error
-from training.recipe import recipe_from_dict
-from training.robustness import conditions, groups
-from training.verdicts import (
+from training.run.recipe import recipe_from_dict
+from training.studies.robustness import conditions, groups
+from training.studies.verdicts import (
     Verdict,
     accuracy_gain,
     classifier_verdict,
@@ -137,8 +137,8 @@ def test_comparison_sets_disputed_labels_apart(toy, explainer, monkeypatch):
         return Verdict(lambda images: np.where(np.isin(np.arange(8), first)[:, None], [0.97, 0.03], [0.03, 0.97]), 1.0)
 
     verdicts = {"head": reading(2, 3), "other": reading(0, 1, 2, 3, 7)}
-    monkeypatch.setattr("training.compare.gather_verdicts", lambda *arguments, **more: verdicts)
-    monkeypatch.setattr("training.compare.classifier_verdict", lambda *arguments: reading(1, 3))
+    monkeypatch.setattr("training.studies.compare.gather_verdicts", lambda *arguments, **more: verdicts)
+    monkeypatch.setattr("training.studies.compare.classifier_verdict", lambda *arguments: reading(1, 3))
     figures = compare(explainer, [], [JUDGE], JUDGE, toy, None, draws=0, seed=0)
     assert (figures["n"], figures["slides"], figures["disputed"]["n"]) == (8, 2, 2)
     assert figures["right_by_any"] == 1.0

@@ -6,7 +6,7 @@ import torch
 
 from jdm_core.elbo import Window, draw, error_per_draw, spread_symmetries, window_scores
 from jdm_core.symmetries import COUNT, restore, transform
-from training.draws import Weighting, class_errors, make_draws
+from training.studies.scores.draws import Weighting, class_errors, make_draws
 
 TURNING = Window(0.25, 0.55, "epsilon", symmetries=True)
 

@@ -18,14 +18,14 @@ from torch.utils.flop_counter import FlopCounterMode
 from jdm_core.network import JointDiffusionNetwork
 from tests.toy import TINY, TINY_OPTIONS, write_toy_zip
 from training import state as state_module
-from training import throughput
-from training import train as training_loop
+from training.run import throughput
+from training.run import train as training_loop
 from training.__main__ import main
-from training.grow import grown_weights
-from training.loss import JointLoss, draw_batch
-from training.recipe import RecipeError, load_recipe
+from training.run.grow import grown_weights
+from training.run.loss import JointLoss, draw_batch
+from training.run.recipe import RecipeError, load_recipe
 from training.state import STATE_FILE, read_state
-from training.train import learning_rate
+from training.run.step import learning_rate
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +122,7 @@ def test_stopped_and_resumed_run_ends_bit_equal(toy, unbroken, tmp_path):
 def test_killed_run_resumes_bit_equal(toy, unbroken, tmp_path, monkeypatch):
     run = tmp_path / "run"
     program = (
-        "import training.train; training.train.SAVE_SECONDS = 0.3; from training.__main__ import main; "
+        "import training.run.train; training.run.train.SAVE_SECONDS = 0.3; from training.__main__ import main; "
         f"main({train_command(toy, run)!r})"
     )
     process = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.DEVNULL)
@@ -301,7 +301,7 @@ def test_pack_is_small_and_trains_on_the_same_split(toy, tmp_path):
 def test_judge_trains_and_loads_back(tmp_path):
     from training.data import load_cells
     from training.judge import judge_probabilities, load_judge
-    from training.validate import as_images
+    from training.run.validate import as_images
 
     toy, out = write_toy_zip(tmp_path / "cells.zip", slides=16), tmp_path / "judge.safetensors"
     assert main(["judge", "--data", str(toy), "--images", "128", "--out", str(out), "--device", "cpu"]) == 0

@@ -6,7 +6,7 @@ import sys
 from jdm_core import CheckpointError
 from training.commands import adapt, familiarity, generation, heat, measure, publish, report, run, scores, study
 from training.data import DataError
-from training.recipe import RecipeError
+from training.run.recipe import RecipeError
 from training.state import StateError
 
 USUAL_ORDER = (

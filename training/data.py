@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from jdm_core.cells import IMAGE_EXTENSIONS, CellImageError, read_cell, to_tensor, to_uint8
 from training.digits import TEST_PREFIX, Digits, holds_digits, read_digits
-from training.recipe import Recipe
+from training.run.recipe import Recipe
 
 Item = TypeVar("Item")
 

@@ -13,8 +13,8 @@ from jdm_core.network import JointDiffusionNetwork
 from training.data import Cells
 from training.metrics import accuracy, auroc, slide_spread, summarise
 from training.outliers import Outliers, as_pictures
-from training.probes import sample_cells
-from training.validate import as_images
+from training.run.validate import as_images
+from training.studies.features.probes import sample_cells
 
 CELLS = 3000  # training cells behind the fit: far more than it has numbers
 FOLDS = 10  # of the slides behind the fit, left out one after the other

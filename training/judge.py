@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from training.classifier import ClassifierRecipe, class_logits, load_classifier
-from training.recipe import Recipe
+from training.run.classifier import ClassifierRecipe, class_logits, load_classifier
+from training.run.recipe import Recipe
 
 
 def judge_recipe(recipe: Recipe, images: int) -> ClassifierRecipe:

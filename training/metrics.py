@@ -102,6 +102,18 @@ def slide_spread(probabilities: np.ndarray, labels: np.ndarray, slides: Sequence
     }  # fmt: skip
 
 
+def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:
+    """Fréchet distance of Gaussians fitted to features (N, F) and (M, F) (Heusel et al. 2017, equation 6).
+
+    Biased upwards with few cells: compare only sets of the same sizes.
+    """
+    means = first.mean(0) - second.mean(0)
+    one, two = (np.atleast_2d(np.cov(features, rowvar=False)) for features in (first, second))
+    # The eigenvalues of a product of two covariances are real and not negative, but for rounding.
+    root = np.sqrt(np.clip(np.linalg.eigvals(one @ two).real, 0, None)).sum()
+    return float(means @ means + np.trace(one) + np.trace(two) - 2 * root)
+
+
 def without_nan(value: Any) -> Any:
     """JSON values with null, as JSON has it, for what is undefined."""
     if isinstance(value, Mapping):

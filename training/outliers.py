@@ -13,7 +13,7 @@ from PIL import Image, UnidentifiedImageError
 from jdm_core.cells import cell_mask, from_uint8
 from training.data import Cells, DataError
 from training.fields import cut_cells, read_fields
-from training.probes import sample_cells
+from training.studies.features.probes import sample_cells
 from training.vision import MNIST
 
 PHOTOGRAPHS = (

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from jdm_core.files import replace_file
 from jdm_core.network import JointDiffusionNetwork
-from training.recipe import Recipe, recipe_from_dict
+from training.run.recipe import Recipe, recipe_from_dict
 
 STATE_FILE = "state.safetensors"
 FORMAT = 2  # raised when states of earlier code no longer continue exactly
@@ -80,6 +80,8 @@ def restore(state: RunState, network: nn.Module, average: nn.Module, optimizer: 
     network.load_state_dict(_of_role(state, "weights."))
     average.load_state_dict(_of_role(state, "average."))
     for name, parameter in network.named_parameters():
+        if not parameter.requires_grad:
+            continue  # a part that stands still has no moments
         moments = {key: state.tensors[f"optimizer.{key}.{name}"] for key in ("step", "exp_avg", "exp_avg_sq")}
         # AdamW counts its steps on the host; the moments live beside the parameter.
         optimizer.state[parameter] = {

@@ -95,19 +95,19 @@ def _cut(options: argparse.Namespace) -> int:
 
 
 def _adapt(options: argparse.Namespace) -> int:
-    from training.adapt import adapt
-    from training.train import NonFiniteLoss
+    from training.publish.adapted import adapt_checkpoint as adapt
+    from training.run.step import NonFiniteLoss
 
     name, manifest = locate(options.checkpoint, options.manifest)
     try:
-        done = adapt(
+        path, done = adapt(
             name, manifest, options.images, options.run, options.number, options.seed, choose_device(options.device),
             options.max_minutes, stop_on_signal(),
         )  # fmt: skip
     except NonFiniteLoss as error:
         print(f"error: {error}; nothing is written", file=sys.stderr)
         return 1
-    print(f"{done.weights}: {done.seen} images seen of {done.found}; "
+    print(f"{path}: {done.seen} images seen of {done.found}; "
           f"diffusion loss {done.first_loss:.4f} at first, {done.last_loss:.4f} at last")  # fmt: skip
     print(f"use it with --checkpoint {options.run}")
     return 0
@@ -115,7 +115,7 @@ def _adapt(options: argparse.Namespace) -> int:
 
 def _shift(options: argparse.Namespace) -> int:
     from training.fields import cut
-    from training.shift import shift
+    from training.studies.shift.microscopes import shift
 
     if options.number is not None and not options.adapted:
         raise ValueError("--number: says how to make what --adapted names, which is missing")
@@ -143,7 +143,7 @@ def _shift(options: argparse.Namespace) -> int:
 
 def _adapted(options: argparse.Namespace, explainer: Explainer, images: Path) -> Explainer:
     """What --adapted names, adapted to the images first where --number says so and it holds no checkpoint."""
-    from training.adapt import adapt, load_adapted
+    from training.publish.adapted import adapt_checkpoint as adapt, load_adapted
 
     if options.number is not None and not (Path(options.adapted) / MANIFEST.name).exists():
         adapt(
@@ -155,7 +155,7 @@ def _adapted(options: argparse.Namespace, explainer: Explainer, images: Path) ->
 
 def _transfer(options: argparse.Namespace) -> int:
     from training.digits import holds_digits
-    from training.transfer import transfer
+    from training.studies.shift.digits import transfer
 
     explainer = Explainer.load(options.checkpoint, options.device, options.manifest)
     if options.number is not None and not holds_digits(options.images):

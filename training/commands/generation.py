@@ -27,8 +27,8 @@ def register(commands: Commands) -> None:
 
 def _generation(options: argparse.Namespace) -> int:
     from training.data import load_cells
-    from training.generation import draw_sheet, study_generation
     from training.judge import load_judge
+    from training.studies.generation import draw_sheet, study_generation
 
     explainer = Explainer.load(options.checkpoint, options.device, options.manifest)
     judge = load_judge(options.judge, explainer.labels)

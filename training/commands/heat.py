@@ -67,10 +67,10 @@ def _mark(options: argparse.Namespace) -> int:
 
 
 def _heatmaps(options: argparse.Namespace) -> int:
-    from training.attributions import by_chance, edit_difference, evidence, stain, usual_attributions
     from training.boxes import read_marks
-    from training.heatmap_sheet import draw_sheet
-    from training.heatmaps import fit_proxy, study_heatmaps
+    from training.studies.heatmaps.attributions import by_chance, edit_difference, evidence, stain, usual_attributions
+    from training.studies.heatmaps.measure import fit_proxy, study_heatmaps
+    from training.studies.heatmaps.sheet import draw_sheet
 
     explainer = Explainer.load(options.checkpoint, options.device, options.manifest)
     marks = read_marks(options.marks)
@@ -105,7 +105,7 @@ def _heatmaps(options: argparse.Namespace) -> int:
 
 def _second_look(options: argparse.Namespace) -> int:
     from training.data import DataError
-    from training.second_look import (
+    from training.studies.second_look import (
         ANSWERS,
         draw_looks,
         draw_sheets,

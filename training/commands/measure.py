@@ -43,8 +43,8 @@ def register(commands: Commands) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from training.evaluate import evaluate
     from training.export import record_metrics
+    from training.publish.evaluate import evaluate
 
     name, manifest = locate(options.checkpoint, options.manifest)
     explainer = Explainer.load(name, options.device, manifest)
@@ -63,8 +63,8 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _edits(options: argparse.Namespace) -> int:
-    from training.edits import evaluate_edits
     from training.export import record_metrics
+    from training.publish.edits import evaluate_edits
 
     name, manifest = locate(options.checkpoint, options.manifest)
     explainer = Explainer.load(name, options.device, manifest)
@@ -86,9 +86,9 @@ def _edits(options: argparse.Namespace) -> int:
 
 
 def _edit_study(options: argparse.Namespace) -> int:
-    from training.edit_study import draw_sheet, draw_study_cells, study_edits
-    from training.heatmaps import fit_proxy
     from training.judge import load_judge
+    from training.studies.editing.measure import draw_sheet, draw_study_cells, study_edits
+    from training.studies.heatmaps.measure import fit_proxy
 
     explainer = Explainer.load(options.checkpoint, options.device, options.manifest)
     judge = load_judge(options.judge, explainer.labels)

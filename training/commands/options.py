@@ -14,7 +14,7 @@ from jdm_core.files import replace_file
 from training.data import DataError, Split, list_members, slide_of, split_by_recipe
 from training.digits import holds_digits
 from training.metrics import without_nan
-from training.recipe import recipe_from_dict
+from training.run.recipe import recipe_from_dict
 
 Commands = Any  # argparse's registry of commands, whose class has no public name
 JUDGE = MANIFEST.parent / "weights" / "judge-64.safetensors"

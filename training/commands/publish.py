@@ -49,9 +49,9 @@ def register(commands: Commands) -> None:
 
 
 def _export(options: argparse.Namespace) -> int:
-    from training.calibrate import calibrate
     from training.export import export, rounded_network
     from training.familiarity import fit_familiarity
+    from training.publish.calibrate import calibrate
 
     state, device = read_state(options.run), choose_device(options.device)
     recipe = state.recipe
@@ -73,8 +73,8 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _calibrate(options: argparse.Namespace) -> int:
-    from training.calibrate import calibrate
     from training.export import record_calibration
+    from training.publish.calibrate import calibrate
 
     name, manifest = locate(options.checkpoint, options.manifest)
     explainer = Explainer.load(name, options.device, manifest)
@@ -100,7 +100,7 @@ def _fitted(calibration: Calibration) -> str:
 
 
 def _examples(options: argparse.Namespace) -> int:
-    from training.examples import generate
+    from training.publish.examples import generate
 
     explainer = Explainer.load(options.checkpoint, options.device, options.manifest)
     for path in generate(explainer, options.cells, options.seed, options.out):
@@ -109,7 +109,7 @@ def _examples(options: argparse.Namespace) -> int:
 
 
 def _card(options: argparse.Namespace) -> int:
-    from training.card import write_card
+    from training.publish.card import write_card
 
     for path in write_card(read_manifest(), MANIFEST.parent.parent):
         print(path)

@@ -8,7 +8,7 @@ from pathlib import Path
 from jdm_core.checkpoints import choose_device
 from training.commands.options import DATA, DEVICE, Commands, stop_on_signal
 from training.data import load_cells, split_cells
-from training.recipe import load_recipe
+from training.run.recipe import load_recipe
 from training.state import STATE_FILE, StateError, read_state
 
 # A run may be made longer or shorter, watched more or less closely, and end on other noise levels, a margin between
@@ -48,7 +48,8 @@ def register(commands: Commands) -> None:
 
 
 def _train(options: argparse.Namespace) -> int:
-    from training.train import NonFiniteLoss, Schedule, train
+    from training.run.step import NonFiniteLoss
+    from training.run.train import Schedule, train
 
     recipe = load_recipe(options.recipe, options.set)
     run = options.run or Path("runs") / recipe.name
@@ -85,8 +86,8 @@ def _pack(options: argparse.Namespace) -> int:
 
 
 def _judge(options: argparse.Namespace) -> int:
-    from training.classifier import train_classifier
     from training.judge import judge_recipe
+    from training.run.classifier import train_classifier
 
     recipe = load_recipe(options.recipe)
     cells = load_cells(options.data, recipe.labels, recipe.architecture.image_size)

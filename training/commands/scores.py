@@ -47,9 +47,9 @@ def _positive(text: str) -> int:
 
 def _scores(options: argparse.Namespace) -> int:
     from training.data import load_cells
-    from training.probes import sample_cells
-    from training.score_figure import draw_scores
-    from training.score_study import Sizes, estimated_minutes, study_scores
+    from training.studies.features.probes import sample_cells
+    from training.studies.scores.figure import draw_scores
+    from training.studies.scores.measure import Sizes, estimated_minutes, study_scores
 
     explainer = Explainer.load(options.checkpoint, options.device, options.manifest)
     fit = read_fit(options.fit, explainer) if options.fit else None
@@ -74,7 +74,7 @@ def _scores(options: argparse.Namespace) -> int:
 
 def read_fit(path: Path, explainer: Explainer) -> Any:
     """What a validation run fitted; ValueError where the file holds no such thing, or that of other weights."""
-    from training.score_study import Fit
+    from training.studies.scores.measure import Fit
 
     try:
         fit = build_record(Fit, json.loads(path.read_text(encoding="utf-8"))["fit"], str(path))

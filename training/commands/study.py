@@ -20,7 +20,7 @@ from training.commands.options import (
 )
 from training.commands.tables import print_table, shown
 from training.metrics import sample
-from training.recipe import load_recipe
+from training.run.recipe import load_recipe
 
 CHANGES = (
     "noisy_weight=0", "clean_weight=0.01", "label_smoothing=0", "stain_jitter=0",
@@ -108,7 +108,7 @@ def register(commands: Commands) -> None:
 
 
 def _probes(options: argparse.Namespace) -> int:
-    from training.probes import draw_probes, probe_network
+    from training.studies.features.probes import draw_probes, probe_network
 
     explainer = Explainer.load(options.checkpoint, options.device, options.manifest)
     split = split_of(explainer, options.data)
@@ -125,8 +125,8 @@ def _probes(options: argparse.Namespace) -> int:
 
 
 def _objectives(options: argparse.Namespace) -> int:
-    from training.objectives import JOINT, compare_objectives, draw_objectives
-    from training.probes import ALL_LEVELS
+    from training.studies.features.objectives import JOINT, compare_objectives, draw_objectives
+    from training.studies.features.probes import ALL_LEVELS
 
     figures = compare_objectives(
         load_recipe(options.recipe, options.set), options.data, options.seeds, options.cells, options.runs,
@@ -148,7 +148,7 @@ def _objectives(options: argparse.Namespace) -> int:
 
 def _robustness(options: argparse.Namespace) -> int:
     from training.corruptions import CORRUPTIONS
-    from training.robustness import robustness
+    from training.studies.robustness import robustness
 
     explainer = Explainer.load(options.checkpoint, options.device, options.manifest)
     keep, test_set = wanted_slides(explainer, options)
@@ -170,7 +170,7 @@ def _robustness(options: argparse.Namespace) -> int:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from training.compare import compare
+    from training.studies.compare import compare
 
     explainer = Explainer.load(options.checkpoint, options.device, options.manifest)
     keep, test_set = wanted_slides(explainer, options)
@@ -197,8 +197,8 @@ def _compare(options: argparse.Namespace) -> int:
 
 
 def _classifier(options: argparse.Namespace) -> int:
-    from training.classifier import ClassifierRecipe, train_classifier
     from training.data import labelled_cells, load_cells, split_cells
+    from training.run.classifier import ClassifierRecipe, train_classifier
 
     recipe = load_recipe(options.recipe, options.set)
     cells = load_cells(options.data, recipe.labels, recipe.architecture.image_size)
@@ -213,7 +213,7 @@ def _classifier(options: argparse.Namespace) -> int:
 
 
 def _few_labels(options: argparse.Namespace) -> int:
-    from training.few_labels import few_labels
+    from training.studies.few_labels import few_labels
 
     recipe = load_recipe(options.recipe, options.set)
     figures = few_labels(
@@ -236,7 +236,7 @@ def _few_labels(options: argparse.Namespace) -> int:
 
 
 def _ablations(options: argparse.Namespace) -> int:
-    from training.ablations import ablate
+    from training.studies.ablations import ablate
 
     recipes = {"as it is": load_recipe(options.recipe, options.set)}
     for change in options.change or CHANGES:

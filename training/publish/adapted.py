@@ -1,0 +1,95 @@
+"""python -m training adapt: what fine-tuning on cells without labels makes of a checkpoint, written as one."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from jdm_core import CheckpointError, Explainer
+from jdm_core.checkpoints import MANIFEST, Checkpoint, load_checkpoint, pack_weights
+from jdm_core.files import replace_file
+from training.export import current_commit, write_manifest
+from training.run.adapt import Adapted, adapt
+from training.run.recipe import recipe_from_dict
+from training.state import StateError
+
+
+def adapt_checkpoint(
+    name: str,
+    manifest: Path,
+    folder: Path,
+    run: Path,
+    images: int,
+    seed: int,
+    device: torch.device,
+    max_minutes: float | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
+    resume: bool = False,
+) -> tuple[Path, Adapted]:
+    """Adapts checkpoint `name` as `training.run.adapt.adapt` does, and writes what there is then as a checkpoint.
+
+    RUN/manifest.json has the one entry, RUN/weights/NAME.safetensors the average in fp16; RUN's state goes on with
+    `resume`. Raises CheckpointError, DataError, StateError for a run that holds a checkpoint, and NonFiniteLoss.
+    """
+    if not resume and (run / MANIFEST.name).exists():
+        raise StateError(f"{run}: holds a checkpoint already; --resume goes on with it, another --run starts a new one")
+    network, checkpoint = load_checkpoint(name, device, manifest)
+    source = recipe_from_dict(checkpoint.provenance.recipe, f"{name}: recipe")
+    adapted = adapt(
+        network, source, _origin(checkpoint), folder, run, images, seed, device, max_minutes, should_stop, resume
+    )
+    path = run / "weights" / f"{name}.safetensors"
+    if adapted.leads:
+        _save(adapted, name, manifest, checkpoint, folder.resolve().name, run, device.type)
+    return path, adapted
+
+
+def load_adapted(run: str, source: Explainer) -> Explainer:
+    """The checkpoint of a run that adapted `source`; CheckpointError for another, or an earlier version of it."""
+    explainer = Explainer.load(run, str(source.device))
+    if _origin(source.checkpoint) not in explainer.checkpoint.provenance.source:
+        raise CheckpointError(f"{run}: not adapted from {source.name} as it is now; adapt that into another folder")
+    return explainer
+
+
+def _save(
+    adapted: Adapted, name: str, manifest: Path, checkpoint: Checkpoint, folder: str, run: Path, device: str
+) -> Path:
+    """Writes the weights and, last, a manifest with the source's entry, changed where these weights are others.
+
+    Calibration but for what is familiar, thresholds and the recipe, which says how NIH was split, stay; figures were
+    measured on other weights.
+    """
+    before, data = checkpoint.provenance, pack_weights(adapted.average.state_dict())
+    digest = hashlib.sha256(data).hexdigest()
+    provenance = asdict(before) | {
+        "source": (
+            f"{before.source}; then {adapted.found} images of {folder!r} without labels, by the diffusion "
+            f"loss alone ({adapted.seen} seen, learning rate {adapted.recipe.learning_rate}, seed {adapted.recipe.seed}), "
+            f"from {name} {_origin(checkpoint)}"
+        ),
+        "licence": f"{before.licence}; images of {folder!r} under their owner's terms",
+        "commit": current_commit(),
+        "device": device,
+        "seconds": round(before.seconds + adapted.seconds, 1),
+        "images": before.images + adapted.seen,
+    }
+    entry = json.loads(manifest.read_text(encoding="utf-8"))["checkpoints"][name] | {
+        "files": [{"path": f"weights/{name}.safetensors", "bytes": len(data), "sha256": digest}],
+        "metrics": {},
+        "provenance": provenance,
+    }
+    entry["calibration"] |= {"familiarity": None}  # it was fitted on what other weights make of other cells
+    path = run / "weights" / f"{name}.safetensors"
+    path.parent.mkdir(exist_ok=True)
+    replace_file(path, lambda partial: partial.write_bytes(data))
+    write_manifest(run / MANIFEST.name, {name: entry})
+    return path
+
+
+def _origin(checkpoint: Checkpoint) -> str:
+    """How a provenance names what was adapted."""
+    return f"version {checkpoint.version}, sha256 {checkpoint.files[0].sha256[:12]}"

@@ -1,0 +1,132 @@
+"""The joint loss, and the draws of a batch: all made for the whole batch, so that its shares add up to it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from jdm_core.diffusion import add_noise, cosine_logsnr, min_snr_weight, squared_error, velocity
+from jdm_core.network import JointDiffusionNetwork
+from jdm_core.normalisation import NOISY
+from training.run.recipe import Recipe
+
+UNLABELLED = -1
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B images with everything random about their loss: what one process takes a share of."""
+
+    images: Tensor  # (B, C, S, S) in [-1, 1]
+    labels: Tensor  # (B,) class indices, UNLABELLED where nobody says
+    decoded_as: Tensor  # (B,) class indices, K for "no class"
+    logsnr: Tensor  # (B,)
+    noise: Tensor  # (B, C, S, S)
+    labelled: float  # what a sum of cross-entropies is divided by; over the shares it adds up to the labelled images
+    margin_weight: float = 0.0  # s'' at this step of the run
+
+    def shares(self, count: int) -> list["Batch"]:
+        """`count` equal parts, whose mean loss is the loss of the whole; ValueError where B does not divide."""
+        if len(self.images) % count:
+            raise ValueError(f"a batch of {len(self.images)} does not divide into {count} equal shares")
+        parts = (t.chunk(count) for t in (self.images, self.labels, self.decoded_as, self.logsnr, self.noise))
+        return [Batch(*part, self.labelled / count, self.margin_weight) for part in zip(*parts, strict=True)]
+
+
+def focused(u: Tensor, focus: Sequence[float]) -> Tensor:
+    """Cosine times of u in [0, 1), in order: a share of them between low and high, the rest evenly over [0, 1)."""
+    if not focus:
+        return u
+    low, high, share = focus
+    outside, inside = 1 - share, 1 - share + share / (high - low)  # densities of the times
+    first, second = outside * low, outside * low + inside * (high - low)  # u at which low and high are reached
+    within, above = low + (u - first) / inside, high + (u - second) / outside
+    return torch.where(u < first, u / outside, torch.where(u < second, within, above))
+
+
+def draw_batch(
+    images: Tensor, labels: Tensor, classes: int, label_dropout: float, generator: torch.Generator,
+    logsnr_shift: float = 0.0, focus: Sequence[float] = (), margin_weight: float = 0.0,
+) -> Batch:  # fmt: skip
+    """Noise, levels and dropped labels for images (B, C, S, S) in [-1, 1] and labels (B,).
+
+    The times are stratified over the batch, one a stratum, which lowers the variance of the loss.
+    """
+    b, device = len(images), images.device
+    time = focused((torch.arange(b, device=device) + torch.rand((), generator=generator, device=device)) / b, focus)
+    logsnr = cosine_logsnr(time[torch.randperm(b, generator=generator, device=device)], logsnr_shift)
+    noise = torch.randn(images.shape, generator=generator, device=device)
+    dropped = torch.rand(b, generator=generator, device=device) < label_dropout
+    decoded_as = torch.where(dropped | (labels == UNLABELLED), classes, labels)
+    return Batch(images, labels, decoded_as, logsnr, noise, float((labels != UNLABELLED).sum()), margin_weight)
+
+
+def diffusion_loss(network: JointDiffusionNetwork, batch: Batch) -> tuple[Tensor, list[Tensor], Tensor]:
+    """w(λ) ‖v - v̂‖², a scalar (min-SNR, Hang et al. 2023), the Z that it was decoded from, ‖v - v̂‖² of each (B,)."""
+    z = network.encode(add_noise(batch.images, batch.noise, batch.logsnr), batch.logsnr)
+    v = network.decode(z, batch.logsnr, batch.decoded_as)
+    error = squared_error(v.float(), velocity(batch.images, batch.noise, batch.logsnr))
+    return (min_snr_weight(batch.logsnr) * error).mean(), z, error
+
+
+def margin_loss(
+    network: JointDiffusionNetwork, batch: Batch, z: Sequence[Tensor], error: Tensor, logits: Tensor,
+    levels: tuple[float, float],
+) -> Tensor:  # fmt: skip
+    """-log p(y | x_λ, ε) against the most likely wrong class, a scalar: the Diffusion Classifier's own cross-entropy.
+
+    p(c | x_λ, ε) ∝ exp(-½ ‖ε - ε̂_c‖²), one draw of what the posterior averages. Taken where λ lies between `levels`
+    and the image was decoded under its label; the wrong class is the head's, of its logits (B, K) of the noisy image.
+    Denoising alone says nothing of the classes that an image is not of, and the margin is made of them.
+    """
+    low, high = levels
+    taken = ((batch.decoded_as == batch.labels) & (batch.logsnr > low) & (batch.logsnr < high)).nonzero()[:, 0]
+    if not len(taken):  # torch cannot go back through a decoding of no images
+        return error.new_zeros(())
+    labels, logsnr = batch.labels[taken], batch.logsnr[taken]
+    wrong = logits.detach()[taken].scatter(1, labels[:, None], -torch.inf).argmax(1)
+    v = network.decode([level[taken] for level in z], logsnr, wrong)
+    other = squared_error(v.float(), velocity(batch.images[taken], batch.noise[taken], logsnr))
+    # ‖ε - ε̂‖² = α² ‖v - v̂‖², summed over the pixels
+    nats = 0.5 * batch.images[0].numel() * torch.sigmoid(logsnr)
+    return F.softplus(nats * (error[taken] - other)).sum() / len(batch.images)
+
+
+class JointLoss(nn.Module):
+    """The joint loss over a network, one forward, as wrappers for several devices and compilers want it."""
+
+    def __init__(self, network: JointDiffusionNetwork, recipe: Recipe) -> None:
+        super().__init__()
+        self.network, self.recipe = network, recipe
+        first, last = recipe.focus[:2] or (0.0, 1.0)
+        low, high = cosine_logsnr(torch.tensor([last, first]), recipe.architecture.logsnr_shift).tolist()
+        self._levels = (low, high)
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """The loss and its parts, scalars.
+
+        w(λ) ‖v - v̂‖² + s·CE(head(clean)) + s'·CE(head(noisy)) (Deja et al. 2023, equation 8, with v-prediction), and
+        s'' times `margin_loss`, within the recipe's focus if it has one; images without a label enter the first term
+        alone, under "no class".
+        """
+        network, recipe = self.network, self.recipe
+        diffusion, z, error = diffusion_loss(network, batch)
+        logits = network.classify(z, NOISY)
+        noisy = self._cross_entropy(logits, batch)
+        z_clean = network.encode_clean(batch.images)
+        clean = self._cross_entropy(network.classify(z_clean), batch)
+        total = diffusion + recipe.clean_weight * clean + recipe.noisy_weight * noisy
+        parts = {"diffusion": diffusion, "clean": clean, "noisy": noisy}
+        if batch.margin_weight:
+            parts["margin"] = margin_loss(network, batch, z, error, logits, self._levels)
+            total = total + batch.margin_weight * parts["margin"]
+        return {"loss": total} | parts
+
+    def _cross_entropy(self, logits: Tensor, batch: Batch) -> Tensor:
+        total = F.cross_entropy(
+            logits.float(), batch.labels, ignore_index=UNLABELLED, reduction="sum",
+            label_smoothing=self.recipe.label_smoothing,
+        )  # fmt: skip
+        return total / (batch.labelled or 1.0)

@@ -1,0 +1,127 @@
+"""Training recipes: TOML presets read into a frozen dataclass, with overrides, unknown keys refused."""
+
+import dataclasses
+import json
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jdm_core.network import Architecture
+from jdm_core.records import RecordError, build_record
+
+RECIPES = Path(__file__).resolve().parents[1] / "recipes"
+
+
+class RecipeError(ValueError):
+    """A recipe that cannot be used; the message names the recipe and the key."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides a training run, but the data itself; units are images unless said otherwise."""
+
+    name: str
+    labels: tuple[str, ...]
+    architecture: Architecture
+    seed: int  # of weights, batches, noise and the choice of labels
+    validation_slides: float  # share of the slides
+    test_slides: float  # share of the slides
+    images: int  # seen in all, the length of the run
+    batch_size: int
+    learning_rate: float
+    warmup_images: int
+    decay_share: float  # the last share of the run, in which the rate falls to zero
+    weight_decay: float
+    ema_decay: float  # per step, reached by a warm-up
+    clean_weight: float  # s: cross-entropy of the head on clean images
+    noisy_weight: float  # s': cross-entropy of the head on noisy images
+    label_smoothing: float
+    label_dropout: float  # share of images decoded under "no class"
+    stain_jitter: float  # standard deviation of the log of the optical-density scale
+    validate_every: int  # images
+    validation_cells: int  # how many cells the validation while training looks at
+    split_seed: int = 0  # of the slides' parts; apart from `seed`, so that seeds compare on the same slides
+    label_share: float = 1.0  # share of the training cells, each class apart, whose label is used
+    focus: tuple[float, ...] = ()  # (low, high, share): so much of a batch has cosine times in [low, high) alone
+    margin_weight: float = 0.0  # s'': cross-entropy of the classes' denoising errors, within `focus` if there is one
+    margin_from: float = 0.0  # the share of the run after which the margin counts
+    appearance: float = 0.0  # strength at which stain, lamp and sampling vary, instead of `stain_jitter`
+    start_from: str = ""  # a checkpoint at half the side, whose weights are grown; "": random weights
+    symmetries: bool = True  # whether images are flipped and turned: cells have no up, digits have
+    translate: int = 0  # pixels by which images are shifted at most
+    given_test: bool = False  # the test part is the data's own, and test_slides must be 0
+    source: str = "NIH/NLM malaria cell images, thin smears (Rajaraman et al. 2018, PeerJ 6:e4568)"  # of the data
+    licence: str = "weights MIT; training data public domain"
+    precision: str = "bf16"  # of the network's passes: "bf16", where the device has hardware for it, or "fp32"
+
+    def __post_init__(self) -> None:
+        if len(self.labels) != self.architecture.classes:
+            raise ValueError(f"{len(self.labels)} labels for {self.architecture.classes} classes")
+        if self.images < self.batch_size or self.batch_size < 1:
+            raise ValueError("images must be at least one batch")
+        if not 0 < self.label_share <= 1:
+            raise ValueError("label_share must be in (0, 1]")
+        if self.given_test and self.test_slides:
+            raise ValueError("test_slides must be 0 where the test part is given")
+        if not 0 <= self.translate < self.architecture.image_size:
+            raise ValueError("translate must be in [0, image_size)")
+        if self.focus:
+            low, high, share = self.focus if len(self.focus) == 3 else (0.0, 0.0, 0.0)
+            if not (0 <= low < high <= 1 and 0 < share < 1):
+                raise ValueError("focus must be [low, high, share], low < high in [0, 1] and share in (0, 1)")
+        if not 0 <= self.margin_from < 1:
+            raise ValueError("margin_from must be in [0, 1)")
+        if self.appearance < 0 or (self.appearance and self.stain_jitter):
+            raise ValueError("appearance must not be negative, and stain_jitter 0 beside it")
+        if self.precision not in ("bf16", "fp32"):
+            raise ValueError(f"precision {self.precision!r} is neither bf16 nor fp32")
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps of the whole run."""
+        return self.images // self.batch_size
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON values, as TOML would hold them."""
+        return json.loads(json.dumps(dataclasses.asdict(self)))
+
+
+def load_recipe(name: str, overrides: Iterable[str] = ()) -> Recipe:
+    """The preset `name` (or a path to a TOML file) with `key=value` overrides, dotted for tables."""
+    path = Path(name) if name.endswith(".toml") else RECIPES / f"{name}.toml"
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in RECIPES.glob("*.toml")))
+        raise RecipeError(f"recipe {name}: no such preset or file (presets: {known})")
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f"recipe {name}: {error}") from error
+    for override in overrides:
+        key, separator, text = override.partition("=")
+        if not separator:
+            raise RecipeError(f"recipe {name}: --set {override!r} is not of the form key=value")
+        table = values
+        *parents, last = key.strip().split(".")
+        for parent in parents:
+            table = table.get(parent)
+            if not isinstance(table, dict):
+                raise RecipeError(f"recipe {name}: unknown key {key!r}")
+        table[last] = _parse(text.strip())
+    return recipe_from_dict(values, f"recipe {name}")
+
+
+def recipe_from_dict(values: dict[str, Any], where: str) -> Recipe:
+    """A recipe from plain values; every key must be known and present, and of its type."""
+    try:
+        return build_record(Recipe, values, where)
+    except RecordError as error:
+        raise RecipeError(str(error)) from error
+
+
+def _parse(text: str) -> Any:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text

@@ -1,0 +1,137 @@
+"""What a joint run moves: weights, their average and the optimizer, from the recipe's first weights on."""
+
+import time
+from copy import deepcopy
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from jdm_core.checkpoints import load_checkpoint
+from jdm_core.network import JointDiffusionNetwork
+from jdm_core.precision import bf16_is_fast
+from training.augment import augment
+from training.data import Cells, batches
+from training.run.grow import grown_weights
+from training.run.loss import Batch, JointLoss, draw_batch
+from training.run.recipe import Recipe, RecipeError
+from training.run.step import Stepper, join_processes, learning_rate, set_rate, settle
+from training.run.throughput import measure
+
+STATISTICS_BATCHES = 20
+STATISTICS_STEP = 10**9  # seeds from here on are of no step of a run
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """What a call of `train` decides beside the recipe; of it the budget alone changes what the run computes."""
+
+    max_minutes: float | None = None
+    accumulate: int = 1  # parts that a process cuts its share of a batch into, for less memory
+    compile: bool = False
+    budget_minutes: float | None = None  # of the whole run, which chooses the number of images
+
+
+class Trainer:
+    """The weights, their average and the optimizer of a run, on this process's device, and the step that moves them."""
+
+    def __init__(self, recipe: Recipe, training: Cells, device: torch.device, schedule: Schedule) -> None:
+        # Every process makes the same network and the same draws, so that only gradients need to travel.
+        self.accelerator, self.device = join_processes(device)
+        self.recipe, self._names = recipe, training.names
+        if schedule.accumulate > 1 and recipe.architecture.normalisation == "data":
+            raise RecipeError("a batch cannot be computed in parts where its own statistics normalise it")
+        self.half = recipe.precision == "bf16" and bf16_is_fast(self.device)
+        self._images, self._labels = training.images.to(self.device), training.labels.to(self.device)
+        torch.manual_seed(recipe.seed)
+        self.network = initial_network(recipe).to(self.device)
+        self.average = deepcopy(self.network).requires_grad_(False).eval()
+        self.optimizer = torch.optim.AdamW(
+            self.network.parameters(), recipe.learning_rate, betas=(0.9, 0.99), weight_decay=recipe.weight_decay
+        )
+        loss = JointLoss(self.network, recipe)
+        few = self._batch(torch.arange(min(8, recipe.batch_size)), 0)
+        self.throughput = measure(loss, few, self.half, self.accelerator.num_processes)
+        self.network.load_state_dict(self.average.state_dict())  # measuring has moved running statistics
+        if schedule.compile:
+            loss.compile()
+        self._stepper = Stepper(
+            loss,
+            self.optimizer,
+            lambda step: set_rate(self.optimizer, learning_rate(self.recipe, step)),
+            self.accelerator,
+            self.device,
+            batch_size=recipe.batch_size,
+            half=self.half,
+            average=(self.average, recipe.ema_decay),
+            clip=1.0,
+            parts=schedule.accumulate,
+        )
+
+    def step(self, step: int, index: Tensor, stop: bool, plan: int = 0) -> tuple[dict[str, float], bool, int]:
+        """One optimizer step on the cells at `index`; the losses of the whole batch, whether any process stops.
+
+        Third, the mean of the processes' plans. All random draws follow from the seed and the step, so that a resumed
+        run repeats them, and are the same in every process, which then computes its own share alone.
+        """
+        self.network.train()
+        batch = self._batch(index, step)
+        losses, (stops, planned) = self._stepper(
+            step, batch, lambda: ", ".join(self._names[i] for i in index.tolist()), (float(stop), float(plan))
+        )
+        return losses, stops > 0, int(planned)
+
+    def rehearse(self) -> float:
+        """Seconds of a step, from two of which nothing is kept."""
+        before = {name: value.clone() for name, value in self.network.state_dict().items()}
+        index = torch.arange(self.recipe.batch_size) % len(self._images)
+        for step in range(2):  # the first one warms up
+            began = time.monotonic()
+            self.step(step, index, stop=False)
+        seconds = time.monotonic() - began
+        self.network.load_state_dict(before)
+        self.average.load_state_dict(before)
+        self.optimizer.state.clear()
+        return seconds
+
+    def settle_average(self) -> None:
+        """Takes the statistics of the data for the averaged weights, over the same training cells every time."""
+        order = batches(len(self._images), min(self.recipe.batch_size, len(self._images)), self.recipe.seed, 0)
+        steps = range(STATISTICS_STEP, STATISTICS_STEP + STATISTICS_BATCHES)
+        settle(self.average, (self._batch(next(order), step) for step in steps), self.half)
+
+    def _batch(self, index: Tensor, step: int) -> Batch:
+        generator = torch.Generator(self.device).manual_seed(self.recipe.seed * 1_000_003 + step)
+        recipe = self.recipe
+        images = augment(
+            self._images[index],
+            recipe.stain_jitter,
+            generator,
+            recipe.symmetries,
+            recipe.translate,
+            recipe.appearance,
+        )
+        return draw_batch(
+            images,
+            self._labels[index],
+            self.network.no_class,
+            recipe.label_dropout,
+            generator,
+            recipe.architecture.logsnr_shift,
+            recipe.focus,
+            recipe.margin_weight if step >= recipe.margin_from * recipe.steps else 0.0,
+        )
+
+
+def initial_network(recipe: Recipe) -> JointDiffusionNetwork:
+    """A network with weights drawn at random, or grown from the checkpoint that the recipe starts from."""
+    network = JointDiffusionNetwork(recipe.architecture)
+    if recipe.start_from:
+        small, checkpoint = load_checkpoint(recipe.start_from, torch.device("cpu"))
+        if checkpoint.provenance.recipe.get("split_seed", 0) != recipe.split_seed:
+            raise RecipeError(f"{recipe.name}: {recipe.start_from} was trained on another split of the slides")
+        try:
+            network.load_state_dict(grown_weights(small.state_dict(), checkpoint.architecture, recipe.architecture))
+        except ValueError as error:
+            raise RecipeError(f"{recipe.name}: cannot start from {recipe.start_from}: {error}") from error
+    return network

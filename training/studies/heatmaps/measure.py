@@ -1,0 +1,179 @@
+"""python -m training heatmaps: do the maps lie where an eye finds the parasite, and where do others do better?"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from jdm_core import CellImageError, Explainer
+from jdm_core.cells import cell_mask, from_uint8, to_uint8
+from jdm_core.counterfactual import decode_edit, invert, uninverted
+from training.boxes import Marks, box_mask
+from training.corruptions import corrupt
+from training.data import DataError, list_members, load_cells, read_members, slide_of, unreadable
+from training.judge import judge_probabilities, load_judge
+from training.metrics import clustered_interval, summarise
+from training.studies.heatmaps.attributions import Attribution, Maps
+from training.studies.heatmaps.localisation import (
+    average_precision,
+    correlation,
+    deletion_and_insertion,
+    energy_inside,
+    pointing,
+    pointing_by_chance,
+)
+from training.studies.stain import StainProxy, fit_stain_proxy
+from training.studies.verdicts import squares
+
+CHUNK = 16
+STAIN_CELLS = 400  # parasitized training cells that the stain proxy is fitted on
+STABLE_UNDER = ("blur", "noise", "jpeg")  # the mildest severity of each, which no verdict should mind
+STABILITY_CELLS = 8
+NULL_CELLS = 8
+FIGURES = ("energy", "average_precision", "pointing", "deletion", "insertion", "judge_deletion", "judge_insertion")
+
+
+def read_marked(data: Path, marks: Marks, labels: Sequence[str]) -> tuple[list[str], list[np.ndarray]]:
+    """Members and pixels of the marked cells that show a parasite; DataError for one that the data do not hold."""
+    there = {member for member, label in list_members(data, labels) if label == 0}
+    names = [name for name, boxes in marks.items() if boxes]
+    if missing := [name for name in marks if name not in there]:
+        raise DataError(f"{data}: {len(missing)} marked cells are not in it as {labels[0]}, the first {missing[0]}")
+    if not names:
+        raise DataError(f"{data}: no marked cell shows a parasite")
+    cells = list(read_members(data, names))
+    if bad := [cell for cell in cells if isinstance(cell, CellImageError)]:
+        raise unreadable(data, bad)
+    return names, cells
+
+
+def fit_proxy(explainer: Explainer, data: Path, training_slides: Sequence[str], seed: int) -> StainProxy:
+    """The stain proxy of parasitized cells of the training slides, drawn by `seed`."""
+    cells = load_cells(data, explainer.labels, explainer.size, set(training_slides).__contains__, 2 * STAIN_CELLS, seed)
+    parasitized = cells.images[cells.labels == 0].permute(0, 2, 3, 1).numpy()
+    return fit_stain_proxy(parasitized[:STAIN_CELLS])
+
+
+def draw_maps(methods: Sequence[Attribution], cells: Sequence[np.ndarray], seed: int) -> Maps:
+    """Every method's maps (N, S, S) of the cells."""
+    parts: dict[str, list[np.ndarray]] = {}
+    for start in tqdm(range(0, len(cells), CHUNK), desc="maps", unit="batch"):
+        for attribute in methods:
+            for name, values in attribute(cells[start : start + CHUNK], seed).items():
+                parts.setdefault(name, []).append(values)
+    return {name: np.concatenate(values) for name, values in parts.items()}
+
+
+def measure_maps(
+    maps: Maps, inside: np.ndarray, x: Tensor, readers: Mapping[str, Callable[[Tensor], np.ndarray]]
+) -> dict[str, np.ndarray]:
+    """The `FIGURES` (N, 7) of every method for cells x (N, C, S, S) with marked pixels `inside` (N, S, S) bool.
+
+    readers are the probabilities of the first class by head and judge, in this order.
+    """
+    masks, rows = cell_mask(x), {}
+    for name in tqdm(maps, desc="measuring", unit="method"):
+        rows[name] = np.array([
+            [energy_inside(values, where), average_precision(values, where), pointing(values, where),
+             *(area for read in readers.values() for area in deletion_and_insertion(read, picture, values, mask))]
+            for values, where, picture, mask in zip(maps[name], inside, x, masks, strict=True)
+        ])  # fmt: skip
+    return rows
+
+
+def summarise_maps(rows: Mapping[str, np.ndarray], slides: Sequence[str], reference: str) -> dict[str, object]:
+    """Means of the `FIGURES` with intervals clustered by slide, and the energy over that of the `reference`, paired."""
+    figures: dict[str, object] = {}
+    for name, values in rows.items():
+        means = {figure: lambda v, _, i=i: float(v[:, i].mean()) for i, figure in enumerate(FIGURES)}
+        figures[name] = summarise(values, values, slides, means)
+        if name != reference:
+            energies = np.stack([values[:, 0], rows[reference][:, 0]], axis=1)
+            figures[name] |= summarise(energies, energies, slides, {"energy_ratio": _ratio})
+    return figures
+
+
+def stability(
+    methods: Sequence[Attribution], clean: Maps, cells: Sequence[np.ndarray], slides: Sequence[str], seed: int
+) -> dict[str, dict[str, object]]:
+    """Correlation of every method's maps of cells with those of the same cells a little worse, and of another seed."""
+    masks = [cell_mask(from_uint8(torch.from_numpy(cell)[None]))[0].numpy() for cell in cells]
+    others = {name: ([corrupt(cell, mask, name, 1, seed) for cell, mask in zip(cells, masks, strict=True)], seed)
+              for name in STABLE_UNDER} | {"seed": (list(cells), seed + 1)}  # fmt: skip
+    figures: dict[str, dict[str, object]] = {name: {} for name in clean}
+    for condition, (pictures, other_seed) in others.items():
+        for name, maps in draw_maps(methods, pictures, other_seed).items():
+            values = np.array([correlation(*pair) for pair in zip(clean[name], maps, strict=True)])
+            figures[name] |= summarise(values, values, slides, {condition: lambda v, _: float(v.mean())})
+    return figures
+
+
+@torch.inference_mode()
+def null_edit(explainer: Explainer, cells: Sequence[np.ndarray]) -> float:
+    """The largest change, on the 0 to 255 scale, by editing each cell, at any strength, to the class it is read as.
+
+    The whole way of an edit, inversion and guided decoding; anything but 0 would be the process and no evidence.
+    Over the whole cell too: where both classes are the same there is no region, and nothing would be put to the test.
+    """
+    x = from_uint8(torch.from_numpy(squares(cells, explainer.size))).to(explainer.device)
+    source = torch.from_numpy(explainer.predict(list(cells)).probabilities.argmax(1)).to(explainer.device)
+    settings, change = explainer.edit, 0.0
+    inversion = uninverted(x, source, source, settings.logsnr(x.device))
+    for strength in (*settings.ladder, *(replace(s, region=0.0) for s in settings.ladder)):
+        inversion = invert(explainer.network, inversion, strength.start)
+        *_, last = decode_edit(explainer.network, inversion, strength)
+        change = max(change, float((to_uint8(last).float() - to_uint8(x).float()).abs().max()))
+    return change
+
+
+def study_heatmaps(
+    explainer: Explainer, methods: Sequence[Attribution], judge_file: Path, data: Path, marks: Marks, seed: int
+) -> tuple[dict[str, object], list[np.ndarray], Maps]:
+    """Figures of every method on the marked cells, plain JSON values; and the cells and maps behind them.
+
+    Counted are the cells that the head reads as parasitized, since of the others there is nothing that speaks for it,
+    and nothing to remove; those are given as `all_marked` too, where a map of zeros has no energy anywhere.
+    The first map is the one that the others' energy is compared with.
+    """
+    judge = load_judge(judge_file, explainer.labels)
+    names, cells = read_marked(data, marks, explainer.labels)
+    slides = np.array([slide_of(name) for name in names])
+    x = from_uint8(torch.from_numpy(squares(cells, explainer.size)))
+    inside = np.stack([box_mask(marks[name], explainer.size) for name in names])
+    masks = cell_mask(x).numpy()
+    chance = np.array([pointing_by_chance(*pair) for pair in zip(inside, masks, strict=True)])
+    read = explainer.predict(cells).probabilities[:, 0] >= 0.5
+    if not read.any():
+        raise ValueError(f"the head reads none of {len(cells)} marked cells as {explainer.labels[0]}: nothing to count")
+
+    readers = {
+        "head": lambda pictures: explainer.predict(list(to_uint8(pictures).numpy())).probabilities[:, 0],
+        "judge": lambda pictures: judge_probabilities(judge, pictures, torch.device("cpu"))[:, 0],
+    }
+    maps = draw_maps(methods, cells, seed)
+    rows, reference = measure_maps(maps, inside, x, readers), next(iter(maps))
+    few = np.random.default_rng(seed).permutation(np.flatnonzero(read))[:STABILITY_CELLS].tolist()
+    clean = {name: values[few] for name, values in maps.items()}
+    stable = stability(methods, clean, [cells[i] for i in few], slides[few].tolist(), seed)
+    interval = clustered_interval(lambda v, _: float(v.mean()), chance[read], chance[read], slides[read].tolist())
+    figures: dict[str, object] = {
+        "checkpoint": explainer.name, "sha256": explainer.sha256, "seed": seed, "n": int(read.sum()),
+        "slides": len(set(slides[read])), "marked": len(cells), "no_parasite_visible": len(marks) - len(cells),
+        "boxes_of_picture": round(float(inside[read].mean()), 5),
+        "pointing_by_chance": round(float(chance[read].mean()), 5),
+        "pointing_by_chance_interval": [round(v, 5) for v in interval],
+        "null_edit_change": null_edit(explainer, [cells[i] for i in few[:NULL_CELLS]]),
+        "methods": summarise_maps({k: v[read] for k, v in rows.items()}, slides[read].tolist(), reference),
+        "all_marked": summarise_maps(rows, slides.tolist(), reference),
+        "stability": {"n": len(few), **stable},
+    }  # fmt: skip
+    return figures, cells, maps
+
+
+def _ratio(both: np.ndarray, _: np.ndarray) -> float:
+    """The reference's mean over the other's."""
+    return float(both[:, 1].mean() / max(both[:, 0].mean(), 1e-9))

@@ -1,0 +1,123 @@
+"""Accuracy over the number of draws, for every way of drawing and every weighting."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from jdm_core import Explainer
+from training.data import Cells
+from training.metrics import auroc, clustered_interval
+from training.run.validate import as_images
+from training.studies.scores.draws import SCHEMES, Scheme, Weighting, class_errors, make_draws
+
+DRAWS = (1, 2, 4, 8, 16, 20, 50, 100)
+TARGETS = (0.95, 0.97)
+CHUNK = 8  # images whose noise is held at once
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Draws of n cells: λ (n, D), and what each adds to the mean score of every class (n, D, K).
+
+    Any N draws that follow each other are as good as any other N, so that a pool holds D // N estimates of N draws.
+    In an independent pool each class has draws of its own, and the levels are those of the first.
+    """
+
+    logsnr: np.ndarray
+    scores: np.ndarray
+
+    def estimates(self, count: int) -> np.ndarray:
+        """Mean scores (n, D // count, K) of as many estimates of `count` draws each."""
+        n, draws, classes = self.scores.shape
+        blocks = draws // count
+        return self.scores[:, : blocks * count].reshape(n, blocks, count, classes).mean(2)
+
+
+@torch.inference_mode()
+def draw_pools(
+    explainer: Explainer, cells: Cells, weighting: Weighting, schemes: Sequence[Scheme], count: int, seed: int,
+    progress: Callable[[int], object],
+) -> dict[Scheme, Pool]:  # fmt: skip
+    """`count` draws of each scheme for each cell, decided by `seed` and its place; `progress` hears of cells done.
+
+    shared: independent levels and noise, the same for every class. independent: the same for the first class, and
+    draws of its own for every other. stratified: shared noise, levels balanced in every prefix.
+    """
+    network, classes = explainer.network, len(explainer.labels)
+    parts: dict[Scheme, list[tuple[np.ndarray, np.ndarray]]] = {scheme: [] for scheme in schemes}
+    for start in range(0, len(cells), CHUNK):
+        index = range(start, min(start + CHUNK, len(cells)))
+        x = as_images(cells.take(index), explainer.device)
+
+        def scored(
+            stream: int, balanced: bool, wanted: list[int], index: range = index, x: torch.Tensor = x
+        ) -> tuple[np.ndarray, np.ndarray]:
+            seeds = [(seed, i, *weighting.name.encode(), stream) for i in index]
+            draws = make_draws(seeds, count, x.shape[1:], weighting, balanced)
+            mask = torch.zeros(len(x), classes, dtype=torch.bool)
+            mask[:, wanted] = True
+            errors = class_errors(network, x, draws, mask, weighting.bf16)
+            return draws.logsnr.numpy(), weighting.scores(errors, draws.logsnr).double().numpy()
+
+        everyone = list(range(classes))
+        if "stratified" in schemes:
+            parts["stratified"].append(scored(0, True, everyone))
+        if "shared" in schemes:
+            parts["shared"].append(scored(1, False, everyone))
+        if "independent" in schemes:
+            logsnr, scores = parts["shared"][-1]
+            own = [scored(1 + c, False, [c])[1][:, :, c] for c in everyone[1:]]
+            parts["independent"].append((logsnr, np.stack([scores[:, :, 0], *own], axis=2)))
+        progress(len(index))
+    return {scheme: Pool(*map(np.concatenate, zip(*found, strict=True))) for scheme, found in parts.items()}
+
+
+def curve(pool: Pool, labels: np.ndarray, slides: Sequence[str], offset: np.ndarray) -> dict[str, object]:
+    """Accuracy with its interval at every number of draws in reach, and the draws needed; plain JSON values.
+
+    `offset` (K,) is added to the scores. auroc, of two classes, is the same for any. standard_error, of the difference
+    between a cell's two best classes, is the root mean square over cells of what two estimates or more show; it is
+    left out where the pool holds one.
+    """
+    leaders = np.argsort(pool.scores.mean(1) + offset, axis=1)[:, ::-1]
+    rows = np.arange(len(labels))
+    points: list[dict[str, object]] = []
+    for count in (count for count in DRAWS if count <= pool.scores.shape[1]):
+        means = pool.estimates(count) + offset
+        right = (means.argmax(2) == labels[:, None]).mean(1)
+        low, high = clustered_interval(lambda values, _: float(values.mean()), right, labels, slides)
+        point: dict[str, object] = {
+            "draws": count, "accuracy": round(float(right.mean()), 5),
+            "accuracy_interval": [round(low, 5), round(high, 5)],
+        }  # fmt: skip
+        if means.shape[2] == 2:
+            margins = means[:, :, 0] - means[:, :, 1]
+            point["auroc"] = round(float(np.mean([auroc(m, labels == 0) for m in margins.T])), 5)
+        if means.shape[1] > 1:
+            gaps = means[rows, :, leaders[:, 0]] - means[rows, :, leaders[:, 1]]
+            point["standard_error"] = round(float(np.sqrt(gaps.var(axis=1, ddof=1).mean())), 5)
+        points.append(point)
+    return {
+        "n": len(labels), "points": points, "draws_needed": {f"{t:g}": draws_needed(points, t) for t in TARGETS}
+    }  # fmt: skip
+
+
+def draws_needed(points: Sequence[dict[str, object]], target: float) -> int | None:
+    """The fewest draws from which on accuracy stays at `target` or above; None where it does not get there."""
+    needed = None
+    for point in reversed(points):
+        if point["accuracy"] < target:
+            break
+        needed = point["draws"]
+    return needed
+
+
+def curves(pools: dict[Scheme, Pool], cells: Cells, offset: np.ndarray) -> dict[str, dict[str, object]]:
+    """The curve of each scheme, over the first of the cells where its pool holds fewer; plain JSON values."""
+    found = {}
+    for scheme in (scheme for scheme in SCHEMES if scheme in pools):
+        own = cells.take(range(len(pools[scheme].scores)))
+        found[scheme] = curve(pools[scheme], own.labels.numpy(), own.slides, offset)
+    return found

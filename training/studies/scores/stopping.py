@@ -1,0 +1,147 @@
+"""Early stopping of likelihood scores: classes that are already beaten are dropped, and a decided image draws no more.
+
+A sequential test on paired differences: draws come in an order whose every prefix is balanced over noise levels, and
+a class is dropped as soon as the leader is ahead of it by more than so many standard errors.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from jdm_core.elbo import Draws, stratified_standard_error
+from jdm_core.network import JointDiffusionNetwork
+from training.metrics import summarise
+from training.studies.scores.draws import Weighting, class_errors, make_draws
+
+ROUND = 4  # draws between two looks: a round of the balanced order covers the range of levels evenly
+THRESHOLDS = (0.0, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)  # standard errors
+
+# (images (m,), their alive classes (m, K), first draw, draw after the last) -> λ (m, d), scores (m, d, K)
+Score = Callable[[np.ndarray, np.ndarray, int, int], tuple[np.ndarray, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """For n images: the class decided for, the draws (encoder passes) made, and the decoder passes; each (n,)."""
+
+    labels: np.ndarray
+    draws: np.ndarray
+    decoder_passes: np.ndarray
+
+
+def mean_and_error(values: np.ndarray, logsnr: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean of values (m, d, K) over draws and its standard error, each (m, K), for draws at balanced levels (m, d).
+
+    From second differences in the order of the levels.
+    """
+    order = np.argsort(logsnr, axis=1)
+    ordered = np.take_along_axis(values, order[:, :, None], axis=1)
+    return values.mean(1), stratified_standard_error(torch.from_numpy(ordered)).numpy()
+
+
+def decide(score: Score, images: int, classes: int, limit: int, threshold: float, offset: np.ndarray) -> Decisions:
+    """Draws in rounds until one class is left for each image, or `limit` draws are made and the leader wins.
+
+    After each round a class is dropped where the leader's mean score is ahead of its own by more than `threshold`
+    standard errors of their paired difference; `offset` (K,) is added to the scores, as the posterior's bias is.
+    """
+    alive = np.ones((images, classes), dtype=bool)
+    labels, draws = np.zeros(images, dtype=int), np.zeros(images, dtype=int)
+    passes = np.zeros(images, dtype=int)
+    active = np.arange(images)
+    levels, scores = np.empty((images, 0)), np.empty((images, 0, classes))  # of the active images
+    for start in range(0, limit, ROUND):
+        stop = min(start + ROUND, limit)
+        new_levels, new_scores = score(active, alive[active], start, stop)
+        levels, scores = np.concatenate([levels, new_levels], 1), np.concatenate([scores, new_scores + offset], 1)
+        draws[active] = stop
+        passes[active] += (stop - start) * alive[active].sum(1)
+
+        means = np.where(alive[active], scores.mean(1), -np.inf)
+        leader = means.argmax(1)
+        labels[active] = leader
+        if stop == limit:
+            break
+        behind = scores[np.arange(len(active)), :, leader][:, :, None] - scores
+        gap, error = mean_and_error(behind, levels)
+        alive[active] &= ~(gap > threshold * error)  # NaN for a class dropped before, which stays dropped
+        open_still = alive[active].sum(1) > 1
+        active, levels, scores = active[open_still], levels[open_still], scores[open_still]
+        if not len(active):
+            break
+    return Decisions(labels, draws, passes)
+
+
+def recorded(logsnr: np.ndarray, scores: np.ndarray) -> Score:
+    """Looks draws up that were all made before: λ (n, D) and scores (n, D, K)."""
+
+    def score(images: np.ndarray, alive: np.ndarray, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+        found = scores[images, start:stop]
+        return logsnr[images, start:stop], np.where(alive[:, None], found, np.nan)
+
+    return score
+
+
+def computed(
+    network: JointDiffusionNetwork, x: Tensor, seeds: Sequence[Sequence[int]], limit: int, weighting: Weighting
+) -> Score:
+    """Makes draws of images x (B, C, S, S) when they are asked for: classes that were dropped are not decoded."""
+    draws = make_draws(seeds, limit, x.shape[1:], weighting, balanced=True)
+
+    def score(images: np.ndarray, alive: np.ndarray, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+        index = torch.from_numpy(images)
+        part = Draws(draws.logsnr[index, start:stop], draws.noise[index, start:stop], draws.symmetries[start:stop])
+        errors = class_errors(network, x[index.to(x.device)], part, torch.from_numpy(alive), weighting.bf16)
+        return part.logsnr.numpy(), weighting.scores(errors, part.logsnr).double().numpy()
+
+    return score
+
+
+def stopping_table(
+    logsnr: np.ndarray, scores: np.ndarray, labels: np.ndarray, slides: Sequence[str], limit: int, offset: np.ndarray
+) -> list[dict[str, object]]:
+    """What each threshold costs and errs on recorded draws λ (n, D), scores (n, D, K); plain JSON values.
+
+    Each image is decided D // limit times, from draws of its own each time. differs: the share of decisions that all
+    `limit` draws would have made otherwise, the rule's own error.
+    """
+    _, draws, classes = scores.shape
+    trials = draws // limit
+    logsnr = logsnr[:, : trials * limit].reshape(-1, limit)
+    scores = scores[:, : trials * limit].reshape(-1, limit, classes)
+    labels, slides = labels.repeat(trials), np.repeat(slides, trials)
+    full = (scores.mean(1) + offset).argmax(1)
+    score = recorded(logsnr, scores)
+    rows = []
+    for threshold in THRESHOLDS:
+        found = decide(score, len(labels), classes, limit, threshold, offset)
+        rows.append({
+            "threshold": threshold, "draws": round(float(found.draws.mean()), 3),
+            "decoder_passes": round(float(found.decoder_passes.mean()), 3),
+            "decoder_passes_all": limit * classes,
+            **summarise(found.labels == labels, labels, slides, {"accuracy": share}),
+            "accuracy_all": round(float((full == labels).mean()), 5),
+            **summarise(found.labels != full, labels, slides, {"differs": share}),
+        })  # fmt: skip
+    return rows
+
+
+def choose_threshold(rows: Sequence[dict[str, object]], error: float) -> float:
+    """The lowest threshold from which on at most a share `error` of the decisions differ from those of all draws.
+
+    The highest where none is as good.
+    """
+    chosen = rows[-1]["threshold"]
+    for row in reversed(rows):
+        if row["differs"] > error:
+            break
+        chosen = row["threshold"]
+    return chosen
+
+
+def share(values: np.ndarray, _: np.ndarray) -> float:
+    """The mean of values (N,), as a metric."""
+    return float(values.mean())
