@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 from jdm_core.version import VERSION
 
 if TYPE_CHECKING:
-    from jdm_core.checkpoints import CheckpointError
     from jdm_core.explainer import Explainer
     from jdm_core.refused import CellImageError
     from jdm_core.results import Counterfactual, ElboResult, Frame, Prediction
+    from jdm_core.weights import CheckpointError
 
 __version__ = VERSION
 __all__ = [
@@ -24,7 +24,7 @@ __all__ = [
 
 _PLACES = {
     "CellImageError": "refused",
-    "CheckpointError": "checkpoints",
+    "CheckpointError": "weights",
     "Counterfactual": "results",
     "ElboResult": "results",
     "Explainer": "explainer",

@@ -1,40 +1,50 @@
-"""From the manifest to a verified, loaded model: sizes and digests are checked before a byte is parsed."""
+"""From the manifest to a verified, loaded model.
+
+A manifest may come from anywhere: its words are checked before a file is looked for, a file's size and digest before a
+byte of it is parsed, and names, shapes and values of weights before a network is built.
+"""
 
 import hashlib
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from reprlib import repr as shortened
+from typing import Any, TypeVar
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load, save
-from torch import Tensor
 
+from jdm_core.bounds import check_digest, check_figure, check_labels
 from jdm_core.diffusion import LOGSNR_MAX, LOGSNR_MIN
 from jdm_core.elbo import Window
 from jdm_core.familiarity import Familiarity, trait_count
-from jdm_core.hub import HubError, HubFile, fetch
+from jdm_core.hub import HubError, fetch
 from jdm_core.network import Architecture, JointDiffusionNetwork
-from jdm_core.records import RecordError, build_record
+from jdm_core.records import RecordError, build_record, read_json
+from jdm_core.weights import (
+    DTYPES,
+    CheckpointError,
+    WeightsFile,
+    build_network,
+    find_inside,
+    half_weights,
+    pack_weights,
+    verified_bytes,
+)
+
+__all__ = [
+    "FORMAT", "MANIFEST", "RESIZE", "THRESHOLDS", "Calibration", "Checkpoint", "CheckpointError", "DiffusionSettings",
+    "Preprocessing", "Provenance", "WeightsFile", "build_checkpoint", "choose_device", "half_weights",
+    "load_checkpoint", "load_network", "locate", "pack_weights", "read_classifiers", "read_manifest",
+]  # fmt: skip
 
 MANIFEST = Path(__file__).parent.parent / "checkpoints_manifest" / "manifest.json"
 FORMAT = 1
-
-
-class CheckpointError(ValueError):
-    """A checkpoint or manifest that cannot be used; the message names the file and the reason."""
-
-
-@dataclass(frozen=True)
-class WeightsFile:
-    """A safetensors file beside the manifest, with what its bytes must be; where it is not there, `hub` has it."""
-
-    path: str
-    bytes: int
-    sha256: str
-    hub: HubFile | None = None
+RESIZE = "bilinear, antialiased, squashed to a square"
+THRESHOLDS = ("unsure_below", "flip_head", "flip_posterior")  # what is read of them here; there may be others
+MAX_NAME = 100  # characters
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -58,6 +68,10 @@ class Preprocessing:
     resize: str
     range: tuple[float, ...]
 
+    def __post_init__(self) -> None:
+        if (self.resize, self.range) != (RESIZE, (-1.0, 1.0)):
+            raise ValueError(f"only pictures that are {RESIZE}, in [-1, 1], are known")
+
 
 @dataclass(frozen=True)
 class Calibration:
@@ -71,6 +85,11 @@ class Calibration:
     posterior_bias: float
     window: Window
     familiarity: Familiarity | None = None
+
+    def __post_init__(self) -> None:
+        check_figure("temperature", self.temperature, 1e-9, 1e9)  # one below 0 would turn the verdict round
+        check_figure("posterior_temperature", self.posterior_temperature, 1e-9, 1e9)
+        check_figure("posterior_bias", self.posterior_bias, -1e6, 1e6)
 
 
 @dataclass(frozen=True)
@@ -86,6 +105,11 @@ class Provenance:
     seconds: float
     images: int
     seed: int
+
+    def __post_init__(self) -> None:
+        check_digest("split_digest", self.split_digest)
+        if self.seconds < 0 or self.images < 0:
+            raise ValueError("seconds and images are not below 0")
 
 
 @dataclass(frozen=True)
@@ -111,6 +135,15 @@ class Checkpoint:
         return hashlib.sha256(json.dumps(fitted, sort_keys=True).encode()).hexdigest()
 
     def __post_init__(self) -> None:
+        check_labels(self.labels)
+        if self.dtype not in DTYPES:
+            raise ValueError(f"dtype: {shortened(self.dtype)} is none of {', '.join(DTYPES)}")
+        if self.preprocessing.size != self.architecture.image_size:
+            raise ValueError("preprocessing: another size than the architecture's")
+        for threshold in THRESHOLDS:
+            if threshold not in self.thresholds:
+                raise ValueError(f"thresholds: missing key {threshold!r}")
+            check_figure(f"thresholds: {threshold}", self.thresholds[threshold], 0, 1)
         if len(self.labels) != self.architecture.classes:
             raise ValueError(f"{len(self.labels)} labels for {self.architecture.classes} classes")
         if len(self.files) != 1:
@@ -134,15 +167,33 @@ def choose_device(name: str) -> torch.device:
 
 def read_manifest(path: Path = MANIFEST) -> dict[str, Checkpoint]:
     """Every checkpoint of a manifest, by name; CheckpointError where the manifest is not one."""
+    return _read(path, "checkpoints", build_checkpoint)
+
+
+def read_classifiers(path: Path = MANIFEST) -> dict[str, WeightsFile]:
+    """The files of classifiers, such as the judge, that a manifest records beside its checkpoints, by name.
+
+    CheckpointError where the manifest is not one.
+    """
+    return _read(path, "classifiers", lambda values, where: build_record(WeightsFile, values, where))
+
+
+def build_checkpoint(values: Any, where: str) -> Checkpoint:
+    """A checkpoint from plain values; RecordError, of which `where` opens the message."""
+    return build_record(Checkpoint, values, where)
+
+
+def _read(path: Path, part: str, build: Callable[[Any, str], T]) -> dict[str, T]:
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(values, dict) or set(values) != {"format", "checkpoints"} or values["format"] != FORMAT:
+        values = read_json(path)
+        known = set(values) - {"classifiers"} == {"format", "checkpoints"} and values["format"] == FORMAT
+        entries = values.get(part, {})
+        if not known or isinstance(values["format"], bool) or not isinstance(entries, dict):
             raise CheckpointError(f"{path}: not a manifest of format {FORMAT}")
-        return {
-            name: build_record(Checkpoint, entry, f"{path}: {name}") for name, entry in values["checkpoints"].items()
-        }
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise CheckpointError(f"{path}: {error}") from error
+        for name in entries:
+            if not (0 < len(name) <= MAX_NAME and name.isprintable()):
+                raise CheckpointError(f"{path}: {shortened(name)} is not a name")
+        return {name: build(entry, f"{path}: {name}") for name, entry in entries.items()}
     except RecordError as error:
         raise CheckpointError(str(error)) from error
 
@@ -153,7 +204,7 @@ def locate(name: str, manifest: Path = MANIFEST) -> tuple[str, Path]:
     Raises CheckpointError for a folder whose manifest holds none or several.
     """
     own = Path(name) / MANIFEST.name
-    if not own.is_file():
+    if not os.path.isfile(own):  # unlike Path.is_file, answers False for a name that the system refuses
         return name, manifest
     names = list(read_manifest(own))
     if len(names) != 1:
@@ -169,15 +220,16 @@ def load_checkpoint(
     Raises CheckpointError for an unknown name, a file that is missing or cannot be fetched, and bytes, tensors or
     shapes that do not match.
     """
+    manifest = Path(manifest)
     entries = read_manifest(manifest)
     if name not in entries:
-        raise CheckpointError(f"{manifest}: no checkpoint {name!r} (known: {', '.join(entries) or 'none'})")
+        raise CheckpointError(f"{manifest}: no checkpoint {shortened(name)} (known: {', '.join(entries) or 'none'})")
     checkpoint = entries[name]
     weights = checkpoint.files[0]
-    path = manifest.parent / weights.path
+    path = find_inside(manifest.parent, weights.path)
     if weights.hub is not None and not path.exists():
         try:
-            path = fetch(weights.hub.repo, weights.hub.file, weights.hub.revision)
+            path = fetch(weights.hub.repo, weights.hub.file, weights.bytes, weights.hub.revision)
         except HubError as error:
             raise CheckpointError(f"{path}: not here, and {error}") from error
     return load_network(path, checkpoint, name).to(device), checkpoint
@@ -186,39 +238,11 @@ def load_checkpoint(
 def load_network(path: Path, checkpoint: Checkpoint, name: str) -> JointDiffusionNetwork:
     """The network of a checkpoint whose weights lie at `path`, in evaluation mode, fp32 on the CPU.
 
-    Raises CheckpointError for bytes, tensors or shapes that are not the checkpoint's.
+    Raises CheckpointError for bytes, tensors, shapes or values that are not the checkpoint's.
     """
     try:
-        weights = load(_verified_bytes(path, checkpoint.files[0]))
-        network = JointDiffusionNetwork(checkpoint.architecture)
-        network.load_state_dict({key: value.float() for key, value in weights.items()})
-    except (SafetensorError, RuntimeError) as error:
+        return build_network(verified_bytes(path, checkpoint.files[0]), checkpoint.architecture, checkpoint.dtype)
+    except CheckpointError:
+        raise
+    except ValueError as error:
         raise CheckpointError(f"{path}: does not hold the weights of {name}: {error}") from error
-    return network.eval().requires_grad_(False)
-
-
-def half_weights(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Weights in fp16, as they are shipped; CheckpointError where one leaves the range of fp16."""
-    halves = {name: value.half().contiguous() for name, value in weights.items()}
-    for name, value in halves.items():
-        if not value.isfinite().all():
-            raise CheckpointError(f"{name}: not finite in fp16")
-    return halves
-
-
-def pack_weights(weights: Mapping[str, Tensor]) -> bytes:
-    """Weights in fp16 as the bytes of a safetensors file, the same for the same weights; CheckpointError as above."""
-    return save(half_weights(weights), metadata={"format": "pt"})  # the order of several entries would be random
-
-
-def _verified_bytes(path: Path, expected: WeightsFile) -> bytes:
-    try:
-        size = path.stat().st_size
-        if size != expected.bytes:
-            raise CheckpointError(f"{path}: {size} bytes, where the manifest says {expected.bytes}")
-        data = path.read_bytes()
-    except OSError as error:
-        raise CheckpointError(f"{path}: {error.strerror or error}") from error
-    if hashlib.sha256(data).hexdigest() != expected.sha256:
-        raise CheckpointError(f"{path}: its sha256 is not the manifest's: a damaged or exchanged file")
-    return data

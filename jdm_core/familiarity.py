@@ -6,12 +6,16 @@ distance from a Gaussian is (Lee et al. 2018, arXiv 1807.03888). `python -m trai
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import torch
 from torch import Tensor
 
+from jdm_core.bounds import check_figure
+
 GROUPS = 4  # runs of neighbouring channels that each level's features are summed up in
 COLOURS = 5
+LARGEST = 1e9  # number of an ellipsoid: products of some twenty are far from overflow
 LIMIT = 1.0  # of the unfamiliarity: what is not below it lies outside what the model knows
 _BLACK = 1 / 255  # beside the three channels' sum: the hue of a black pixel means nothing, and counts for nothing
 
@@ -30,6 +34,10 @@ class Ellipsoid:
     def __post_init__(self) -> None:
         if [len(row) for row in self.whitening] != list(range(1, len(self.centre) + 1)):
             raise ValueError(f"whitening: not a lower triangle for a centre of {len(self.centre)} numbers")
+        for number in chain(self.centre, *self.whitening):
+            check_figure("traits", number, -LARGEST, LARGEST)
+        if not all(row[-1] > 0 for row in self.whitening):
+            raise ValueError("whitening: a factor's diagonal is above 0")
 
     def distance(self, traits: Tensor) -> Tensor:
         """Distances (B,) of traits (B, d) from the centre, float64 on the CPU: not every device has such numbers."""

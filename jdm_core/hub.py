@@ -3,6 +3,9 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from reprlib import repr as shortened
+
+from jdm_core.bounds import check_relative
 
 
 class HubError(ValueError):
@@ -19,21 +22,32 @@ class HubFile:
 
     def __post_init__(self) -> None:
         if not re.fullmatch("[0-9a-f]{40}", self.revision):
-            raise ValueError(f"revision {self.revision!r} is not a commit of 40 hexadecimal digits, so it may move")
+            raise ValueError(
+                f"revision {shortened(self.revision)} is not a commit of 40 hexadecimal digits, so it may move"
+            )
+        if not re.fullmatch(r"[\w.-]{1,96}/[\w.-]{1,96}", self.repo, re.ASCII):
+            raise ValueError(f"repo: {shortened(self.repo)} is not OWNER/NAME")
+        check_relative("file", self.file)
 
 
-def fetch(repo: str, file: str, revision: str | None = None) -> Path:
+def fetch(repo: str, file: str, most: int, revision: str | None = None) -> Path:
     """The local path of a repository's file, downloaded unless the cache has it; no revision means its main branch.
 
-    A commit's file that the cache has is not asked for again. Raises HubError.
+    A commit's file that the cache has is not asked for again, and one of more than `most` bytes not downloaded. Raises
+    HubError.
     """
-    where = f"{repo}: {file} at revision {revision or 'main'} cannot be fetched from the hub"
+    where = f"{shortened(repo)[1:-1]}: {file} at revision {revision or 'main'} cannot be fetched from the hub"
     try:
         from huggingface_hub import errors, hf_hub_download
     except ImportError as error:
         raise HubError(f"{where}: huggingface_hub is not installed") from error
     try:
+        size = hf_hub_download(repo, file, revision=revision, dry_run=True)
+        if size.will_download and size.file_size > most:
+            raise HubError(f"{where}: it has {size.file_size} bytes, where at most {most} are expected")
         return Path(hf_hub_download(repo, file, revision=revision))
+    except HubError:
+        raise
     except errors.LocalEntryNotFoundError as error:
         raise HubError(f"{where}: it does not answer, or this machine is offline, and no copy is cached") from error
     except errors.RepositoryNotFoundError as error:

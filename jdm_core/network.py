@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from jdm_core import bands
+from jdm_core.bounds import check_shape
 from jdm_core.diffusion import LOGSNR_MAX
 from jdm_core.normalisation import CLEAN, GROUP_CHANNELS, NOISY, NORMALISATIONS, DataNorm, GroupNorm
 
@@ -46,6 +47,7 @@ class Architecture:
         return bands.LOGSNR_SHIFT if self.detail_variance else 0.0
 
     def __post_init__(self) -> None:
+        check_shape(self)
         if len(self.widths) != len(self.blocks):
             raise ValueError(f"architecture: {len(self.widths)} widths but {len(self.blocks)} block counts")
         if any(width % GROUP_CHANNELS for width in self.widths):
@@ -55,7 +57,9 @@ class Architecture:
         if not 0 <= self.detail_variance < 1:
             raise ValueError(f"architecture: a detail variance of {self.detail_variance} is not in [0, 1)")
         if self.normalisation not in NORMALISATIONS:
-            raise ValueError(f"architecture: normalisation {self.normalisation!r} is none of {', '.join(NORMALISATIONS)}")
+            raise ValueError(
+                f"architecture: normalisation {self.normalisation!r} is none of {', '.join(NORMALISATIONS)}"
+            )
         if self.pooling not in POOLINGS:
             raise ValueError(f"architecture: pooling {self.pooling!r} is none of {', '.join(POOLINGS)}")
         step = self.fold * 2 ** (len(self.widths) - 1)
@@ -158,7 +162,9 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor, kind: int = NOISY) -> Tensor:
         b, c, h, w = x.shape
-        q, k, v = self.qkv(self.norm(x, kind)).reshape(b, 3, self.heads, c // self.heads, h * w).transpose(-1, -2).unbind(1)
+        q, k, v = (
+            self.qkv(self.norm(x, kind)).reshape(b, 3, self.heads, c // self.heads, h * w).transpose(-1, -2).unbind(1)
+        )
         attended = F.scaled_dot_product_attention(q, k, v).transpose(-1, -2).reshape(b, c, h, w)
         return x + self.out(attended)
 

@@ -2,17 +2,20 @@
 
 import hashlib
 import json
+import os
 from dataclasses import asdict, replace
 from pathlib import Path
+from reprlib import repr as shortened
 
 import torch
 
 from jdm_core.card import model_card
-from jdm_core.checkpoints import FORMAT, Checkpoint, CheckpointError, WeightsFile, load_network, pack_weights
+from jdm_core.checkpoints import FORMAT, MAX_NAME, Checkpoint, build_checkpoint, load_network
 from jdm_core.files import replace_file
 from jdm_core.hub import HubError, fetch
 from jdm_core.network import JointDiffusionNetwork
-from jdm_core.records import RecordError, build_record
+from jdm_core.records import MAX_JSON_BYTES, RecordError, read_json
+from jdm_core.weights import CheckpointError, WeightsFile, find_inside, pack_weights
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 
@@ -43,34 +46,33 @@ def load_pretrained(
 
     Raises CheckpointError as `load_checkpoint` does, and for what the hub does not give.
     """
-    if revision is not None and Path(source).is_dir():
+    if revision is not None and os.path.isdir(source):
         raise CheckpointError(f"{source}: a folder, which has no revision {revision!r}")
-    name, checkpoint = _read_config(_find(source, CONFIG, revision))
+    name, checkpoint = _read_config(_find(source, CONFIG, MAX_JSON_BYTES, revision))
     weights = checkpoint.files[0]
     if weights.path != WEIGHTS:  # a config from elsewhere must not point outside its folder
-        raise CheckpointError(f"{source}: {CONFIG} names {weights.path!r}, where {WEIGHTS} is expected")
-    return load_network(_find(source, WEIGHTS, revision), checkpoint, name).to(device), checkpoint, name
+        raise CheckpointError(f"{source}: {CONFIG} names {shortened(weights.path)}, where {WEIGHTS} is expected")
+    path = _find(source, WEIGHTS, weights.bytes, revision)
+    return load_network(path, checkpoint, name).to(device), checkpoint, name
 
 
-def _find(source: str | Path, file: str, revision: str | None) -> Path:
-    if Path(source).is_dir():
-        return Path(source) / file
+def _find(source: str | Path, file: str, most: int, revision: str | None) -> Path:
+    if os.path.isdir(source):
+        return find_inside(Path(source), file)
     try:
-        return fetch(str(source), file, revision)
+        return fetch(str(source), file, most, revision)
     except HubError as error:
         raise CheckpointError(f"{error} (nor is there such a folder here)") from error
 
 
 def _read_config(path: Path) -> tuple[str, Checkpoint]:
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(values, dict) or values.pop("format", None) != FORMAT:
+        values = read_json(path)
+        if values.pop("format", None) != FORMAT:
             raise CheckpointError(f"{path}: not a checkpoint of format {FORMAT}")
         name = values.pop("name", None)
-        if not isinstance(name, str):
-            raise CheckpointError(f"{path}: missing key 'name'")
-        return name, build_record(Checkpoint, values, str(path))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise CheckpointError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+        if not (isinstance(name, str) and 0 < len(name) <= MAX_NAME and name.isprintable()):
+            raise CheckpointError(f"{path}: missing key 'name', or not a name")
+        return name, build_checkpoint(values, str(path))
     except RecordError as error:
         raise CheckpointError(str(error)) from error

@@ -32,10 +32,10 @@ def test_missing_weights_come_from_the_hub_once(hub, tmp_path):
     call = published(tmp_path / "here")
     expected = read_manifest()["malaria-64"].files[0].sha256
     assert load(tmp_path, hub.endpoint, call) == ([expected], True)
-    assert [asked.split()[0] for asked in hub.asked] == ["HEAD", "GET"]
+    assert [asked.split()[0] for asked in hub.asked] == ["HEAD", "HEAD", "GET"]  # how large it is, before it is fetched
     assert all(asked.endswith(f"/{REPO}/resolve/{COMMIT}/{FILE}") for asked in hub.asked)
     assert load(tmp_path, hub.endpoint, call) == ([expected], True)
-    assert len(hub.asked) == 2
+    assert len(hub.asked) == 3
 
 
 def test_bundled_weights_ask_nobody(hub, tmp_path):
@@ -48,9 +48,10 @@ def test_bundled_weights_ask_nobody(hub, tmp_path):
 
 def test_what_is_not_the_manifests_file_is_refused(hub, tmp_path):
     data = hub.files[FILE]
-    hub.files |= {"changed": data[:-1] + bytes([data[-1] ^ 1]), "cut": data[:-5]}
+    hub.files |= {"changed": data[:-1] + bytes([data[-1] ^ 1]), "cut": data[:-5], "longer": data + b"x"}
     wrong = {
         "changed": "its sha256 is not the manifest's", "cut": f"{len(data) - 5} bytes, where the manifest says",
+        "longer": f"it has {len(data) + 1} bytes, where at most {len(data)} are expected",
         "absent": f"{REPO}: absent at revision {COMMIT} cannot be fetched from the hub: no such file",
     }  # fmt: skip
     calls = [published(tmp_path / file, file=file) for file in wrong]
@@ -58,10 +59,11 @@ def test_what_is_not_the_manifests_file_is_refused(hub, tmp_path):
     calls.append(published(tmp_path / "revision", revision=COMMIT[::-1]))
     reasons = [*wrong.values(), "someone/else: weights/malaria-64.safetensors at revision", "no such revision"]
     outcomes, _ = load(tmp_path, hub.endpoint, *calls)
+    assert not [asked for asked in hub.asked if asked.startswith("GET") and asked.endswith("longer")]
     for outcome, reason in zip(outcomes, reasons, strict=True):
         assert reason in outcome
         assert "\n" not in outcome
-    assert "no such repository" in outcomes[3]
+    assert "no such repository" in outcomes[4]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,91 @@
+"""What numbers from elsewhere may be: every limit on a checkpoint's words, checked before anything is allocated."""
+
+import math
+import re
+from collections.abc import Sequence
+from pathlib import PurePosixPath
+from reprlib import repr as shortened
+from typing import Protocol
+
+MAX_IMAGE_SIDE = 512
+MAX_LEVEL_VALUES = 2**22  # channels times pixels of a level: 16 MiB for each feature map of an image
+MAX_ATTENTION_SIDE = 64  # pixels a side: every one of them is compared with every other
+RANGES = {
+    "image_size": (1, MAX_IMAGE_SIDE), "image_channels": (1, 4), "fold": (1, 16), "levels": (1, 8),
+    "width": (16, 2048), "block count": (1, 16), "embedding": (4, 2048), "classes": (2, 1000),
+}  # fmt: skip
+_SHA256 = re.compile("[0-9a-f]{64}")
+
+
+class Shape(Protocol):
+    """What an architecture says of a network's size."""
+
+    image_size: int
+    image_channels: int
+    fold: int
+    widths: tuple[int, ...]
+    blocks: tuple[int, ...]
+    attention: tuple[int, ...]
+    embedding: int
+    classes: int
+
+
+def check_shape(a: Shape) -> None:
+    """Raises ValueError where a network of this shape would be none, or too large for one image."""
+    check_range("image_size", a.image_size)
+    check_range("image_channels", a.image_channels)
+    check_range("fold", a.fold)
+    check_range("levels", len(a.widths))
+    for width in a.widths:
+        check_range("width", width)
+    for count in a.blocks:
+        check_range("block count", count)
+    check_range("embedding", a.embedding)
+    check_range("classes", a.classes)
+    if a.embedding % 4:
+        raise ValueError(f"embedding: {a.embedding} is not a multiple of 4")
+    if len(set(a.attention)) != len(a.attention):
+        raise ValueError("attention: a level twice")
+    for level, width in enumerate(a.widths):
+        side = a.image_size // (a.fold * 2**level)
+        if side < 1 or width * side**2 > MAX_LEVEL_VALUES:
+            raise ValueError(f"level {level}: {width} channels of {side}×{side} pixels, more than is possible")
+        if level in a.attention and side > MAX_ATTENTION_SIDE:
+            raise ValueError(f"attention over {side}×{side} pixels, where {MAX_ATTENTION_SIDE} a side are the most")
+
+
+def check_range(name: str, value: int) -> None:
+    """Raises ValueError for a number outside of what `RANGES` gives."""
+    low, high = RANGES[name]
+    if not low <= value <= high:
+        raise ValueError(f"{name}: {shortened(value)} is not within {low} to {high}")
+
+
+def check_figure(name: str, value: float, low: float, high: float) -> None:
+    """Raises ValueError for a number that is NaN or outside of an interval."""
+    if not (math.isfinite(value) and low <= value <= high):
+        raise ValueError(f"{name}: {shortened(value)} is not within {low:g} to {high:g}")
+
+
+def check_labels(labels: Sequence[str]) -> None:
+    """Raises ValueError where labels are not short, different words on one line each."""
+    for label in labels:
+        if not (0 < len(label) <= 100 and label.isprintable() and label.strip() == label):
+            raise ValueError(f"labels: {shortened(label)} is no word")
+    if len(set(labels)) != len(labels):
+        raise ValueError("labels: one of them twice")
+
+
+def check_digest(name: str, digest: str) -> None:
+    """Raises ValueError for what is not a sha256 in hexadecimal digits."""
+    if not _SHA256.fullmatch(digest):
+        raise ValueError(f"{name}: {shortened(digest)} is not a sha256 of 64 hexadecimal digits")
+
+
+def check_relative(name: str, path: str) -> None:
+    """Raises ValueError for a path that may lead out of its folder, on any system, or that no file can have."""
+    parts = PurePosixPath(path).parts
+    if not parts or path.startswith("/") or ".." in parts or "\\" in path or ":" in path:
+        raise ValueError(f"{name}: {shortened(path)} is not a path within its folder")
+    if len(path) > 200 or not path.isprintable():
+        raise ValueError(f"{name}: {shortened(path)} is not the name of a file")
