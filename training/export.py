@@ -10,11 +10,12 @@ from typing import Any
 
 import torch
 
-from jdm_core.checkpoints import FORMAT, Calibration, CheckpointError, half_weights, pack_weights, read_manifest
+from jdm_core.checkpoints import FORMAT, RESIZE, Calibration, read_manifest
 from jdm_core.diffusion import LOGSNR_MAX, LOGSNR_MIN
 from jdm_core.familiarity import Familiarity
 from jdm_core.files import replace_file
 from jdm_core.network import JointDiffusionNetwork
+from jdm_core.weights import CheckpointError, half_weights, pack_weights
 from training.metrics import without_nan
 from training.state import RunState, averaged_weights
 
@@ -56,7 +57,7 @@ def export(
         "architecture": asdict(recipe.architecture),
         "diffusion": {"prediction": "v", "logsnr_min": LOGSNR_MIN, "logsnr_max": LOGSNR_MAX},
         "preprocessing": {
-            "size": recipe.architecture.image_size, "resize": "bilinear, antialiased, squashed to a square",
+            "size": recipe.architecture.image_size, "resize": RESIZE,
             "range": [-1.0, 1.0],
         },
         "labels": recipe.labels,
