@@ -1,9 +1,17 @@
 #!/usr/bin/env bash
-# Makes the test environment where it is missing, then checks the style and runs the tests.
-# Usage: bash run_tests.sh [pytest arguments]
+# Makes the test environment where it is missing, then checks style and types and runs the tests.
+# Usage: bash run_tests.sh [--fast] [pytest arguments]
+#   --fast   leaves out what is slow, drives a browser or trains a network
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 python=.venv-test/bin/python
+export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}" # the tests run side by side, one thread each
+
+arguments=()
+if [ "${1:-}" = --fast ]; then
+    shift
+    arguments+=(-m "not slow and not browser and not train")
+fi
 
 PATH="$PATH:/usr/sbin" # where Debian keeps nginx, also of users that are not root
 programs=(chromium chromedriver nginx)
@@ -16,14 +24,18 @@ if ! "$python" -m pip --version >/dev/null 2>&1; then
 fi
 "$python" -m pip install -qq --no-input --disable-pip-version-check -r requirements-dev.txt
 
-if [ -n "$(missing)" ] && [ "$(id -u)" = 0 ] && [ -e /etc/debian_version ] && command -v apt-get >/dev/null; then
-    export DEBIAN_FRONTEND=noninteractive
-    # An unreachable third-party source must not stop this: what is really missing, the install names.
-    apt-get -qq update || true
-    apt-get -qq install --yes --no-install-recommends chromium chromium-driver nginx </dev/null >/dev/null || true
+if [ "${#arguments[@]}" = 0 ]; then
+    if [ -n "$(missing)" ] && [ "$(id -u)" = 0 ] && [ -e /etc/debian_version ] && command -v apt-get >/dev/null; then
+        export DEBIAN_FRONTEND=noninteractive
+        # An unreachable third-party source must not stop this: what is really missing, the install names.
+        apt-get -qq update || true
+        apt-get -qq install --yes --no-install-recommends chromium chromium-driver nginx </dev/null >/dev/null || true
+    fi
+    [ -z "$(missing)" ] || echo "run_tests.sh: not on the PATH:$(missing): the tests that need it cannot run" >&2
 fi
-[ -z "$(missing)" ] || echo "run_tests.sh: not on the PATH:$(missing): the tests that need it cannot run" >&2
+"$python" -c "import xdist" 2>/dev/null && arguments+=(-n 2)
 
 "$python" -m ruff check --quiet .
 "$python" -m ruff format --check --quiet .
-"$python" -m pytest "$@"
+"$python" -m pyright --pythonpath "$python"
+"$python" -m pytest "${arguments[@]}" "$@"

@@ -5,12 +5,11 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 export UV_CUSTOM_COMPILE_COMMAND="bash deploy/lock.sh"
-lock() { # FILE, options: for the Python and the system of the Dockerfile; training's two packages are not of the image
+lock() { # FILE, options: for the Python and the system of the Dockerfile
     local file=$1
     shift
-    sed -E '/^(torchvision|accelerate)\b/d' requirements.txt |
-        uv pip compile - --quiet --output-file "$file" --generate-hashes --no-annotate --no-emit-index-url \
-            --no-emit-find-links --python-version 3.12 --python-platform x86_64-manylinux_2_28 "$@"
+    uv pip compile requirements.txt --quiet --output-file "$file" --generate-hashes --no-annotate --no-emit-index-url \
+        --no-emit-find-links --python-version 3.12 --python-platform x86_64-manylinux_2_28 "$@"
 }
 lock requirements.lock --torch-backend cpu "$@"
 lock requirements-cuda.lock "$@"

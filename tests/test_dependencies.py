@@ -9,7 +9,6 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCKS = ("requirements.lock", "requirements-cuda.lock")
-TRAINING_ALONE = {"torchvision", "accelerate"}  # not of the image
 DIGEST = re.compile(r"@sha256:[0-9a-f]{64}$")
 
 
@@ -38,9 +37,8 @@ def pins(file: str) -> dict[str, str]:
 def test_a_lock_holds_what_the_requirements_allow(file):
     locked, wanted = pins(file), ranges("requirements.txt")
     for name, requirement in wanted.items():
-        if name not in TRAINING_ALONE:
-            assert requirement.specifier.contains(locked[name]), f"{file}: run deploy/lock.sh for {requirement}"
-    assert not TRAINING_ALONE & set(locked)
+        assert requirement.specifier.contains(locked[name]), f"{file}: run deploy/lock.sh for {requirement}"
+    assert not {"torchvision", "accelerate"} & set(locked)  # training's, of which the image has nothing
 
 
 def test_the_locks_differ_in_torch_and_what_it_computes_with():
