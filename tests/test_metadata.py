@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
+from time import process_time
 
 import numpy as np
 import pytest
@@ -9,6 +10,8 @@ from PIL import ExifTags, Image
 from PIL.PngImagePlugin import PngInfo
 
 from jdm_core.cells import read_cell
+from jdm_core.parts import jpeg_segments
+from tests import hostile
 from web import metadata
 from web.metadata import strip_metadata
 
@@ -112,4 +115,65 @@ def test_the_same_picture_may_arrive_many_times_at_once(tmp_path):
 
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(arrive, range(64)))
+    assert [file.name for file in tmp_path.iterdir()] == ["cell"]
+
+
+@pytest.mark.parametrize("name", ["PNG", "JPEG", "WEBP"])
+def test_a_picture_that_is_to_be_turned_stays_so(tmp_path, name):
+    path = tmp_path / "cell"
+    path.write_bytes(picture(name, 6))
+    before = read_cell(path)
+    assert before.shape == (32, 24, 3)
+    assert strip_metadata(path) and np.array_equal(read_cell(path), before)
+    assert not strip_metadata(path)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        hostile.jpeg_fill_bytes(1_000_000),
+        hostile.jpeg_fill_within(1_000_000),
+        hostile.jpeg_segment_flood(),
+        hostile.jpeg_exif_flood(),
+        b"\xff\xd8\xff" + b"\xff\0" * 500_000,
+        hostile.png_chunk_flood(),
+        hostile.png_exif_of_shared_values(),
+        hostile.webp_chunk_flood(),
+        hostile.png_text_bombs(),
+        b"\xff\xd8\xff\xe1" + (2**16 - 1).to_bytes(2, "big") + b"Exif\0\0" * 10_922,
+    ],
+    ids=range(10),
+)
+def test_a_hostile_file_takes_time_linear_in_it(tmp_path, data):
+    path = tmp_path / "cell"
+    path.write_bytes(data)
+    start = process_time()
+    strip_metadata(path)
+    assert process_time() - start < 5  # a pattern that goes back over a megabyte takes hours
+
+
+def test_fill_bytes_stand_in_nobodys_way(tmp_path):
+    path = tmp_path / "cell"
+    path.write_bytes(hostile.jpeg_fill_within(100_000))
+    before = read_cell(path)
+    assert strip_metadata(path) and path.stat().st_size < 2_000
+    assert np.array_equal(read_cell(path), before)
+
+
+def test_a_marker_at_the_edge_of_a_search_is_found():
+    for count in range(2**20 - 3, 2**20 + 3):
+        (first, *_, last) = jpeg_segments(b"\xff\xd8\xff\xda\0\2" + bytes(count) + b"\xff\xe5\0\2\xff\xd9")
+        assert (first[0], last[0]) == (0xDA, 0xD9)
+
+
+def test_nothing_is_left_of_a_file_that_cannot_be_written(tmp_path, monkeypatch):
+    path = tmp_path / "cell"
+    path.write_bytes(picture("JPEG"))
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(metadata.os, "replace", full)
+    with pytest.raises(OSError, match="No space"):
+        strip_metadata(path)
     assert [file.name for file in tmp_path.iterdir()] == ["cell"]
