@@ -13,10 +13,11 @@ import sys
 from benchmarks.fuzz.budget import Factory, run
 from benchmarks.fuzz.checkpoints import checkpoints_target
 from benchmarks.fuzz.server import json_target, requests_target
-from benchmarks.fuzz.uploads import metadata_target, pictures_target, zips_target
+from benchmarks.fuzz.uploads import decoders_target, metadata_target, pictures_target, zips_target
 
 TARGETS: dict[str, Factory] = {
     "pictures": pictures_target,
+    "decoders": decoders_target,
     "metadata": metadata_target,
     "zips": zips_target,
     "checkpoints": checkpoints_target,

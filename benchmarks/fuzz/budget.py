@@ -77,7 +77,7 @@ class _Child:
         if reason := self._pipe.recv() if self._pipe.poll(START) else f"not within {START:.0f} s":
             self._end(0)
             raise RuntimeError(f"the target does not start: {reason}")
-        self._idle, self._busy = _memory(self._process.pid), False
+        self._idle, self._busy = tree_memory(self._process.pid), False
 
     def __enter__(self) -> "_Child":
         return self
@@ -99,7 +99,7 @@ class _Child:
         self._pipe.send(number)
         most, complaint = 0, ""
         while not complaint and not self._pipe.poll(LOOK):
-            most = max(most, _memory(pid) - self._idle)
+            most = max(most, tree_memory(pid) - self._idle)
             if most > 2 * MEMORY:
                 complaint = f"{most / 2**20:.0f} MiB above idle, and ended"
             elif time.monotonic() - start > PATIENCE:
@@ -113,7 +113,7 @@ class _Child:
         used = time.monotonic() - start
         if alive:
             used = _processor(pid) - processor
-            most = max(most, _memory(pid, peak=True) - self._idle)
+            most = max(most, tree_memory(pid, peak=True) - self._idle)
             if used > SECONDS:
                 complaint = complaint or f"{used:.1f} s of the processor"
             if most > MEMORY:
@@ -163,7 +163,7 @@ def _tree(pid: int) -> list[int]:
     return found
 
 
-def _memory(pid: int, peak: bool = False) -> int:
+def tree_memory(pid: int, peak: bool = False) -> int:
     """Bytes that the processes hold, or each of them held at most since `_forget_peaks`."""
     total = 0
     for one in _tree(pid):

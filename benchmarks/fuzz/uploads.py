@@ -1,4 +1,4 @@
-"""Targets that read uploads: pictures, what stands beside their pixels, and zips of them."""
+"""Targets that read uploads: pictures, here and in the page's own processes, their metadata, and zips of them."""
 
 import random
 import tempfile
@@ -12,6 +12,7 @@ from benchmarks.fuzz.pictures import pictures
 from jdm_core import CellImageError
 from jdm_core.cells import read_cell
 from jdm_core.finding import prepare
+from web.decoding import Decoders
 from web.metadata import strip_metadata
 
 
@@ -29,6 +30,23 @@ class Pictures(_Damaged):
     def read(self, data: bytes) -> str:
         try:
             prepare(data, "upload")
+        except CellImageError as error:
+            if not str(error).isprintable() or not str(error).startswith("upload: "):
+                raise ValueError(f"reason {str(error)!r}") from error
+            return "refused"
+        return "read"
+
+
+class Decoded(_Damaged):
+    """Reads a picture as the page does, in a process that is lost where a codec breaks."""
+
+    def __init__(self, files: list[bytes], decoders: Decoders) -> None:
+        super().__init__(files)
+        self._decoders = decoders
+
+    def read(self, data: bytes) -> str:
+        try:
+            self._decoders.read(data, "upload")
         except CellImageError as error:
             if not str(error).isprintable() or not str(error).startswith("upload: "):
                 raise ValueError(f"reason {str(error)!r}") from error
@@ -64,6 +82,17 @@ class Zips(_Damaged):
 def pictures_target() -> Iterator[Pictures]:
     """Damaged pictures."""
     yield Pictures(pictures())
+
+
+@contextmanager
+def decoders_target() -> Iterator[Decoded]:
+    """The same, for the processes of the page."""
+    decoders = Decoders()
+    decoders.warm()
+    try:
+        yield Decoded(pictures(), decoders)
+    finally:
+        decoders.close()
 
 
 @contextmanager
