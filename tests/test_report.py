@@ -12,7 +12,7 @@ from PIL import Image
 from jdm_core.counterfactual import Strength
 from jdm_core.report import NOTICE, Explanation, panels, pictures, report_json, write_report
 from jdm_core.sheet import MONO, draw_sheet, printable, save_sheet
-from jdm_core.words import percent
+from jdm_core.words import ENGLISH
 from web import text
 
 NAMES = [
@@ -24,7 +24,7 @@ STRANGE = {
     "familiar": False,
 }  # fmt: skip
 NOTE = "One cell was found on a bright background and put on black."
-FINDING = SimpleNamespace(status="cut out", note=NOTE, reduced_from=None)
+FINDING = SimpleNamespace(status="cut out", note=NOTE, count=1, reduced_from=None)
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +98,7 @@ def test_what_speaks_against_a_verdict_is_on_the_sheet(drawn, report):
     short = report["counterfactual"] | {"flipped": False, "probabilities": {"Parasitized": 0.26, "Uninfected": 0.74}}
     assert report["counterfactual"]["target"] == "Uninfected"
     shown = " ".join(words(draw_sheet(drawn, report | {"counterfactual": short})))
-    assert "Not convincing: the classifier reaches 74\u00a0%, 90\u00a0% is asked for" in shown
+    assert "Not convincing: the classifier gives 74\u00a0%, and 90\u00a0% is needed" in shown
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ def test_the_same_but_for_the_time(explainer, explanation, drawn, tmp_path):
 
 
 def test_what_was_found_is_in_the_json(explainer, explanation):
-    given = SimpleNamespace(status="as given", note="The picture is read as it is.", reduced_from=None)
+    given = SimpleNamespace(status="as given", note="The picture is read as it is.", count=1, reduced_from=None)
     fields = report_json(explainer, replace(explanation, finding=given), 0)
     assert fields["found"] == "as given" and "found_note" not in fields and "file_sha256" not in fields
     fields = report_json(explainer, replace(explanation, finding=FINDING, file_sha256="cd"), 0)
@@ -200,4 +200,4 @@ def test_what_was_found_is_in_the_json(explainer, explanation):
 
 @pytest.mark.parametrize(("share", "words"), [(0.0, "<1"), (4e-7, "<1"), (0.014, "1"), (0.5, "50"), (1.0, ">99")])
 def test_no_percentage_is_certain(share, words):
-    assert percent(share) == f"{words}\u00a0%"
+    assert ENGLISH.percent(share) == f"{words}\u00a0%"

@@ -12,7 +12,7 @@ from PIL import Image
 from jdm_core import CellImageError, Explainer
 from jdm_core.elbo import POSTERIOR_DRAWS
 from jdm_core.finding import Finding, found_note
-from jdm_core.verdict import DISAGREE, NOT_A_CELL, UNCLEAR, verdict_kind
+from jdm_core.words import DISAGREE, NOT_A_CELL, UNCLEAR, verdict_kind
 from web.found import find
 from web.shared import PIECE
 from web.text import Say, english

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from jdm_core import Frame
-from jdm_core.verdict import Verdict, verdict_kind, verdict_words
-from jdm_core.words import HEAD, POSTERIOR, Say, english, percent
+from jdm_core.words import HEAD, POSTERIOR, Say, Verdict, english, percent, verdict_kind, verdict_words
 
 __all__ = ["HEAD", "POSTERIOR", "Say", "english", "percent"]  # for the modules of the page
 
