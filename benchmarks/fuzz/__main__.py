@@ -29,7 +29,7 @@ SHOWN = 20  # broken promises of a target
 
 def main(arguments: list[str] | None = None) -> int:
     """Prints what became of the inputs; 1 where any broke a promise."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.fuzz", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.fuzz", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seconds", type=float, default=120, help="of all targets together (default: 120)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--target", action="append", choices=TARGETS, help="only this one; may be given again")

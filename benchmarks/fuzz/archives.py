@@ -4,6 +4,7 @@ import stat
 import struct
 import tempfile
 import zipfile
+import zlib
 from io import BytesIO
 from pathlib import Path
 
@@ -24,7 +25,7 @@ def archives(pictures: list[bytes]) -> list[bytes]:
     kept = _zipped({"a.png": first, "b.png": second}, zipfile.ZIP_STORED)
     directory = kept.index(b"PK\x01\x02")
     secret = kept[: directory + 8] + b"\x01" + kept[directory + 9 :]  # flag 1: encrypted
-    wrong_sum = kept.replace(struct.pack("<I", zipfile.crc32(first)), b"\0\0\0\0")
+    wrong_sum = kept.replace(struct.pack("<I", zlib.crc32(first)), b"\0\0\0\0")
     return [
         plain,
         kept,

@@ -73,11 +73,13 @@ class _Child:
         self._pipe, other = context.Pipe()
         self._process = context.Process(target=_serve, args=(factory, seed, other))
         self._process.start()
+        assert self._process.pid is not None
+        self._pid = self._process.pid
         other.close()
         if reason := self._pipe.recv() if self._pipe.poll(START) else f"not within {START:.0f} s":
             self._end(0)
             raise RuntimeError(f"the target does not start: {reason}")
-        self._idle, self._busy = tree_memory(self._process.pid), False
+        self._idle, self._busy = tree_memory(self._pid), False
 
     def __enter__(self) -> "_Child":
         return self
@@ -89,12 +91,12 @@ class _Child:
         self._pipe.close()  # which the child sees, unless it is busy
         self._process.join(patience)
         with suppress(OSError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+            os.killpg(self._pid, signal.SIGKILL)
         self._process.join()
 
     def try_one(self, number: int, outcome: Outcome) -> bool:
         """Notes what became of one input; whether the child may try another."""
-        pid, start, processor = self._process.pid, time.monotonic(), _processor(self._process.pid)
+        pid, start, processor = self._pid, time.monotonic(), _processor(self._pid)
         _forget_peaks(pid)
         self._pipe.send(number)
         most, complaint = 0, ""
