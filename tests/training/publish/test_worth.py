@@ -1,0 +1,54 @@
+"""What a verdict is worth where infection is rare."""
+
+import numpy as np
+import pytest
+
+from training.metrics import summarise
+from training.publish.worth import PREVALENCES, predictive_value, sensitivity, specificity, worth
+
+
+def cells(infected_right: int, infected_wrong: int, healthy_right: int, healthy_wrong: int):
+    called = [0] * infected_right + [1] * infected_wrong + [1] * healthy_right + [0] * healthy_wrong
+    labels = np.array([0] * (infected_right + infected_wrong) + [1] * (healthy_right + healthy_wrong))
+    return np.eye(2)[called] * 0.8 + 0.1, labels
+
+
+def test_sensitivity_and_specificity_are_shares_of_the_label():
+    probabilities, labels = cells(8, 2, 15, 5)
+    assert sensitivity(probabilities, labels) == 0.8
+    assert specificity(probabilities, labels) == 0.75
+    assert np.isnan(sensitivity(probabilities[labels == 1], labels[labels == 1]))
+
+
+def test_a_positive_call_is_worth_less_where_infection_is_rare():
+    assert predictive_value(0.95, 0.95, 0.5) == pytest.approx(0.95)
+    # 1,000 cells, 10 infected: 9.5 found, and 49.5 of the healthy ones called infected too
+    assert predictive_value(0.95, 0.95, 0.01) == pytest.approx(9.5 / 59)
+    assert predictive_value(1, 1, 0.001) == 1
+    assert np.isnan(predictive_value(0, 1, 0.5))
+
+
+def test_worth_is_that_of_the_counted_cells_with_intervals_around_it():
+    probabilities, labels = cells(90, 10, 95, 5)
+    figures = worth(probabilities, labels, [f"slide {i % 10}" for i in range(200)])
+    assert figures["sensitivity"] == 0.9 and figures["specificity"] == 0.95
+    assert [row["prevalence"] for row in figures["at"]] == list(PREVALENCES)
+    for row in figures["at"]:
+        p = row["prevalence"]
+        assert row["infected"] == pytest.approx(0.9 * p / (0.9 * p + 0.05 * (1 - p)), abs=1e-5)
+        assert row["healthy"] == pytest.approx(0.95 * (1 - p) / (0.95 * (1 - p) + 0.1 * p), abs=1e-5)
+        for name in ("infected", "healthy"):
+            low, high = row[f"{name}_interval"]
+            assert low <= row[name] <= high and low < high
+    worths = [row["infected"] for row in figures["at"]]
+    assert worths == sorted(worths, reverse=True) and worths[-1] < 0.02
+
+
+def test_intervals_are_those_of_slides_and_not_of_cells():
+    probabilities, labels = cells(50, 50, 100, 0)  # of the infected cells' ten slides five are read wrongly throughout
+
+    def width(slides):
+        figures = summarise(probabilities, labels, slides, {"sensitivity": sensitivity})
+        return np.diff(figures["sensitivity_interval"])[0]
+
+    assert width([f"slide {i // 10}" for i in range(200)]) > 2 * width([str(i) for i in range(200)])
