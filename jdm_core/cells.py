@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from jdm_core.limits import MAX_ASPECT, MAX_FILE_BYTES, MIN_SIDE
+from jdm_core.limits import BLACK, MAX_ASPECT, MAX_FILE_BYTES, MIN_SIDE
 from jdm_core.reading import IMAGE_EXTENSIONS, image_files, read_cell
 from jdm_core.refused import CellImageError, on_one_line
 
@@ -18,21 +18,22 @@ __all__ = [
     "MAX_FILE_BYTES",
     "MIN_SIDE",
     "CellImageError",
+    "as_images",
     "at_own_resolution",
     "cell_mask",
     "content_seed",
     "content_sha256",
     "from_uint8",
     "image_files",
+    "luminance",
     "on_one_line",
     "read_cell",
     "to_tensor",
     "to_uint8",
 ]
 
-# Lossy compression and squashing leave real backgrounds below this; the darkest stain is far above it.
-_BACKGROUND = 32 / 127.5 - 1
-_LUMINANCE = (0.299, 0.587, 0.114)
+LUMINANCE = (0.299, 0.587, 0.114)  # of red, green and blue, by ITU-R BT.601
+_BACKGROUND = BLACK / 127.5 - 1
 
 
 def to_tensor(cells: Sequence[np.ndarray], size: int, channels: int = 3) -> Tensor:
@@ -42,7 +43,7 @@ def to_tensor(cells: Sequence[np.ndarray], size: int, channels: int = 3) -> Tens
     """
     squares = [_resize(torch.tensor(cell, dtype=torch.float32), (size, size)) for cell in cells]
     if channels == 1:
-        squares = [(square * square.new_tensor(_LUMINANCE)).sum(2, keepdim=True) for square in squares]
+        squares = [(square * square.new_tensor(LUMINANCE)).sum(2, keepdim=True) for square in squares]
     return (torch.stack(squares).permute(0, 3, 1, 2) / 127.5 - 1).clamp(-1, 1).contiguous()
 
 
@@ -53,7 +54,17 @@ def to_uint8(x: Tensor) -> Tensor:
 
 def from_uint8(pixels: Tensor) -> Tensor:
     """Pixels uint8 (B, H, W, C) as float32 (B, C, H, W) in [-1, 1], on their device: the inverse of `to_uint8`."""
-    return pixels.permute(0, 3, 1, 2).float() / 127.5 - 1
+    return as_images(pixels.permute(0, 3, 1, 2))
+
+
+def as_images(pixels: Tensor) -> Tensor:
+    """Pixels from 0 to 255 in any shape as float32 in [-1, 1], on their device."""
+    return pixels.float() / 127.5 - 1
+
+
+def luminance(images: Tensor) -> Tensor:
+    """Luminance (B, H, W) of images or of their differences (B, 3, H, W)."""
+    return (images * images.new_tensor(LUMINANCE)[:, None, None]).sum(1)
 
 
 def cell_mask(x: Tensor) -> Tensor:

@@ -5,8 +5,8 @@ import torch
 from torch import Tensor
 
 from jdm_core import heatmap
-from jdm_core.cells import from_uint8
-from jdm_core.search import CHANGED
+from jdm_core.cells import from_uint8, luminance
+from jdm_core.maps import CHANGED, robust_scale
 
 EVIDENCE_FLOOR = 0.05  # log-odds a 64th by 64th of the picture: a map nowhere above this does not take full colour
 
@@ -58,11 +58,11 @@ class Drawing:
     def saliency(self, original: np.ndarray, saliency: np.ndarray, size: int = 512) -> np.ndarray:
         """Saliency (S, S) over its cell: a picture (size, size, 3) uint8, yellow where it is strongest."""
         values = self._map(saliency)
-        picture = heatmap.magnitude_overlay(self._image(original), values, heatmap.robust_scale(values), size)
+        picture = heatmap.magnitude_overlay(self._image(original), values, robust_scale(values), size)
         return picture[0].cpu().numpy()
 
     def _evidence_scale(self, values: Tensor) -> Tensor:
-        return heatmap.robust_scale(values).clamp(min=self._floor)
+        return robust_scale(values).clamp(min=self._floor)
 
     def _image(self, original: np.ndarray) -> Tensor:
         return from_uint8(torch.from_numpy(original[None]).to(self._device))
@@ -71,8 +71,16 @@ class Drawing:
         return torch.from_numpy(values)[None].float().to(self._device)
 
     def _luminance(self, difference: np.ndarray) -> Tensor:
-        return heatmap.difference_map(self._map(difference).permute(0, 3, 1, 2))
+        return luminance(self._map(difference).permute(0, 3, 1, 2))
 
 
 def _difference_scale(values: Tensor) -> Tensor:
-    return heatmap.robust_scale(values).clamp(min=CHANGED)
+    return robust_scale(values).clamp(min=CHANGED)
+
+
+def change_pictures(original: np.ndarray, difference: np.ndarray) -> np.ndarray:
+    """Signed changes (B, S, S, 3) over their cells (B, S, S, 3) uint8, all at the model's size: such pictures."""
+    values = luminance(torch.from_numpy(difference).permute(0, 3, 1, 2))
+    images = from_uint8(torch.from_numpy(original))
+    scale = _difference_scale(values)
+    return heatmap.signed_overlay(images, values, scale, images.shape[-1], heatmap.CHANGE_STOPS).numpy()

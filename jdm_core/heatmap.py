@@ -1,4 +1,4 @@
-"""Differences and evidence as pictures: torch operations on the model's device, one copy to the host as uint8."""
+"""Colours of maps over gray images: torch operations on the model's device, the pictures uint8."""
 
 from functools import lru_cache
 
@@ -7,12 +7,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from jdm_core.cells import luminance
+
 # Both pairs stay readable with any colour blindness and are about equally dark at their ends: evidence from blue to
 # orange, as the classes, and change from purple to green (ColorBrewer's PRGn), which belongs to no class.
 EVIDENCE_STOPS = ("#053061", "#2166ac", "#6baed6", "#f7f7f7", "#fdae61", "#d94801", "#7f2704")
 CHANGE_STOPS = ("#40004b", "#762a83", "#9970ab", "#f7f7f7", "#5aae61", "#1b7837", "#00441b")
 SEQUENTIAL_STOPS = ("#00224e", "#35456c", "#666970", "#948e77", "#c8b866", "#fee838")  # dark blue to yellow
-LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601
 OPACITY = 0.9  # of the strongest colour in a map
 
 
@@ -23,34 +24,6 @@ def colour_table(colours: tuple[str, ...], device: torch.device) -> Tensor:
     at = np.linspace(0, len(stops) - 1, 256)
     table = np.stack([np.interp(at, np.arange(len(stops)), stops[:, channel]) for channel in range(3)], axis=1)
     return torch.tensor(table, dtype=torch.float32, device=device)
-
-
-def luminance(images: Tensor) -> Tensor:
-    """Luminance (B, H, W) of images or differences (B, 3, H, W)."""
-    return (images * images.new_tensor(LUMINANCE)[:, None, None]).sum(1)
-
-
-def smooth(values: Tensor, sigma: float) -> Tensor:
-    """Gaussian smoothing of maps (B, H, W), `sigma` in pixels; the sum is kept but at the border."""
-    radius = max(1, round(3 * sigma))
-    x = torch.arange(-radius, radius + 1, device=values.device, dtype=values.dtype)
-    kernel = torch.exp(-0.5 * (x / sigma) ** 2)
-    kernel = kernel / kernel.sum()
-    smoothed = F.conv2d(values[:, None], kernel[None, None, :, None], padding=(radius, 0))
-    return F.conv2d(smoothed, kernel[None, None, None, :], padding=(0, radius))[:, 0]
-
-
-def smooth_keeping_sum(values: Tensor, sigma: float) -> Tensor:
-    """Gaussian smoothing of maps (B, H, W), `sigma` in pixels, in which no value leaves the picture: the sum stays.
-
-    What the kernel would put beyond the border is given to the part of it within.
-    """
-    return smooth(values / smooth(torch.ones_like(values), sigma), sigma)
-
-
-def robust_scale(values: Tensor, share: float = 0.995) -> Tensor:
-    """The value (B,) that a share of the map's absolute values stays within: full colour in the overlay."""
-    return values.abs().flatten(1).quantile(share, dim=1).clamp(min=1e-12)
 
 
 def signed_overlay(
@@ -92,8 +65,3 @@ def _covered(images: Tensor, colours: Tensor, cover: Tensor) -> Tensor:
     gray = _enlarged(luminance(images), cover.shape[-1])[..., None]
     blended = (1 - cover[..., None]) * (gray + 1) / 2 + cover[..., None] * colours
     return (blended * 255).round().to(torch.uint8)
-
-
-def difference_map(difference: Tensor) -> Tensor:
-    """The signed change in luminance (B, H, W) of differences (B, 3, H, W): positive where the edit is brighter."""
-    return luminance(difference)

@@ -4,6 +4,9 @@ MAX_FILE_BYTES = 64 * 2**20
 MAX_PIXELS = 40_000_000
 MIN_SIDE = 8
 MAX_ASPECT = 2.0
+# The brightest channel of a black background, of 255: lossy compression and squashing leave real ones below this, and
+# the darkest stain is far above it.
+BLACK = 32
 
 MAX_PARTS = 65_536  # chunks, segments, strips or tiles of a file; one of 64 MiB in chunks of 8 KiB has 8,192
 MAX_TAG_VALUES = 2**18  # numbers in a TIFF's directories; the colours of a 16-bit palette are 196,608

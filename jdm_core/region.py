@@ -4,11 +4,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from jdm_core.heatmap import smooth
+from jdm_core.maps import smooth
 
-_SIDE = 64  # pixels of the pictures for which lengths below are given; others scale with their side
-_BLUR, _MARGIN = 1.0, 2  # of the map and of the region's edge; what is laid around a region, for its shadow
-_FLOOR = 1e-3  # of x̂ in [-1, 1]: what moves less is rounding
+_SIDE_PIXELS = 64  # of the pictures for which lengths below are given; others scale with their side
+_BLUR_PIXELS = 1.0  # the deviation by which the map and the region's edge are smoothed
+_MARGIN_PIXELS = 2  # laid around a region, for its shadow
+_LEAST_SHIFT = 1e-3  # of x̂ in [-1, 1]: what moves less is rounding
+_LEAST_WEIGHT = 0.02  # the far tail of the blur, which moves nothing that an eye sees, is cut off below this
 
 
 def class_shift(own: Tensor, other: Tensor, mask: Tensor) -> Tensor:
@@ -16,8 +18,8 @@ def class_shift(own: Tensor, other: Tensor, mask: Tensor) -> Tensor:
 
     DiffEdit (Couairon et al. 2023, arXiv 2210.11427, section 3.2) takes noise predictions under two texts instead.
     """
-    scale = own.shape[-1] / _SIDE
-    return smooth((other - own).abs().mean(1), _BLUR * scale) * mask[:, 0]
+    scale = own.shape[-1] / _SIDE_PIXELS
+    return smooth((other - own).abs().mean(1), _BLUR_PIXELS * scale) * mask[:, 0]
 
 
 def region_of(shift: Tensor, share: float, single: bool) -> Tensor:
@@ -27,14 +29,14 @@ def region_of(shift: Tensor, share: float, single: bool) -> Tensor:
     is moved the region is empty.
     """
     peak = shift.amax((1, 2), keepdim=True)
-    strong = shift >= (share * peak).clamp(min=_FLOOR)
+    strong = shift >= (share * peak).clamp(min=_LEAST_SHIFT)
     if single:
         strong = _piece_at(shift == peak, strong)
-    scale = shift.shape[-1] / _SIDE
-    margin = round(_MARGIN * scale)
+    scale = shift.shape[-1] / _SIDE_PIXELS
+    margin = round(_MARGIN_PIXELS * scale)
     wide = F.max_pool2d(strong.float()[:, None], 2 * margin + 1, stride=1, padding=margin)
-    soft = smooth(wide[:, 0], _BLUR * scale)[:, None]
-    return torch.where(soft < 0.02, 0, soft).clamp(max=1)  # the far tail of the blur moves nothing that an eye sees
+    soft = smooth(wide[:, 0], _BLUR_PIXELS * scale)[:, None]
+    return torch.where(soft < _LEAST_WEIGHT, 0, soft).clamp(max=1)
 
 
 def _piece_at(seed: Tensor, allowed: Tensor) -> Tensor:

@@ -1,11 +1,17 @@
 """What the explainer returns: numbers and pictures as numpy arrays, B images, K classes, model size S."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from itertools import chain
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+
+from jdm_core.counterfactual import Strength
+from jdm_core.drawing import change_pictures
+
+Result = TypeVar("Result", "Prediction", "ElboResult", "Counterfactual")
 
 
 @dataclass(frozen=True)
@@ -46,14 +52,28 @@ class ElboResult:
 
 
 @dataclass(frozen=True)
+class Effort:
+    """What the edit of one image took: its last `strength`, None where the image was left as it is.
+
+    attempts counts the strengths tried, decoded_steps the steps decoded for them, and encoder_passes the encoder's
+    passes, each of which decodes two classes.
+    """
+
+    strength: Strength | None = None
+    attempts: int = 0
+    decoded_steps: int = 0
+    encoder_passes: int = 0
+
+
+@dataclass(frozen=True)
 class Counterfactual:
     """Edits of B images towards `target` (B,), class indices.
 
-    original and images (B, S, S, 3) uint8; difference (B, S, S, 3) their difference in [-1, 1]; heatmap
-    (B, S, S, 3) uint8; full_resolution, the edit in each upload's own pixels; probabilities and posterior
-    (B, K) of the edit; flipped (B,), whether head and posterior both changed to the target; changed_fraction
-    (B,), the share of the cell's pixels that moved by more than 10/255; settings, what was done, per image
-    where it differs.
+    original and images (B, S, S, 3) uint8; difference (B, S, S, 3) their difference in [-1, 1]; full_resolution, the
+    edit in each upload's own pixels; probabilities and posterior (B, K) of the edit; flipped (B,), whether head and
+    posterior both changed to the target; changed_fraction (B,), the share of the cell's pixels that moved by more than
+    10/255. efforts says for each image what its edit took, on a way of `steps` equal steps of cosine time up to
+    `inversion_time`.
     """
 
     labels: tuple[str, ...]
@@ -61,13 +81,45 @@ class Counterfactual:
     images: np.ndarray
     target: np.ndarray
     difference: np.ndarray
-    heatmap: np.ndarray
     full_resolution: list[np.ndarray]
     probabilities: np.ndarray
     posterior: np.ndarray
     flipped: np.ndarray
     changed_fraction: np.ndarray
-    settings: dict[str, Any]
+    efforts: list[Effort]
+    steps: int
+    inversion_time: float
+    seed: int
+
+    @cached_property
+    def heatmap(self) -> np.ndarray:
+        """The change over each gray image, (B, S, S, 3) uint8: green where it is brighter; drawn when asked for."""
+        return change_pictures(self.original, self.difference)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What was done as the plain values that a JSON holds; those that differ between images are lists."""
+        each = [self._settings_of_image(effort) for effort in self.efforts]
+        return self._settings_of_all() | {key: [own[key] for own in each] for key in each[0]}
+
+    def settings_of(self, image: int) -> dict[str, Any]:
+        """What was done for one image, as the plain values that a JSON holds."""
+        return self._settings_of_all() | self._settings_of_image(self.efforts[image])
+
+    def _settings_of_all(self) -> dict[str, Any]:
+        return {"seed": self.seed, "steps": self.steps, "inversion_time": self.inversion_time}
+
+    def _settings_of_image(self, effort: Effort) -> dict[str, Any]:
+        strength = effort.strength or Strength(0, 0.0, 0.0)
+        return {
+            "guidance": strength.guidance,
+            "region": strength.region,
+            "single": strength.single,
+            "start_time": round(strength.start / self.steps * self.inversion_time, 4),
+            "attempts": effort.attempts,
+            "decoded_steps": effort.decoded_steps,
+            "encoder_passes": effort.encoder_passes,
+        }
 
 
 @dataclass(frozen=True)
@@ -86,14 +138,13 @@ class Frame:
     result: Counterfactual | None = None
 
 
-def merge(parts: Sequence[Counterfactual]) -> Counterfactual:
-    """The edits of consecutive parts of one list of images, as one result."""
-    merged: dict[str, Any] = {"labels": parts[0].labels}
-    for key in vars(parts[0]).keys() - {"labels", "settings"}:
-        values = [getattr(part, key) for part in parts]
-        merged[key] = np.concatenate(values) if isinstance(values[0], np.ndarray) else list(chain.from_iterable(values))
-    settings = {
-        key: list(chain.from_iterable(part.settings[key] for part in parts)) if isinstance(value, list) else value
-        for key, value in parts[0].settings.items()
-    }
-    return Counterfactual(settings=settings, **merged)
+def merge(parts: Sequence[Result]) -> Result:
+    """The results of consecutive parts of one list of images as one: arrays and lists joined, the rest the first's."""
+    joined: dict[str, Any] = {}
+    for field in fields(parts[0]):
+        values = [getattr(part, field.name) for part in parts]
+        if isinstance(values[0], np.ndarray):
+            joined[field.name] = np.concatenate(values)
+        elif isinstance(values[0], list):
+            joined[field.name] = list(chain.from_iterable(values))
+    return replace(parts[0], **joined)

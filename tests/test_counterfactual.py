@@ -3,15 +3,16 @@
 import numpy as np
 import pytest
 import torch
+from training.studies.study import JUDGE
 
 from jdm_core.cells import cell_mask, to_uint8
 from jdm_core.counterfactual import DEFAULT_EDIT, EditSettings, Strength, decode_edit, editable, invert, uninverted
-from training.commands.options import JUDGE
+from jdm_core.verdicts import Verdicts
 from training.judge import judge_probabilities, load_judge
 
 
 def inverted(explainer, cells, source, target, level=DEFAULT_EDIT.steps):
-    x = explainer._tensor(cells)
+    x = explainer.verdicts.tensor(cells)
     start = uninverted(x, torch.tensor(source), torch.tensor(target), DEFAULT_EDIT.logsnr(x.device))
     return x, invert(explainer.network, start, level)
 
@@ -89,7 +90,7 @@ def test_passes_are_counted_as_they_were_made(explainer, cells, monkeypatch):
         return encode(y, logsnr)
 
     monkeypatch.setattr(explainer.network, "encode", counting)
-    monkeypatch.setattr(explainer, "_check_posterior", lambda x, seeds: torch.full((len(x), 2), 0.5))
+    monkeypatch.setattr(Verdicts, "posterior", lambda verdicts, x, seeds: torch.full((len(x), 2), 0.5))
     settings = explainer.counterfactual(cells[:2]).settings
     heads = 2 + 2 * sum(settings["attempts"])  # before, then each edit at the model's and at its own resolution
     assert sum(settings["encoder_passes"]) == len(levels) - heads
@@ -142,7 +143,7 @@ def test_an_independent_network_agrees_that_edits_flip(explainer, cells):
 
 def test_background_is_never_touched(explainer, cells):
     edit = explainer.counterfactual(cells[:4])
-    background = ~cell_mask(explainer._tensor(cells[:4])).numpy()
+    background = ~cell_mask(explainer.verdicts.tensor(cells[:4])).numpy()
     assert background.any()
     assert (edit.difference[background] == 0).all()
 

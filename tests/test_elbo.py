@@ -54,7 +54,7 @@ def test_maps_add_up_to_the_mean_weighted_error(network, weight):
 
 @torch.inference_mode()
 def test_half_precision_moves_a_score_less_than_a_draw_does(explainer, cells):
-    x = explainer._tensor(cells)
+    x = explainer.verdicts.tensor(cells)
     window = explainer.checkpoint.calibration.window
     draws = draw(range(len(x)), 8, x.shape[1:], window)
     exact = error_per_draw(explainer.network, x, draws).diff(dim=2)[:, :, 0]

@@ -4,13 +4,15 @@ import pytest
 import torch
 
 from jdm_core import heatmap
+from jdm_core.cells import LUMINANCE
+from jdm_core.maps import robust_scale, smooth, smooth_keeping_sum
 
 
 @pytest.mark.parametrize(("stops", "low", "high"), [(heatmap.EVIDENCE_STOPS, 2, 0), (heatmap.CHANGE_STOPS, 2, 1)])
 def test_colour_tables_are_signed_and_symmetric_in_lightness(stops, low, high):
     """Blue to orange, and purple to green: which channel leads at either end."""
     table = heatmap.colour_table(stops, torch.device("cpu"))
-    weights = torch.tensor(heatmap.LUMINANCE)
+    weights = torch.tensor(LUMINANCE)
     light = table @ weights
     assert light.argmax() in (127, 128)
     assert table[0].argmax() == low
@@ -21,7 +23,7 @@ def test_colour_tables_are_signed_and_symmetric_in_lightness(stops, low, high):
 def test_smoothing_keeps_the_sum_and_spreads():
     values = torch.zeros(1, 33, 33)
     values[0, 16, 16] = 5
-    smoothed = heatmap.smooth(values, 1.5)
+    smoothed = smooth(values, 1.5)
     torch.testing.assert_close(smoothed.sum(), torch.tensor(5.0))
     assert smoothed.max() < 1
 
@@ -29,7 +31,7 @@ def test_smoothing_keeps_the_sum_and_spreads():
 def test_smoothing_keeps_the_sum_even_at_the_border():
     values = torch.zeros(3, 16, 12)
     values[0, 0, 0], values[1, 8, 5], values[2] = 5.0, -2.0, torch.randn(16, 12)
-    smoothed = heatmap.smooth_keeping_sum(values, 1.5)
+    smoothed = smooth_keeping_sum(values, 1.5)
     assert torch.allclose(smoothed.sum((1, 2)), values.sum((1, 2)), atol=1e-4)
     assert smoothed[0].max() < 2 and smoothed[1].argmin() == values[1].argmin()
 
@@ -44,7 +46,7 @@ def test_overlay_shows_the_gray_cell_where_nothing_is():
 def test_robust_scale_ignores_a_single_spike():
     values = torch.ones(1, 100, 100)
     values[0, 0, 0] = 1000
-    assert heatmap.robust_scale(values).item() == 1
+    assert robust_scale(values).item() == 1
 
 
 def test_magnitude_goes_from_the_gray_cell_to_yellow():

@@ -46,7 +46,7 @@ def test_explainer_gives_the_saliency_of_the_predicted_class(explainer, cells):
     maps = explainer.saliency(cells[:2])
     assert maps.shape == (2, explainer.size, explainer.size) and maps.min() >= 0
     assert np.allclose(maps[1], explainer.saliency(cells[1])[0], atol=1e-4 * maps.max())
-    x = explainer._tensor(cells[:1])
+    x = explainer.verdicts.tensor(cells[:1])
     k = int(explainer.predict(cells[0]).probabilities[0].argmax())
     row, column = np.unravel_index(maps[0].argmax(), maps[0].shape)
     differences = []
@@ -54,7 +54,7 @@ def test_explainer_gives_the_saliency_of_the_predicted_class(explainer, cells):
         moved = torch.zeros_like(x)
         moved[0, channel, row, column] = 0.02
         with torch.inference_mode():
-            differences.append(abs(float((explainer._logits(x + moved) - explainer._logits(x - moved))[0, k]) / 0.04))
+            differences.append(abs(float((explainer.verdicts.logits(x + moved) - explainer.verdicts.logits(x - moved))[0, k]) / 0.04))
     assert max(differences) == pytest.approx(float(maps[0].max()), rel=0.1)
     picture = explainer.draw.saliency(explainer.model_view(cells[0]), maps[0], 128)
     assert picture.shape == (128, 128, 3) and picture.dtype == np.uint8
