@@ -8,6 +8,7 @@ from reprlib import repr as shortened
 from typing import Protocol
 
 MAX_IMAGE_SIDE = 512
+LARGEST = 1e30  # of a calibration: what is divided by its inverse stays finite
 MAX_LEVEL_VALUES = 2**22  # channels times pixels of a level: 16 MiB for each feature map of an image
 MAX_ATTENTION_SIDE = 64  # pixels a side: every one of them is compared with every other
 RANGES = {
@@ -67,8 +68,18 @@ def check_figure(name: str, value: float, low: float, high: float) -> None:
         raise ValueError(f"{name}: {shortened(value)} is not within {low:g} to {high:g}")
 
 
+def check_temperature(name: str, value: float) -> None:
+    """Raises ValueError for a temperature that is NaN, 0, or below, which would turn a verdict round.
+
+    One that was fitted to a network which knows nothing may be very large.
+    """
+    check_figure(name, value, 1 / LARGEST, LARGEST)
+
+
 def check_labels(labels: Sequence[str]) -> None:
     """Raises ValueError where labels are not short, different words on one line each."""
+    if len(labels) > RANGES["classes"][1]:
+        raise ValueError(f"labels: {len(labels)} of them, where {RANGES['classes'][1]} are the most")
     for label in labels:
         if not (0 < len(label) <= 100 and label.isprintable() and label.strip() == label):
             raise ValueError(f"labels: {shortened(label)} is no word")

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from jdm_core.bounds import check_digest, check_figure, check_labels
+from jdm_core.bounds import LARGEST, check_digest, check_figure, check_labels, check_temperature
 from jdm_core.diffusion import LOGSNR_MAX, LOGSNR_MIN
 from jdm_core.elbo import Window
 from jdm_core.familiarity import Familiarity, trait_count
@@ -34,15 +34,35 @@ from jdm_core.weights import (
 )
 
 __all__ = [
-    "FORMAT", "MANIFEST", "RESIZE", "THRESHOLDS", "Calibration", "Checkpoint", "CheckpointError", "DiffusionSettings",
-    "Preprocessing", "Provenance", "WeightsFile", "build_checkpoint", "choose_device", "half_weights",
-    "load_checkpoint", "load_network", "locate", "pack_weights", "read_classifiers", "read_manifest",
-]  # fmt: skip
+    "FORMAT",
+    "MANIFEST",
+    "RESIZE",
+    "THRESHOLDS",
+    "WEIGHTS",
+    "Calibration",
+    "Checkpoint",
+    "CheckpointError",
+    "DiffusionSettings",
+    "Preprocessing",
+    "Provenance",
+    "WeightsFile",
+    "build_checkpoint",
+    "check_recorded",
+    "choose_device",
+    "half_weights",
+    "load_checkpoint",
+    "load_network",
+    "locate",
+    "pack_weights",
+    "read_classifiers",
+    "read_manifest",
+]
 
 MANIFEST = Path(__file__).parent.parent / "checkpoints_manifest" / "manifest.json"
 FORMAT = 1
 RESIZE = "bilinear, antialiased, squashed to a square"
 THRESHOLDS = ("unsure_below", "flip_head", "flip_posterior")  # what is read of them here; there may be others
+WEIGHTS = "weights"  # the folder beside a manifest
 MAX_NAME = 100  # characters
 T = TypeVar("T")
 
@@ -87,9 +107,9 @@ class Calibration:
     familiarity: Familiarity | None = None
 
     def __post_init__(self) -> None:
-        check_figure("temperature", self.temperature, 1e-9, 1e9)  # one below 0 would turn the verdict round
-        check_figure("posterior_temperature", self.posterior_temperature, 1e-9, 1e9)
-        check_figure("posterior_bias", self.posterior_bias, -1e6, 1e6)
+        check_temperature("temperature", self.temperature)
+        check_temperature("posterior_temperature", self.posterior_temperature)
+        check_figure("posterior_bias", self.posterior_bias, -LARGEST, LARGEST)
 
 
 @dataclass(frozen=True)
@@ -176,6 +196,22 @@ def read_classifiers(path: Path = MANIFEST) -> dict[str, WeightsFile]:
     CheckpointError where the manifest is not one.
     """
     return _read(path, "classifiers", lambda values, where: build_record(WeightsFile, values, where))
+
+
+def check_recorded(path: Path) -> None:
+    """Raises CheckpointError for a classifier's file in the `weights` of a manifest that is not the recorded one.
+
+    A file anywhere else is its owner's, and nothing is known of it.
+    """
+    path = path.resolve()
+    manifest = path.parent.parent / MANIFEST.name
+    if path.parent.name != WEIGHTS or not manifest.is_file():
+        return
+    relative = path.relative_to(manifest.parent).as_posix()
+    recorded = [file for file in read_classifiers(manifest).values() if file.path == relative]
+    if not recorded:
+        raise CheckpointError(f"{path}: {manifest} records no classifier of this name")
+    verified_bytes(path, recorded[0])
 
 
 def build_checkpoint(values: Any, where: str) -> Checkpoint:

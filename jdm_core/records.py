@@ -25,15 +25,23 @@ def read_json(path: Path) -> dict[str, Any]:
     """
     try:
         text = read_file(path, MAX_JSON_BYTES).decode("utf-8")
-        values = json.loads(text, parse_float=_finite, parse_constant=_no_number)
     except OSError as error:
         raise RecordError(f"{path}: {error.strerror or error}") from error
-    except RecursionError as error:
-        raise RecordError(f"{path}: nested too deeply") from error
-    except ValueError as error:  # what is no UTF-8 or no JSON, and numbers without end
+    except UnicodeDecodeError as error:
         raise RecordError(f"{path}: {error}") from error
+    return parse_json(text, str(path))
+
+
+def parse_json(text: str, where: str) -> dict[str, Any]:
+    """The object that a text holds, all numbers in it finite; RecordError, of which `where` opens the message."""
+    try:
+        values = json.loads(text, parse_float=_finite, parse_constant=_no_number)
+    except RecursionError as error:
+        raise RecordError(f"{where}: nested too deeply") from error
+    except ValueError as error:  # what is no JSON, and numbers without end
+        raise RecordError(f"{where}: {error}") from error
     if not isinstance(values, dict):
-        raise RecordError(f"{path}: not an object of JSON")
+        raise RecordError(f"{where}: not an object of JSON")
     return values
 
 

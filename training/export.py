@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from jdm_core.checkpoints import FORMAT, RESIZE, Calibration, read_manifest
+from jdm_core.checkpoints import FORMAT, MANIFEST, RESIZE, WEIGHTS, Calibration, read_classifiers, read_manifest
 from jdm_core.diffusion import LOGSNR_MAX, LOGSNR_MIN
 from jdm_core.familiarity import Familiarity
 from jdm_core.files import replace_file
@@ -43,10 +43,7 @@ def export(
     data = pack_weights(averaged_weights(state))
     if len(data) > MAX_BYTES:
         raise CheckpointError(f"{name}: {len(data)} bytes of weights, more than {MAX_BYTES}")
-    entries: dict[str, Any] = {}
-    if manifest.is_file():
-        read_manifest(manifest)  # refuse to add to a broken one
-        entries = json.loads(manifest.read_text(encoding="utf-8"))["checkpoints"]
+    entries = _recorded(manifest, "checkpoints")
     recipe = state.recipe
     entries[name] = {
         "version": entries.get(name, {}).get("version", 0) + 1,
@@ -79,8 +76,34 @@ def export(
 
 
 def write_manifest(manifest: Path, entries: Mapping[str, Any]) -> None:
-    """Writes the manifest atomically."""
-    text = json.dumps({"format": FORMAT, "checkpoints": entries}, indent=2) + "\n"
+    """Writes the manifest's checkpoints atomically; the classifiers that it records stay."""
+    _write(manifest, {"checkpoints": entries, "classifiers": _recorded(manifest, "classifiers")})
+
+
+def record_classifier(path: Path) -> None:
+    """Puts a classifier's file into the manifest in whose `weights` it lies, if it lies in one's."""
+    manifest = path.resolve().parent.parent / MANIFEST.name
+    if path.resolve().parent.name != WEIGHTS or not manifest.is_file():
+        return
+    data = path.read_bytes()
+    classifiers = _recorded(manifest, "classifiers")
+    classifiers[path.stem] = {
+        "path": f"{WEIGHTS}/{path.name}", "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest(),
+    }  # fmt: skip
+    _write(manifest, {"checkpoints": _recorded(manifest, "checkpoints"), "classifiers": classifiers})
+
+
+def _recorded(manifest: Path, part: str) -> dict[str, Any]:
+    if not manifest.is_file():
+        return {}
+    read_manifest(manifest)  # refuse to add to a broken one
+    read_classifiers(manifest)
+    return json.loads(manifest.read_text(encoding="utf-8")).get(part, {})
+
+
+def _write(manifest: Path, parts: Mapping[str, Any]) -> None:
+    values = {"format": FORMAT} | {name: part for name, part in parts.items() if part or name == "checkpoints"}
+    text = json.dumps(values, indent=2) + "\n"
     replace_file(manifest, lambda partial: partial.write_text(text, encoding="utf-8"))
 
 
@@ -91,8 +114,7 @@ def record_metrics(
 
     With them goes what is familiar, where it was fitted for them.
     """
-    read_manifest(manifest)
-    entries = json.loads(manifest.read_text(encoding="utf-8"))["checkpoints"]
+    entries = _recorded(manifest, "checkpoints")
     entries[name]["metrics"] |= without_nan(figures)
     if familiarity is not None:
         entries[name]["calibration"]["familiarity"] = asdict(familiarity)
@@ -104,8 +126,7 @@ def record_calibration(manifest: Path, name: str, calibration: Calibration) -> N
 
     What is familiar stays; other figures were measured with what was fitted before, and go.
     """
-    read_manifest(manifest)
-    entries = json.loads(manifest.read_text(encoding="utf-8"))["checkpoints"]
+    entries = _recorded(manifest, "checkpoints")
     entry = entries[name]
     fitted = {key: value for key, value in asdict(calibration).items() if key != "familiarity"}
     entry["calibration"] |= fitted

@@ -1,9 +1,10 @@
 """The state of a run on disk: one safetensors file, replaced atomically, from which training continues exactly."""
 
+import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 
 from jdm_core.files import replace_file
 from jdm_core.network import JointDiffusionNetwork
+from jdm_core.records import RecordError, parse_json
 from training.run.recipe import Recipe, recipe_from_dict
 
 STATE_FILE = "state.safetensors"
@@ -50,6 +52,7 @@ def save_state(
     }  # fmt: skip
     contiguous = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     metadata = {"run": json.dumps(facts)}
+    metadata["sha256"] = _digest(metadata["run"], contiguous)
     path = run / STATE_FILE
     try:
         replace_file(path, lambda partial: save_file(contiguous, partial, metadata=metadata))
@@ -59,19 +62,23 @@ def save_state(
 
 
 def read_state(run: Path) -> RunState:
-    """The state of a run folder; StateError where there is none or it is not one."""
+    """The state of a run folder; StateError where there is none, it is not one, or it is damaged anywhere."""
     path = run / STATE_FILE
     if not path.is_file():
         raise StateError(f"{path}: no such file; nothing to resume")
     try:
         with safe_open(path, framework="pt") as file:
-            facts: dict[str, Any] = json.loads((file.metadata() or {})["run"])
+            metadata = file.metadata() or {}
+            facts = parse_json(metadata["run"], "run")
             if facts.get("format", FORMAT) != FORMAT:
                 raise StateError(f"{path}: a state of format {facts['format']}; this code continues format {FORMAT}")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+        whole = {"run": metadata["run"], "sha256": _digest(metadata["run"], tensors)}
+        if set(metadata) != {"run"} and metadata != whole:  # states of earlier code have no digest
+            raise StateError(f"{path}: damaged: its sha256 is not the one that was written with it")
         recipe = recipe_from_dict(facts["recipe"], str(path))
         return RunState(tensors, recipe, facts["step"], facts["seconds"], facts["split_digest"])
-    except (SafetensorError, KeyError, json.JSONDecodeError, OSError) as error:
+    except (SafetensorError, KeyError, RecordError, OSError) as error:
         raise StateError(f"{path}: not a training state ({error})") from error
 
 
@@ -99,6 +106,16 @@ def averaged_network(state: RunState, device: torch.device) -> JointDiffusionNet
     network = JointDiffusionNetwork(state.recipe.architecture)
     network.load_state_dict(averaged_weights(state))
     return network.to(device).eval().requires_grad_(False)
+
+
+def _digest(facts: str, tensors: Mapping[str, Tensor]) -> str:
+    """sha256 of the facts, and of every tensor's name, dtype, shape and bytes."""
+    digest = hashlib.sha256(facts.encode())
+    for name in sorted(tensors):
+        value = tensors[name]
+        digest.update(f"\n{name} {value.dtype} {tuple(value.shape)}\n".encode())
+        digest.update(value.reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
 
 
 def _of_role(state: RunState, role: str) -> dict[str, Tensor]:
