@@ -8,7 +8,7 @@ from training.studies.study import JUDGE
 from jdm_core.cells import cell_mask, to_uint8
 from jdm_core.counterfactual import DEFAULT_EDIT, EditSettings, Strength, decode_edit, editable, invert, uninverted
 from jdm_core.verdicts import Verdicts
-from training.judge import judge_probabilities, load_judge
+from training.run.classifier import judge_probabilities, load_judge
 
 
 def inverted(explainer, cells, source, target, level=DEFAULT_EDIT.steps):

@@ -6,9 +6,9 @@ import torch
 from jdm_core.network import JointDiffusionNetwork
 from jdm_core.normalisation import CLEAN, NOISY, DataNorm
 from tests.toy import TINY, TINY_OPTIONS, write_toy_zip
-from training.__main__ import main
+from training.cli import main
 from training.run.recipe import load_recipe
-from training.state import averaged_weights, read_state
+from training.run.state import averaged_weights, read_state
 
 NEXT = ["architecture.normalisation=data", "architecture.pooling=max", "stain_jitter=0", "appearance=1.0"]
 

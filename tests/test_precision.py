@@ -8,9 +8,9 @@ import torch
 from jdm_core.network import JointDiffusionNetwork
 from jdm_core.precision import half_precision
 from tests.toy import train_toy, write_toy_zip
+from training.cli import main
+from training.data.vision import ResNet
 from training.run import throughput
-from training.__main__ import main
-from training.vision import ResNet
 
 CPU = torch.device("cpu")
 

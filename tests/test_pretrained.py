@@ -13,7 +13,7 @@ from jdm_core import CheckpointError, Explainer
 from jdm_core.checkpoints import MANIFEST
 from jdm_core.report import NOTICE
 from tests.fake_hub import COMMIT, REPO, FakeHub, load
-from training.__main__ import main
+from training.cli import main
 
 FILES = {"README.md", "config.json", "model.safetensors"}
 

@@ -13,10 +13,10 @@ from jdm_core import CheckpointError
 from jdm_core.checkpoints import MANIFEST, check_recorded, read_classifiers, read_manifest
 from tests.toy import TINY_OPTIONS, write_toy_zip
 from training.cli import main
-from training.export import record_classifier, write_manifest
-from training.judge import load_judge
+from training.publish.export import record_classifier, write_manifest
+from training.run.classifier import load_judge
 from training.run.classifier import load_classifier
-from training.state import STATE_FILE, StateError, read_state
+from training.run.state import STATE_FILE, StateError, read_state
 
 JUDGE = MANIFEST.parent / "weights" / "judge-64.safetensors"
 LABELS = ("Parasitized", "Uninfected")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from training.__main__ import main
+from training.cli import main
 
 TINY = (
     "architecture.image_size=16", "architecture.widths=[16, 32]", "architecture.blocks=[1, 1]",

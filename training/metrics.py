@@ -1,10 +1,15 @@
 """Accuracy, AUROC and expected calibration error, with intervals that respect that cells of a slide are alike."""
 
+import json
 import math
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.stats import beta
+
+from jdm_core.files import replace_file
 
 Metric = Callable[[np.ndarray, np.ndarray], float]
 BINS = 15
@@ -90,6 +95,29 @@ def summarise(
     return figures
 
 
+def exact_interval(right: int, n: int) -> tuple[float, float]:
+    """95 % interval of a share, `right` of `n` independent ones (Clopper & Pearson 1934)."""
+    low = float(beta.ppf(0.025, right, n - right + 1)) if right else 0.0
+    high = float(beta.ppf(0.975, right + 1, n - right)) if right < n else 1.0
+    return low, high
+
+
+def share(values: np.ndarray, _: np.ndarray) -> float:
+    """The mean of values (N,), as a metric."""
+    return float(values.mean())
+
+
+def share_figures(name: str, flags: np.ndarray, groups: Sequence[str]) -> dict[str, object]:
+    """The share of flags (N,) bool as `name`, and its interval; plain JSON values.
+
+    Clustered by group; exact for independent ones where all flags are alike, of which resampling tells nothing.
+    """
+    figures = summarise(flags, flags, groups, {name: share})
+    if flags.all() or not flags.any():
+        figures[f"{name}_interval"] = [round(v, 5) for v in exact_interval(int(flags.sum()), len(flags))]
+    return figures
+
+
 def slide_spread(probabilities: np.ndarray, labels: np.ndarray, slides: Sequence[str]) -> dict[str, object]:
     """The spread of accuracy over slides: lowest, lower quartile, median, and the slides below 0.9; plain JSON."""
     of_slide = np.asarray(slides)
@@ -121,6 +149,13 @@ def without_nan(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [without_nan(inner) for inner in value]
     return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def write_json(path: Path, values: Mapping[str, Any]) -> None:
+    """Writes JSON values, atomically, in a folder that is made where it is missing; what is undefined as null."""
+    text = json.dumps(without_nan(values), indent=1, allow_nan=False) + "\n"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(path, lambda partial: partial.write_text(text, encoding="utf-8"))
 
 
 def sample(figures: Mapping[str, object]) -> str:

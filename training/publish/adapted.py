@@ -9,12 +9,12 @@ from pathlib import Path
 import torch
 
 from jdm_core import CheckpointError, Explainer
-from jdm_core.checkpoints import MANIFEST, Checkpoint, load_checkpoint, pack_weights
+from jdm_core.checkpoints import MANIFEST, Checkpoint, load_checkpoint, locate, pack_weights
 from jdm_core.files import replace_file
-from training.export import current_commit, write_manifest
+from training.publish.export import current_commit, write_manifest
 from training.run.adapt import Adapted, adapt
 from training.run.recipe import recipe_from_dict
-from training.state import StateError
+from training.run.state import StateError
 
 
 def adapt_checkpoint(
@@ -45,6 +45,15 @@ def adapt_checkpoint(
     if adapted.leads:
         _save(adapted, name, manifest, checkpoint, folder.resolve().name, run, device.type)
     return path, adapted
+
+
+def complete_adaptation(
+    explainer: Explainer, manifest: Path, folder: Path, run: Path, images: int, seed: int
+) -> Explainer:
+    """The checkpoint of a run that adapted `explainer` to the images of a folder, adapted first where it is not there."""
+    if not (run / MANIFEST.name).exists():
+        adapt_checkpoint(*locate(explainer.name, manifest), folder, run, images, seed, explainer.device)
+    return load_adapted(str(run), explainer)
 
 
 def load_adapted(run: str, source: Explainer) -> Explainer:

@@ -4,7 +4,6 @@ from itertools import combinations
 
 import numpy as np
 import torch
-from scipy.optimize import minimize
 from scipy.special import log_softmax
 from torch import Tensor
 from tqdm import tqdm
@@ -13,38 +12,13 @@ from jdm_core.checkpoints import Calibration
 from jdm_core.diffusion import cosine_logsnr
 from jdm_core.elbo import POSTERIOR_DRAWS, Draws, Window, draw, error_per_draw
 from jdm_core.network import JointDiffusionNetwork
-from training.data import Cells
+from training.data.cells import Cells, as_images
+from training.data.members import chunks
 from training.metrics import mean_auroc
-from training.run.validate import as_images
+from training.temperature import fit_platt, fit_temperature, log_loss
 
 EDGES = np.arange(0.15, 0.96, 0.05).round(2)  # where a window may begin and end, in cosine time
 NARROWEST = 0.2  # a quarter of the range of EDGES
-
-
-def log_loss(logits: np.ndarray, positive: np.ndarray) -> float:
-    """Mean binary cross-entropy of logits (N,)."""
-    return float(np.logaddexp(0, np.where(positive, -logits, logits)).mean())
-
-
-def fit_temperature(logits: Tensor, labels: Tensor) -> float:
-    """The temperature by which logits (N, K) must be divided for the least cross-entropy (Guo et al. 2017)."""
-    logits = logits.double()
-
-    def loss(log_temperature: np.ndarray) -> float:
-        return float(torch.nn.functional.cross_entropy(logits / np.exp(log_temperature[0]), labels))
-
-    return float(np.exp(minimize(loss, [0.0], method="Nelder-Mead").x[0]))
-
-
-def fit_platt(margins: np.ndarray, positive: np.ndarray) -> tuple[float, float]:
-    """τ and b of σ(margin/τ + b) with the least cross-entropy (Platt 1999), margins (N,)."""
-    scale = float(np.abs(margins).mean()) or 1.0
-
-    def loss(parameters: np.ndarray) -> float:
-        return log_loss(margins / scale * np.exp(parameters[0]) + parameters[1], positive)
-
-    log_slope, bias = minimize(loss, [0.0, 0.0], method="Nelder-Mead").x
-    return float(scale / np.exp(log_slope)), float(bias)
 
 
 def relative_scores(weights: Tensor, errors: Tensor, count: Tensor) -> np.ndarray:
@@ -112,8 +86,8 @@ def calibrate(
     candidate windows.
     """
     logits = []
-    for start in range(0, len(validation), 64):
-        x = as_images(validation.take(range(start, min(start + 64, len(validation)))), device)
+    for part in chunks(len(validation), 64):
+        x = as_images(validation.images[part], device)
         logits.append(network.classify(network.encode_clean(x)).cpu())
     temperature = fit_temperature(torch.cat(logits), validation.labels)
 
@@ -135,9 +109,9 @@ def _errors(
 ) -> tuple[Tensor, Tensor]:
     """Cosine times (N, D) and errors (N, D, K) of `count` draws over a window."""
     times, errors = [], []
-    for start in tqdm(range(0, len(cells), 16), desc="validation scores", unit="batch"):
-        x = as_images(cells.take(range(start, min(start + 16, len(cells)))), device)
-        draws: Draws = draw(range(start, start + len(x)), count, x.shape[1:], window)
+    for part in tqdm(chunks(len(cells), 16), desc="validation scores", unit="batch"):
+        x = as_images(cells.images[part], device)
+        draws: Draws = draw(range(part.start, part.stop), count, x.shape[1:], window)
         times.append(2 / torch.pi * torch.atan(torch.exp(-draws.logsnr / 2)))
         errors.append(error_per_draw(network, x, draws, bf16=True).cpu())
     return torch.cat(times), torch.cat(errors)

@@ -8,11 +8,11 @@ import torch
 from PIL import Image
 from tqdm import tqdm
 
-from jdm_core import CellImageError, Counterfactual, Explainer
+from jdm_core import Counterfactual, Explainer
 from jdm_core.cells import from_uint8
-from training.data import choose_members, read_members, slide_of, unreadable
-from training.judge import judge_probabilities, load_judge
-from training.metrics import clustered_interval
+from training.data.members import choose_members, chunks, read_all, slide_of
+from training.metrics import share_figures
+from training.run.classifier import judge_probabilities, load_judge
 
 CHUNK = 16
 SHEET_CELLS = 24
@@ -35,15 +35,13 @@ def evaluate_edits(
     of_class = [[item for item in found if item[1] == label] for label in range(len(explainer.labels))]
     drawn = [[items[i] for i in generator.permutation(len(items))[:per_class]] for items in of_class]
     chosen = [item for pair in zip(*drawn, strict=False) for item in pair]
-    cells = list(read_members(data, [member for member, _ in chosen]))
-    if bad := [cell for cell in cells if isinstance(cell, CellImageError)]:
-        raise unreadable(data, bad)
+    cells = read_all(data, [member for member, _ in chosen])
 
     truth = np.array([label for _, label in chosen])
     head = explainer.predict(cells).probabilities.argmax(1)
     edits = [
-        explainer.counterfactual(cells[i : i + CHUNK], seed=seed)
-        for i in tqdm(range(0, len(cells), CHUNK), desc="editing", unit="batch")
+        explainer.counterfactual(cells[part], seed=seed)
+        for part in tqdm(chunks(len(cells), CHUNK), desc="editing", unit="batch")
     ]
     before = _judged(judge, np.concatenate([edit.original for edit in edits]))
     after = _judged(judge, np.concatenate([edit.images for edit in edits]))
@@ -86,8 +84,8 @@ def _judged(judge: torch.nn.Module, images: np.ndarray) -> np.ndarray:
 
 
 def _rate(flips: np.ndarray, slides: np.ndarray) -> dict[str, object]:
-    low, high = clustered_interval(lambda values, _: float(values.mean()), flips, flips, slides.tolist())
-    return {"rate": round(float(flips.mean()), 4), "interval": [round(low, 4), round(high, 4)]}
+    figures = share_figures("rate", flips, slides.tolist())
+    return {"rate": round(figures["rate"], 4), "interval": [round(v, 4) for v in figures["rate_interval"]]}
 
 
 def _passes(edit: Counterfactual) -> np.ndarray:

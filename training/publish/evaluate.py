@@ -7,8 +7,9 @@ import numpy as np
 from tqdm import tqdm
 
 from jdm_core import CellImageError, Explainer
-from training.data import choose_members, read_members, slide_of, unreadable
+from training.data.members import choose_members, read_members, slide_of, unreadable
 from training.metrics import accuracy, slide_spread, summarise
+from training.publish.worth import worth
 
 CHUNK = 32
 
@@ -44,6 +45,7 @@ def evaluate(
     finish_chunk()
     verdicts = {"head": np.concatenate(head), "posterior": np.concatenate(posterior)}
     clustered = len(set(slides)) < len(labels)  # digits are a slide each
+    diagnostic = len(explainer.labels) == 2  # infected or not: digits are neither
     agree = verdicts["head"].argmax(1) == verdicts["posterior"].argmax(1)
     return {
         "checkpoint": explainer.name,
@@ -58,4 +60,5 @@ def evaluate(
             "accuracy_where_agreed": round(accuracy(verdicts["head"][agree], labels[agree]), 5),
         },
         **({"per_slide": {name: slide_spread(p, labels, slides) for name, p in verdicts.items()}} if clustered else {}),
+        **({"worth": {name: worth(p, labels, slides) for name, p in verdicts.items()}} if diagnostic else {}),
     }

@@ -5,7 +5,6 @@ stain and optics under "no class". Whether that helps the verdicts, `python -m t
 """
 
 import hashlib
-import sys
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -18,17 +17,16 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from jdm_core.cells import CellImageError, image_files, to_tensor, to_uint8
 from jdm_core.network import JointDiffusionNetwork
-from training.augment import augment
-from training.data import DataError, batches, draw_some, read_members
-from training.digits import TEST_PREFIX, holds_digits, read_digits
+from training.data.augment import augment
+from training.data.cells import load_images
+from training.data.split import batches
 from training.run.log import RunLog
 from training.run.loss import UNLABELLED, Batch, diffusion_loss, draw_batch
 from training.run.recipe import Recipe
+from training.run.state import STATE_FILE, StateError, read_state, restore, save_state
 from training.run.step import Stepper, join_processes, learning_rate, set_rate, settle
 from training.run.trainer import STATISTICS_BATCHES, STATISTICS_STEP
-from training.state import STATE_FILE, StateError, read_state, restore, save_state
 
 LEARNING_RATE = 1e-4  # a sixth of training's: enough to take up a stain, too little to lose what was learnt
 WARMUP_SHARE = 0.1
@@ -60,33 +58,6 @@ class DiffusionLoss(nn.Module):
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """w(λ) ‖v - v̂‖², a scalar."""
         return {"loss": diffusion_loss(self.network, batch)[0]}
-
-
-def load_images(folder: Path, size: int, channels: int = 3, at_most: int | None = None, seed: int = 0) -> Tensor:
-    """Every readable image below a folder, in any layout, uint8 (N, channels, size, size); names others on stderr.
-
-    Of digits, the training part. Of more than `at_most`, so many are drawn by `seed`. Raises DataError where none is
-    left.
-    """
-    if holds_digits(folder):
-        names = [name for name in read_digits(folder).names if not name.startswith(TEST_PREFIX)]
-    elif not folder.is_dir():
-        raise DataError(f"{folder}: " + ("not a folder" if folder.exists() else "no such folder"))
-    else:
-        names = [path.relative_to(folder).as_posix() for path in image_files([folder])]
-    names = draw_some(names, at_most, seed)
-    images, bad = [], 0
-    for cell in tqdm(read_members(folder, names), total=len(names), desc="reading cells", unit="cell"):
-        if isinstance(cell, CellImageError):
-            tqdm.write(str(cell), file=sys.stderr)
-            bad += 1
-        else:
-            images.append(to_uint8(to_tensor([cell], size, channels))[0].permute(2, 0, 1))
-    if not images:
-        raise DataError(f"{folder}: no images" + (f" that can be read, of {bad}" if bad else ""))
-    if bad:
-        print(f"{folder}: {bad} of {len(names)} images cannot be read; the rest is used", file=sys.stderr)
-    return torch.stack(images)
 
 
 def adaptation_recipe(source: Recipe, images: int, found: int, seed: int) -> Recipe:

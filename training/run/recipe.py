@@ -3,13 +3,18 @@
 import dataclasses
 import json
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jdm_core import Explainer
 from jdm_core.network import Architecture
 from jdm_core.records import RecordError, build_record
+from training.data.cells import Cells
+from training.data.digits import part_name
+from training.data.members import DataError, list_members, slide_of
+from training.data.split import Split, labelled_subset, split_slides
 
 RECIPES = Path(__file__).resolve().parents[1] / "recipes"
 
@@ -99,16 +104,14 @@ def load_recipe(name: str, overrides: Iterable[str] = ()) -> Recipe:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RecipeError(f"recipe {name}: {error}") from error
     for override in overrides:
-        key, separator, text = override.partition("=")
-        if not separator:
-            raise RecipeError(f"recipe {name}: --set {override!r} is not of the form key=value")
+        key, value = parse_override(override, f"recipe {name}: ")
         table = values
-        *parents, last = key.strip().split(".")
+        *parents, last = key.split(".")
         for parent in parents:
             table = table.get(parent)
             if not isinstance(table, dict):
                 raise RecipeError(f"recipe {name}: unknown key {key!r}")
-        table[last] = _parse(text.strip())
+        table[last] = value
     return recipe_from_dict(values, f"recipe {name}")
 
 
@@ -120,8 +123,45 @@ def recipe_from_dict(values: dict[str, Any], where: str) -> Recipe:
         raise RecipeError(str(error)) from error
 
 
-def _parse(text: str) -> Any:
+def split_cells(cells: Cells, recipe: Recipe) -> Split:
+    """The split of the cells' slides by a recipe."""
+    return split_by_recipe(cells.slides, cells.labels.tolist(), recipe)
+
+
+def split_by_recipe(slides: Sequence[str], labels: Sequence[int], recipe: Recipe) -> Split:
+    """The split of slides, per cell as in `split_slides`, by a recipe's shares and seed, or as the data come."""
+    return split_slides(
+        slides, labels, recipe.validation_slides, recipe.test_slides, recipe.split_seed, recipe.given_test
+    )
+
+
+def labelled_cells(training: Cells, recipe: Recipe) -> Cells:
+    """The training cells whose labels a recipe uses."""
+    return training.take(labelled_subset(training.labels, recipe.label_share, recipe.seed).nonzero().flatten().tolist())
+
+
+def split_of(explainer: Explainer, data: Path) -> Split:
+    """The split that the checkpoint was trained on; DataError where the data are others and split otherwise."""
+    provenance = explainer.checkpoint.provenance
+    recipe = recipe_from_dict(provenance.recipe, f"{explainer.name}: recipe")
+    found = list_members(data, explainer.labels)
+    split = split_by_recipe([slide_of(member) for member, _ in found], [label for _, label in found], recipe)
+    if split.digest != provenance.split_digest:
+        raise DataError(f"{data}: splits into other slides than the checkpoint's data did; use --slides")
+    return split
+
+
+def part_of(explainer: Explainer, data: Path, part: str) -> tuple[Callable[[str], bool], str]:
+    """Which slides a part of the checkpoint's split holds, and how to call them."""
+    return set(getattr(split_of(explainer, data), part)).__contains__, part_name(part, data)
+
+
+def parse_override(setting: str, where: str = "") -> tuple[str, Any]:
+    """Key and value of `key=value`, the value as TOML has it or else a string; RecipeError for another form."""
+    key, separator, text = setting.partition("=")
+    if not separator:
+        raise RecipeError(f"{where}--set {setting!r} is not of the form key=value")
     try:
-        return tomllib.loads(f"value = {text}")["value"]
+        return key.strip(), tomllib.loads(f"value = {text.strip()}")["value"]
     except tomllib.TOMLDecodeError:
-        return text
+        return key.strip(), text.strip()

@@ -1,5 +1,6 @@
-"""How fast a run is, and against what: images a second, and the share of the device's own rate of matrix products."""
+"""How fast a run is, against the device's own rate of matrix products, and how many images fit into a given time."""
 
+import math
 import time
 from dataclasses import dataclass
 
@@ -8,8 +9,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from jdm_core.precision import half_precision
 from training.run.loss import Batch, JointLoss
+from training.run.recipe import Recipe
 
 SIDE, ROUNDS = 2048, 4
+MARGIN = 4  # steps between the last plan and the first step that depends on it, for rounding and other processes
 
 
 @dataclass(frozen=True)
@@ -50,3 +53,46 @@ def matrix_rate(device: torch.device, dtype: torch.dtype) -> float:
         float((a @ a)[0, 0])  # waits for the device
         best = min(best, time.perf_counter() - started)
     return 2 * SIDE**3 / best
+
+
+def plateau(recipe: Recipe) -> float:
+    """The share of a run's steps that is the same however long it is: before the decay, and before the margin."""
+    starts = [1 - recipe.decay_share]
+    if recipe.margin_weight and recipe.margin_from:
+        starts.append(recipe.margin_from)
+    return min(starts)
+
+
+class Budget:
+    """Plans the length of a run anew from its speed, until the first step that depends on it.
+
+    `ends` is a time of `time.monotonic`. `step_seconds` and `pause_seconds` (a validation) are what a rehearsal took;
+    the run's own times replace them. After the plateau the length stands still, so that a run with the recorded number
+    of images computes the same.
+    """
+
+    def __init__(self, ends: float, validate_steps: int, step_seconds: float, pause_seconds: float) -> None:
+        self._ends, self._validate_steps = ends, validate_steps
+        self._step_seconds, self._pause = step_seconds, pause_seconds
+        self._busy, self._steps = 0.0, 0
+
+    def took(self, seconds: float) -> None:
+        """Counts a step of the run."""
+        self._busy, self._steps = self._busy + seconds, self._steps + 1
+
+    def paused(self, seconds: float) -> None:
+        """Counts a validation."""
+        self._pause = seconds
+
+    def open(self, recipe: Recipe, step: int) -> bool:
+        """Whether the length may still change before `step`."""
+        return step + MARGIN <= plateau(recipe) * recipe.steps
+
+    def plan(self, recipe: Recipe, step: int) -> int:
+        """Steps of the whole run, of which `step` are done, from the speed so far; those done keep their rates."""
+        each = self._busy / self._steps if self._steps >= MARGIN else self._step_seconds
+        left = self._ends - time.monotonic() - self._pause
+        more = left / (each + self._pause / self._validate_steps)
+        share = plateau(recipe)
+        least = math.ceil((step + MARGIN) / share) if share > 0 and step else step + 1
+        return max(step + int(more), least)

@@ -12,14 +12,15 @@ import torch
 from tqdm import tqdm
 
 from jdm_core.files import replace_file
-from training.data import Cells, Split, half_labelled_batches, labelled_subset, load_cells, split_cells
-from training.run.budget import Budget
+from training.data.cells import Cells, load_cells
+from training.data.split import Split, half_labelled_batches, labelled_subset
 from training.run.log import RunLog, sample_sheet
 from training.run.loss import UNLABELLED
-from training.run.recipe import Recipe
+from training.run.recipe import Recipe, split_cells
+from training.run.state import STATE_FILE, RunState, StateError, read_state, restore, save_state
+from training.run.throughput import Budget
 from training.run.trainer import Schedule, Trainer
 from training.run.validate import validate
-from training.state import STATE_FILE, RunState, StateError, read_state, restore, save_state
 
 SAVE_SECONDS, LOG_STEPS = 120, 50
 REHEARSED_CELLS = 32

@@ -10,8 +10,9 @@ from torch import Tensor
 from jdm_core.checkpoints import load_checkpoint
 from jdm_core.network import JointDiffusionNetwork
 from jdm_core.precision import bf16_is_fast
-from training.augment import augment
-from training.data import Cells, batches
+from training.data.augment import augment
+from training.data.cells import Cells
+from training.data.split import batches
 from training.run.grow import grown_weights
 from training.run.loss import Batch, JointLoss, draw_batch
 from training.run.recipe import Recipe, RecipeError

@@ -8,16 +8,12 @@ from torch import Tensor
 from jdm_core.elbo import Window, draw, window_scores
 from jdm_core.network import JointDiffusionNetwork
 from jdm_core.precision import half_precision
-from training.data import Cells
+from training.data.cells import Cells, as_images
+from training.data.members import chunks
 from training.metrics import auroc
 
 DRAWS = 4
 WINDOW = Window(0.25, 0.55, "epsilon")  # mid levels, where four draws already tell
-
-
-def as_images(cells: Cells, device: torch.device) -> Tensor:
-    """Cells as (N, C, S, S) in [-1, 1] on the device."""
-    return cells.images.to(device).float() / 127.5 - 1
 
 
 @torch.inference_mode()
@@ -25,12 +21,11 @@ def read_cells(network: JointDiffusionNetwork, cells: Cells, device: torch.devic
     """The head's probabilities on clean cells, uncalibrated, and the scores of four draws: (N, K) each."""
     probabilities, scores = [], []
     with half_precision(device):
-        for start in range(0, len(cells), 64):
-            part = cells.take(range(start, min(start + 64, len(cells))))
-            x = as_images(part, device)
+        for part in chunks(len(cells), 64):
+            x = as_images(cells.images[part], device)
             logits = network.classify(network.encode_clean(x))
             probabilities.append(logits.float().softmax(1).cpu())
-            draws = draw(range(start, start + len(x)), DRAWS, x.shape[1:], WINDOW)
+            draws = draw(range(part.start, part.stop), DRAWS, x.shape[1:], WINDOW)
             draws = replace(draws, logsnr=draws.logsnr - network.architecture.logsnr_shift)
             scores.append(window_scores(network, x, draws, WINDOW).scores.cpu())
     return torch.cat(probabilities).double(), torch.cat(scores)

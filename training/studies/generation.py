@@ -1,7 +1,9 @@
-"""python -m training generation: which guide makes the most real cells of the class that is asked for?"""
+"""Which guide makes the most real cells of the class that is asked for?"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -12,10 +14,14 @@ from tqdm import tqdm
 from jdm_core import Explainer
 from jdm_core.cells import from_uint8, to_uint8
 from jdm_core.sampling import denoise, initial_noise
-from training.data import Cells
+from training.data.cells import Cells, as_images, load_cells
+from training.data.members import chunks
 from training.metrics import clustered_interval, frechet_distance
-from training.run.classifier import judge_features
+from training.run.classifier import judge_features, load_judge
+from training.run.recipe import part_of
 from training.studies.guidance import Guide, reader
+from training.studies.study import Findings, Inputs, Study
+from training.tables import Figure, Table
 
 GUIDES = (
     *(Guide("class", w) for w in (0.0, 0.5, 1.0, 2.0, 4.0)),
@@ -46,9 +52,9 @@ def _among(these: np.ndarray, others: np.ndarray) -> np.ndarray:
 def generate(explainer: Explainer, guide: Guide, labels: Tensor, steps: int, seed: int) -> Tensor:
     """Cells (N, C, S, S) in [-1, 1] of classes `labels` (N,) by one guide, in 8 bits; noise i is of seed + i."""
     network, made = explainer.network, []
-    for start in range(0, len(labels), CHUNK):
-        part = labels[start : start + CHUNK].to(explainer.device)
-        noise = initial_noise(network, range(seed + start, seed + start + len(part)), explainer.device)
+    for chunk in chunks(len(labels), CHUNK):
+        part = labels[chunk].to(explainer.device)
+        noise = initial_noise(network, range(seed + chunk.start, seed + chunk.stop), explainer.device)
         made.append(denoise(reader(network, guide, part), noise, steps, explainer.checkpoint.architecture.logsnr_shift))
     return from_uint8(to_uint8(torch.cat(made).cpu()))
 
@@ -73,7 +79,7 @@ def study_generation(
     if short := [explainer.labels[i] for i, index in enumerate(chosen) if len(index) < 2 * per_class]:
         raise ValueError(f"real cells: fewer than {2 * per_class} of {', '.join(short)}")
     halves = [torch.cat([index[part::2] for index in chosen]) for part in (0, 1)]
-    real_x, other_x = (from_uint8(real.images[half].permute(0, 2, 3, 1)) for half in halves)
+    real_x, other_x = (as_images(real.images[half]) for half in halves)
     reference, _ = judge_features(judge, real_x)
     rows, cells = {"real": _figures(judge, other_x, reference, labels)}, {"real": other_x}
     for guide in tqdm(guides, desc="sampling", unit="guide"):
@@ -105,7 +111,57 @@ def draw_sheet(cells: dict[str, Tensor], per_class: int, out: Path) -> None:
     rows = []
     for made in cells.values():
         pixels = to_uint8(made).numpy()
-        first = [pixels[start : start + min(SHEET_CELLS, per_class)] for start in range(0, len(pixels), per_class)]
+        first = [pixels[of_class][:SHEET_CELLS] for of_class in chunks(len(pixels), per_class)]
         rows.append(np.concatenate(np.concatenate(first), axis=1))
     out.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(np.concatenate(rows)).save(out)
+
+
+@dataclass(frozen=True)
+class Generation(Study):
+    """What can guide the sampler, side by side."""
+
+    cells: int = 100  # of each class and guide
+    steps: int = 25
+
+    name = "generation"
+    title = "Which guide makes cells"
+    question = "Which guide makes the most real cells of the class that is asked for?"
+    setup = (
+        "100 cells of each class from the same noise, 25 steps, by every guide: the class with classifier-free guidance "
+        "w (0 is unconditional), the gradient of the head on the pixels, and Algorithm 1 of Deja et al. 2023, which "
+        "moves the representations by the head's gradient, in normalised steps of either sign and with the paper's "
+        "constant. Beside as many real test cells: Fréchet distance, precision and recall "
+        "([Kynkäänniemi et al. 2019](https://arxiv.org/abs/1904.06991)) in the judge's features, and how often the judge "
+        "reads the class that was asked for. *real* is one half of the real cells against the other, the best that a "
+        "guide can reach."
+    )
+    conclusion = (
+        "w = 1 makes the cells nearest to real ones (Fréchet 12.6, where real ones have 11.2), and the judge reads the "
+        "class that was asked for in 0.975 of them. With w = 2 nearly all are as asked at a small price (15.3). With "
+        "w = 4 they are so too clearly: more and larger parasites than real cells have. The head's gradient on the "
+        "pixels does as well as w = 2, for a gradient each step. Algorithm 1 guides hardly at all (0.47 to 0.57, where "
+        "chance is 0.5), with either sign and every constant: the paper's claim that it generates from a class does not "
+        "hold on this data, with a head that reads mean-pooled features."
+    )
+    concluded_on: ClassVar = {"malaria-64": 3}
+
+    def measure(self, inputs: Inputs) -> Findings:
+        """Samples, and draws a sheet."""
+        explainer, data = inputs.load(), inputs.data["cells"]
+        judge = load_judge(inputs.judge, explainer.labels)
+        keep, test_set = part_of(explainer, data, "test")
+        real = load_cells(data, explainer.labels, explainer.size, keep)
+        measured, cells = study_generation(explainer, judge, real, self.cells, self.steps, inputs.seed)
+        draw_sheet(cells, self.cells, inputs.folder / f"{self.name}.png")
+        counted = f"n {measured['n']} cells a guide, {self.steps} steps, beside as many of the {test_set}"
+        return Findings([self.table(measured)], counted, measured)
+
+    def table(self, measured: Mapping[str, Any]) -> Table:
+        """A row a guide."""
+        n = measured["n"]
+        rows = [
+            [name, f"{f['frechet']:.3g}", *(Figure.of(f, key, n) for key in ("as_asked", "precision", "recall"))]
+            for name, f in measured["guides"].items()
+        ]
+        return Table.make(("guide", "Fréchet", "as asked, judge", "precision", "recall"), rows)

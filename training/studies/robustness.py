@@ -1,18 +1,24 @@
-"""python -m training robustness: verdicts of a joint model and of classifiers alone on corrupted cells."""
+"""Verdicts of a joint model and of classifiers alone on corrupted cells."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from tqdm import tqdm
 
-from jdm_core import CellImageError, Explainer
+from jdm_core import Explainer
 from jdm_core.cells import cell_mask, from_uint8
-from training.corruptions import CORRUPTIONS, SEVERITIES, corrupt
-from training.data import choose_members, read_members, slide_of, unreadable
-from training.metrics import accuracy
-from training.studies.verdicts import accuracy_gain, gather_verdicts, squares, verdict_figures
+from training.data.cells import squares
+from training.data.corruptions import CORRUPTIONS, SEVERITIES, corrupt
+from training.data.members import choose_members, chunks, read_all, slide_of
+from training.metrics import accuracy, sample
+from training.run.recipe import part_of
+from training.studies.study import Findings, Inputs, Study
+from training.studies.verdicts import accuracy_gain, gather_verdicts, train_rivals, verdict_figures
+from training.tables import Figure, Table
 
 CHUNK = 16  # cells, each of which becomes nineteen pictures
 
@@ -46,14 +52,12 @@ def robustness(
     chosen = sorted(np.random.default_rng(seed).permutation(len(found))[:count].tolist())
     names, labels = [found[i][0] for i in chosen], np.array([found[i][1] for i in chosen])
     slides = [slide_of(name) for name in names]
-    cells = list(read_members(data, names))
-    if bad := [cell for cell in cells if isinstance(cell, CellImageError)]:
-        raise unreadable(data, bad)
+    cells = read_all(data, names)
 
     verdicts = gather_verdicts(explainer, classifiers, draws, seed)
     parts: dict[str, list[np.ndarray]] = {name: [] for name in verdicts}
-    for start in tqdm(range(0, len(cells), CHUNK), desc="corrupting", unit="batch"):
-        chunk = cells[start : start + CHUNK]
+    for part in tqdm(chunks(len(cells), CHUNK), desc="corrupting", unit="batch"):
+        chunk = cells[part]
         x = squares([picture for cell in chunk for picture in conditions(cell, seed)], explainer.size)
         for name, verdict in verdicts.items():
             p = verdict.read(x)
@@ -82,3 +86,56 @@ def robustness(
         "strengths": {name: strengths for name, (_, strengths) in CORRUPTIONS.items()},
         "verdicts": figures,
     }
+
+
+@dataclass(frozen=True)
+class Robustness(Study):
+    """Verdicts on corrupted cells."""
+
+    cells: int = 1000
+    draws: int = 0  # of the posterior; 0 leaves it out
+
+    name = "robustness"
+    title = "Corrupted cells"
+    question = "How much accuracy does each classifier lose when the picture of a cell gets worse?"
+    setup = (
+        "1,000 test cells, clean and under six corruptions of three severities each: out of focus, short exposure, "
+        "JPEG, a brighter or darker lamp, more or less stain, a stain of another hue (`training/data/corruptions.py`). "
+        "Cells are corrupted at their own resolution and then scaled down, as a user's picture would be. The columns "
+        "of single corruptions are accuracies over the three severities. *Less the head* is the paired difference. A "
+        "resampled calibration error (ECE) is larger than the error itself, so its intervals lie above it."
+    )
+    conclusion = (
+        "The head loses one cell in a hundred on average, and two or three under a strong or weak stain. It holds out "
+        "better than both residual networks, ResNet-18 and the judge, by an interval that does not hold 0. Its own "
+        "encoder trained alone does just as well: what robustness there is comes from the network and its "
+        "augmentation. That joint training adds any was not seen."
+    )
+    concluded_on: ClassVar = {"malaria-64": 3}
+
+    def measure(self, inputs: Inputs) -> Findings:
+        """Reads every cell nineteen times by every verdict."""
+        explainer, data = inputs.load(), inputs.data["cells"]
+        rivals = train_rivals(inputs)
+        keep, test_set = part_of(explainer, data, "test")
+        measured = robustness(
+            explainer, [inputs.judge, *rivals], data, keep, self.cells, self.draws, inputs.seed
+        )
+        return Findings([self.table(measured)], f"{sample(measured)} ({test_set})", measured)
+
+    def table(self, measured: Mapping[str, Any]) -> Table:
+        """A row a verdict."""
+        columns = ("accuracy", "accuracy_gain", "auroc", "ece", "ece_uncalibrated")
+        header = ("", "clean", "corrupted", "less the head", "AUROC", "ECE", "ECE uncalibrated", *CORRUPTIONS)
+        return Table.make(
+            header,
+            [
+                [
+                    name,
+                    Figure.of(f["clean"], "accuracy"),
+                    *(Figure.of(f["corrupted"], column) for column in columns),
+                    *(Figure.of(f[corruption], "accuracy") for corruption in CORRUPTIONS),
+                ]
+                for name, f in measured["verdicts"].items()
+            ],
+        )

@@ -6,13 +6,18 @@ is an amount of it. Gray is left out of that direction: at its rim a cell is mix
 adds to all channels alike, and so does thickness.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 
+from jdm_core import Explainer
 from jdm_core.cells import cell_mask, from_uint8
+from training.data.cells import as_pixels, load_cells
 
+STAIN_CELLS = 400  # parasitized training cells that the proxy is fitted on
 DARKEST = 0.01  # the share of a cell's pixels from which the direction is fitted
 NOISE = 3.0  # deviations of the cell's own texture that do not count
 DEVIATION = 1.4826  # of a normal distribution, in median absolute deviations
@@ -52,6 +57,13 @@ def fit_stain_proxy(squares: np.ndarray) -> StainProxy:
     if (length := np.linalg.norm(total)) < 1e-9:
         raise ValueError("stain proxy: no cell with any stain to fit on")
     return StainProxy(total / length)
+
+
+def fit_proxy(explainer: Explainer, data: Path, training_slides: Sequence[str], seed: int) -> StainProxy:
+    """The stain proxy of parasitized cells of the training slides, drawn by `seed`."""
+    cells = load_cells(data, explainer.labels, explainer.size, set(training_slides).__contains__, 2 * STAIN_CELLS, seed)
+    parasitized = as_pixels(cells)[(cells.labels == 0).numpy()]
+    return fit_stain_proxy(parasitized[:STAIN_CELLS])
 
 
 def _excess(square: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

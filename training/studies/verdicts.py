@@ -9,11 +9,18 @@ import torch
 from tqdm import tqdm
 
 from jdm_core import Explainer
-from jdm_core.cells import from_uint8, to_tensor, to_uint8
+from jdm_core.cells import from_uint8
+from training.data.cells import load_cells
+from training.data.members import chunks
 from training.metrics import METRICS, Metric, accuracy, expected_calibration_error, summarise
 from training.run.classifier import load_classifier
+from training.run.fit_classifier import ClassifierRecipe, train_classifier
+from training.run.recipe import recipe_from_dict, split_cells
+from training.studies.study import Inputs
 
 CHUNK = 128
+RIVALS = ("resnet18", "encoder")
+RIVAL_IMAGES = 128_000  # augmented cells that each sees
 TINY = 1e-12  # a probability that has underflowed is taken for this before its logarithm
 
 
@@ -26,11 +33,6 @@ class Verdict:
 
     read: Callable[[np.ndarray], np.ndarray]
     temperature: float | None
-
-
-def squares(cells: Sequence[np.ndarray], size: int) -> np.ndarray:
-    """Cells uint8 (H, W, 3) as every model sees them: uint8 (B, size, size, 3)."""
-    return to_uint8(to_tensor(cells, size)).numpy()
 
 
 def gather_verdicts(
@@ -78,14 +80,29 @@ def classifier_verdict(explainer: Explainer, path: Path) -> Verdict:
     return Verdict(read, classifier.temperature)
 
 
+def train_rivals(inputs: Inputs) -> list[Path]:
+    """Weights of classifiers alone on the checkpoint's training slides, in the inputs' folder; trained unless there."""
+    paths = {kind: inputs.folder / f"{kind}.safetensors" for kind in RIVALS}
+    if missing := [kind for kind, path in paths.items() if not path.exists()]:
+        provenance = inputs.entry()[1].provenance
+        recipe = recipe_from_dict(provenance.recipe, "recipe")
+        cells = load_cells(inputs.data["cells"], recipe.labels, recipe.architecture.image_size)
+        split = split_cells(cells, recipe)
+        training, validation = cells.of_slides(split.train), cells.of_slides(split.validation)
+        for kind in missing:
+            settings = ClassifierRecipe.like(recipe, kind, RIVAL_IMAGES, recipe.seed)
+            train_classifier(settings, training, validation, split.digest, paths[kind], inputs.torch_device)
+    return list(paths.values())
+
+
 def read_verdicts(verdicts: Mapping[str, Verdict], cells: np.ndarray) -> dict[str, np.ndarray]:
     """What each reads of squares uint8 (N, S, S, 3): probabilities (N, K), with a bar, since a posterior takes long."""
     read = {}
     with tqdm(total=len(verdicts) * len(cells), desc="reading", unit="cell") as bar:
         for name, verdict in verdicts.items():
             parts = []
-            for i in range(0, len(cells), CHUNK):
-                parts.append(verdict.read(cells[i : i + CHUNK]))
+            for part in chunks(len(cells), CHUNK):
+                parts.append(verdict.read(cells[part]))
                 bar.update(len(parts[-1]))
             read[name] = np.concatenate(parts)
     return read

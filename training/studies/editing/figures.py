@@ -10,7 +10,7 @@ from torch import nn
 
 from jdm_core import Explainer
 from jdm_core.cells import cell_mask, from_uint8
-from jdm_core.search import CHANGED
+from jdm_core.maps import CHANGED
 from training.metrics import clustered_interval
 from training.run.classifier import judge_features
 from training.studies.stain import StainProxy

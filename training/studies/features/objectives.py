@@ -1,4 +1,4 @@
-"""python -m training objectives: what each loss lays open in the encoder's features, over noise levels and its levels.
+"""What each loss lays open in the encoder's features, over noise levels and its levels.
 
 One network, trained three ways from the same weights on the same cells: jointly, by the diffusion loss alone and by the
 classification of clean cells alone. Deja et al. 2023 (arXiv 2301.13622) build on it that a denoiser's features tell
@@ -6,31 +6,29 @@ classes apart already, and share them with a classifier.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from matplotlib.figure import Figure
 from tqdm import tqdm
 
 from jdm_core.network import JointDiffusionNetwork
-from training.data import Cells, Split, load_cells, split_cells
-from training.metrics import accuracy, summarise
-from training.run.classifier import complete_encoder, encoder_of
-from training.run.recipe import Recipe
+from training.data.cells import Cells, load_cells, sample_cells
+from training.data.digits import part_name
+from training.data.split import Split
+from training.metrics import accuracy, sample, summarise
+from training.run.classifier import encoder_of
+from training.run.fit_classifier import complete_encoder
+from training.run.recipe import Recipe, load_recipe, split_cells
+from training.run.state import averaged_network
 from training.run.train import complete_run
-from training.state import averaged_network
-from training.studies.features.probes import (
-    ALL_LEVELS,
-    COLOURS,
-    LOGSNR,
-    MARKERS,
-    draw_accuracy,
-    read_features,
-    sample_cells,
-)
+from training.studies.features.figure import draw_objectives
+from training.studies.features.probing import ALL_LEVELS, LOGSNR, read_features
+from training.studies.study import Findings, Inputs, Study
 from training.studies.verdicts import accuracy_gain, average
+from training.tables import Figure, Table
 
 JOINT, DIFFUSION, CLASSIFICATION = "joint", "diffusion alone", "classification alone"
 
@@ -95,25 +93,54 @@ def compare_objectives(
     }  # fmt: skip
 
 
-def draw_objectives(figures: Mapping[str, object], path: Path) -> None:
-    """Accuracy over λ as PNG: a panel an encoder level and one for all, in each a line an objective."""
-    series = figures["series"]
-    levels = list(series[JOINT])
-    figure = Figure(figsize=(3.4 * len(levels), 3.8), layout="constrained", dpi=120)
-    for level, axis in zip(levels, figure.subplots(1, len(levels), sharey=True), strict=True):
-        for i, (name, of_level) in enumerate(series.items()):
-            draw_accuracy(axis, of_level[level], name, 0.12 * (i - 1), color=COLOURS[i], marker=MARKERS[i])
-        axis.axhline(figures["larger_class"], color="gray", linewidth=1, linestyle=":")
-        axis.set(title=level, xlabel="log-SNR (left: more noise)", xticks=LOGSNR)
-        axis.grid(alpha=0.3)
-        axis.spines[["top", "right"]].set_visible(False)
-        if level == levels[0]:
-            axis.set_ylabel("accuracy on unseen slides")
-        if level == ALL_LEVELS:
-            axis.legend(frameon=False, loc="lower right")
-    figure.suptitle(
-        f"What each training lays open: {figures['n']} cells of {figures['slides']} slides, "
-        f"{len(figures['seeds'])} seeds; dotted: the larger class"
+@dataclass(frozen=True)
+class Objectives(Study):
+    """What each loss lays open in the features."""
+
+    recipe: str = "malaria-32"
+    changes: tuple[str, ...] = ()
+    seeds: tuple[int, ...] = (0, 1)
+    cells: int = 2000
+
+    name = "objectives"
+    title = "What each loss lays open"
+    question = "Do the features tell a parasite because of the diffusion loss, or because of the head's?"
+    setup = (
+        "[The same probes](probes.md) after three trainings of one network (`malaria-32`, 30,720 images, two seeds) "
+        "from the same weights: jointly, by the diffusion loss alone, and by the classification of clean cells alone."
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path)
+    conclusion = (
+        "The diffusion loss by itself hardly lays the parasite open: 0.64 of nearly clean cells are told, where the "
+        "joint training's features tell 0.92. Deja et al. 2023 build on it that a denoiser's features classify well; "
+        "after so short a training at this size that does not hold for their means over the picture. A longer training "
+        "was not probed. The joint features are no better than those of classification alone: as good on nearly clean "
+        "cells (-0.012 to 0.007), behind at a log-SNR of 4 (-0.113 to -0.032). From a log-SNR of 2 down no training "
+        "tells much, where `malaria-64`, with twelve times the images, still has 0.93 at 2."
+    )
+    reads = ()
+
+    def measure(self, inputs: Inputs) -> Findings:
+        """Trains what is not there yet, probes, and draws the curves."""
+        data, picture = inputs.data["cells"], f"{self.name}.png"
+        measured = compare_objectives(
+            load_recipe(self.recipe, self.changes), data, self.seeds, self.cells, inputs.folder / self.name,
+            inputs.torch_device, inputs.should_stop,
+        )
+        draw_objectives(measured, inputs.folder / picture)
+        counted = (
+            f"{ALL_LEVELS}; fitted on {measured['training_cells']} cells; {sample(measured)} "
+            f"({part_name('validation', data)}), {len(self.seeds)} seeds"
+        )
+        return Findings([self.table(measured)], counted, measured, [picture])
+
+    def table(self, measured: Mapping[str, Any]) -> Table:
+        """A row a noise level, of all levels of the encoder together."""
+        series, header = measured["series"], ["log-SNR"]
+        rows: list[list[Any]] = [[f"{point['logsnr']:g}"] for point in series[JOINT][ALL_LEVELS]]
+        for name, levels in series.items():
+            header += [name, *(() if name == JOINT else ("gain of joint",))]
+            for row, point in zip(rows, levels[ALL_LEVELS], strict=True):
+                row.append(Figure.of(point, "accuracy"))
+                if name != JOINT:
+                    row.append(Figure.of(point, "accuracy_gain"))
+        return Table.make(header, rows)

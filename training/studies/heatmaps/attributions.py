@@ -13,14 +13,14 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor, nn
 
 from jdm_core import Explainer
-from jdm_core.cells import cell_mask, content_seed, from_uint8
+from jdm_core.cells import cell_mask, content_seed, from_uint8, luminance
 from jdm_core.elbo import draw, window_scores
 from jdm_core.explainer import EVIDENCE_SMOOTHING
-from jdm_core.heatmap import difference_map, smooth_keeping_sum
+from jdm_core.maps import smooth_keeping_sum
 from jdm_core.network import JointDiffusionNetwork
+from training.data.cells import squares
 from training.studies.heatmaps.localisation import mean_filled
 from training.studies.stain import StainProxy
-from training.studies.verdicts import squares
 
 Maps = dict[str, np.ndarray]
 Attribution = Callable[[Sequence[np.ndarray], int], Maps]
@@ -65,7 +65,7 @@ def edit_difference(explainer: Explainer) -> Attribution:
 
     def attribute(cells: Sequence[np.ndarray], seed: int) -> Maps:
         edit = explainer.counterfactual(cells, target=explainer.labels[1], seed=seed)
-        values = difference_map(torch.from_numpy(edit.difference).permute(0, 3, 1, 2))
+        values = luminance(torch.from_numpy(edit.difference).permute(0, 3, 1, 2))
         return {"edit difference": values.abs().numpy()}
 
     return attribute

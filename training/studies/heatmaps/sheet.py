@@ -9,9 +9,10 @@ from PIL import Image, ImageDraw
 
 from jdm_core.cells import from_uint8
 from jdm_core.files import replace_file
-from jdm_core.heatmap import magnitude_overlay, robust_scale
-from training.boxes import Box
-from training.studies.verdicts import squares
+from jdm_core.heatmap import magnitude_overlay
+from jdm_core.maps import robust_scale
+from training.data.cells import squares
+from training.data.marks import Box
 
 CELLS, PICTURE, MARGIN = 16, 96, 190
 

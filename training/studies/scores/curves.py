@@ -7,9 +7,9 @@ import numpy as np
 import torch
 
 from jdm_core import Explainer
-from training.data import Cells
+from training.data.cells import Cells, as_images
+from training.data.members import chunks
 from training.metrics import auroc, clustered_interval
-from training.run.validate import as_images
 from training.studies.scores.draws import SCHEMES, Scheme, Weighting, class_errors, make_draws
 
 DRAWS = (1, 2, 4, 8, 16, 20, 50, 100)
@@ -47,9 +47,8 @@ def draw_pools(
     """
     network, classes = explainer.network, len(explainer.labels)
     parts: dict[Scheme, list[tuple[np.ndarray, np.ndarray]]] = {scheme: [] for scheme in schemes}
-    for start in range(0, len(cells), CHUNK):
-        index = range(start, min(start + CHUNK, len(cells)))
-        x = as_images(cells.take(index), explainer.device)
+    for part in chunks(len(cells), CHUNK):
+        x, index = as_images(cells.images[part], explainer.device), range(part.start, part.stop)
 
         def scored(
             stream: int, balanced: bool, wanted: list[int], index: range = index, x: torch.Tensor = x

@@ -14,6 +14,7 @@ from jdm_core.elbo import PASS_BATCH, Draws, Window, spread_symmetries
 from jdm_core.network import JointDiffusionNetwork
 from jdm_core.precision import half_precision
 from jdm_core.symmetries import restore, transform
+from training.data.members import chunks
 
 Scheme = Literal["independent", "shared", "stratified"]
 SCHEMES: tuple[Scheme, ...] = ("independent", "shared", "stratified")
@@ -94,8 +95,7 @@ def class_errors(network: JointDiffusionNetwork, x: Tensor, draws: Draws, wanted
     image = torch.arange(b).repeat_interleave(count)
     logsnr, noise = draws.logsnr.flatten(), draws.noise.flatten(0, 1)
     errors = torch.full((b * count, wanted.shape[1]), torch.nan)
-    for start in range(0, b * count, PASS_BATCH):
-        part = slice(start, start + PASS_BATCH)
+    for part in chunks(b * count, PASS_BATCH):
         level, epsilon = logsnr[part].to(x.device), noise[part].to(x.device)
         row, label = (index.to(x.device) for index in wanted[image[part]].nonzero(as_tuple=True))
         noisy = add_noise(x[image[part].to(x.device)], epsilon, level)

@@ -9,9 +9,9 @@ from tqdm import tqdm
 
 from jdm_core import Explainer
 from jdm_core.elbo import POSTERIOR_DRAWS, posterior
-from training.data import Cells
+from training.data.cells import Cells, as_images
+from training.data.members import chunks
 from training.metrics import accuracy, summarise
-from training.run.validate import as_images
 from training.studies.scores.curves import CHUNK, DRAWS, Pool, curves, draw_pools
 from training.studies.scores.draws import SCHEMES, Scheme, Weighting, weightings
 from training.studies.scores.reliability import Combination, disagreement, fit_combination, verdict_reliability
@@ -141,8 +141,8 @@ def read_verdicts(
 ) -> tuple[np.ndarray, np.ndarray, float]:
     """Calibrated probabilities (N, K) of head and of posterior, and the posterior's seconds a cell."""
     calibration, logits = explainer.checkpoint.calibration, []
-    for start in range(0, len(cells), CHUNK):
-        x = as_images(cells.take(range(start, min(start + CHUNK, len(cells)))), explainer.device)
+    for part in chunks(len(cells), CHUNK):
+        x = as_images(cells.images[part], explainer.device)
         logits.append(explainer.network.classify(explainer.network.encode_clean(x)).cpu())
     head = (torch.cat(logits).double() / calibration.temperature).softmax(1).numpy()
     started = time.perf_counter()
@@ -160,9 +160,8 @@ def run_rule(
     """The rule as it would be used, passes that it needs no more left out: its figures; plain JSON values."""
     classes, found = len(explainer.labels), []
     started = time.perf_counter()
-    for start in tqdm(range(0, len(cells), RULE_CHUNK), desc="stopping early", unit="batch"):
-        index = range(start, min(start + RULE_CHUNK, len(cells)))
-        x = as_images(cells.take(index), explainer.device)
+    for part in tqdm(chunks(len(cells), RULE_CHUNK), desc="stopping early", unit="batch"):
+        x, index = as_images(cells.images[part], explainer.device), range(part.start, part.stop)
         score = computed(explainer.network, x, [(seed, i, RULE_STREAM) for i in index], RULE_LIMIT, window)
         found.append(decide(score, len(x), classes, RULE_LIMIT, threshold, offset))
     seconds = (time.perf_counter() - started) / len(cells)

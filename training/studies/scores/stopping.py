@@ -13,6 +13,7 @@ from torch import Tensor
 
 from jdm_core.elbo import Draws, stratified_standard_error
 from jdm_core.network import JointDiffusionNetwork
+from training.data.members import chunks
 from training.metrics import summarise
 from training.studies.scores.draws import Weighting, class_errors, make_draws
 
@@ -53,8 +54,8 @@ def decide(score: Score, images: int, classes: int, limit: int, threshold: float
     passes = np.zeros(images, dtype=int)
     active = np.arange(images)
     levels, scores = np.empty((images, 0)), np.empty((images, 0, classes))  # of the active images
-    for start in range(0, limit, ROUND):
-        stop = min(start + ROUND, limit)
+    for part in chunks(limit, ROUND):
+        start, stop = part.start, part.stop
         new_levels, new_scores = score(active, alive[active], start, stop)
         levels, scores = np.concatenate([levels, new_levels], 1), np.concatenate([scores, new_scores + offset], 1)
         draws[active] = stop

@@ -10,6 +10,7 @@ from skimage.color import lab2rgb, rgb2lab
 from torch import Tensor, nn
 
 from jdm_core.cells import cell_mask
+from training.data.cells import as_images
 
 CHUNK = 256
 
@@ -28,8 +29,8 @@ class Colours:
 def measure_colours(images: Tensor) -> Colours:
     """The colours of cells (N, 3, S, S) uint8 on black; the background does not count."""
     means, variances = [], []
-    for start in range(0, len(images), CHUNK):
-        lab, mask = _lab_and_mask(images[start : start + CHUNK])
+    for part in images.split(CHUNK):
+        lab, mask = _lab_and_mask(part)
         weight = mask[..., None] / np.maximum(mask.sum((1, 2)), 1)[:, None, None, None]
         mean = (lab * weight).sum((1, 2))
         means.append(mean)
@@ -43,8 +44,7 @@ def match_colours(images: Tensor, theirs: Colours, ours: Colours) -> Tensor:
     The background stays black.
     """
     matched = []
-    for start in range(0, len(images), CHUNK):
-        part = images[start : start + CHUNK]
+    for part in images.split(CHUNK):
         lab, mask = _lab_and_mask(part)
         moved = (lab - theirs.mean) * (ours.deviation / np.maximum(theirs.deviation, 1e-6)) + ours.mean
         moved[..., 0] = moved[..., 0].clip(0, 100)
@@ -69,12 +69,12 @@ def renew_batch_statistics(network: nn.Module, images: Tensor, device: torch.dev
         layer.momentum = None  # the mean over all batches
         layer.train()
     with torch.inference_mode():
-        for start in range(0, len(images), CHUNK):
-            renewed(images[start : start + CHUNK].to(device))
+        for part in images.split(CHUNK):
+            renewed(part.to(device))
     return renewed.eval()
 
 
 def _lab_and_mask(images: Tensor) -> tuple[np.ndarray, np.ndarray]:
     """CIE Lab (N, S, S, 3) float and which pixels are cell, and not black, (N, S, S) bool."""
-    mask = (cell_mask(images.float() / 127.5 - 1) & images.any(dim=1)).numpy()
+    mask = (cell_mask(as_images(images)) & images.any(dim=1)).numpy()
     return rgb2lab(images.permute(0, 2, 3, 1).numpy()), mask

@@ -1,0 +1,43 @@
+"""What tests of training share: one tiny network, trained once a session, and a study's inputs around it."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.toy import train_toy, write_toy_zip
+from training.studies.study import Inputs
+
+
+@pytest.fixture(scope="session")
+def toy_cells(tmp_path_factory) -> Path:
+    """A zip of drawn cells of ten slides."""
+    return write_toy_zip(tmp_path_factory.mktemp("cells") / "cells.zip")
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory) -> Path:
+    """cells.zip, a tiny run in run/, and its export "toy" in manifest.json: to be read and not to be written to."""
+    folder = tmp_path_factory.mktemp("trained")
+    train_toy(folder, images=160)
+    return folder
+
+
+@pytest.fixture
+def own(trained, tmp_path) -> Path:
+    """A copy of the trained folder, for a test that writes there."""
+    return Path(shutil.copytree(trained, tmp_path / "trained"))
+
+
+@pytest.fixture
+def inputs(trained, tmp_path) -> Inputs:
+    """What a study of the toy checkpoint reads."""
+    return Inputs(
+        {"cells": trained / "cells.zip"}, tmp_path / "runs", "toy", trained / "manifest.json", "cpu"
+    )
+
+
+@pytest.fixture
+def few_resamples(monkeypatch) -> None:
+    """Intervals from few samples: quick, and of the same form."""
+    monkeypatch.setattr("training.metrics.RESAMPLES", 20)

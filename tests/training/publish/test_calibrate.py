@@ -1,0 +1,48 @@
+"""Calibration finds what was put in."""
+
+import numpy as np
+import torch
+
+from training.publish.calibrate import choose_window, evenly_spread
+from training.temperature import fit_platt, fit_temperature
+
+
+def test_temperature_of_overconfident_logits():
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(20_000, 2, generator=generator) * 2
+    labels = (torch.rand(20_000, generator=generator) > logits.softmax(1)[:, 0]).long()
+    assert abs(fit_temperature(3 * logits, labels) - 3) < 0.15
+
+
+def test_platt_finds_slope_and_bias():
+    generator = np.random.default_rng(0)
+    margins = generator.normal(0, 40, 20_000)
+    positive = generator.random(20_000) < 1 / (1 + np.exp(-(margins / 15 + 0.7)))
+    tau, bias = fit_platt(margins, positive)
+    assert abs(tau - 15) < 1.5
+    assert abs(bias - 0.7) < 0.1
+
+
+def test_window_is_put_where_a_draw_tells_most():
+    # The classes differ a little everywhere: all 64 draws together tell more than the 16 inside, yet of 16 in
+    # use each tells more there.
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.randint(2, (400,), generator=generator)
+    times = 0.15 + 0.8 * (torch.arange(64) + torch.rand(400, 64, generator=generator)) / 64
+    errors = torch.randn(400, 64, 2, generator=generator)
+    difference = torch.where((times > 0.4) & (times < 0.6), 0.6, 0.3)
+    errors[:, :, 1] += torch.where(labels == 0, 1.0, -1.0)[:, None] * difference
+    window, table = choose_window(times, errors, labels)
+    assert 0.35 <= window.low <= 0.45
+    assert 0.55 <= window.high <= 0.65
+    assert len(table) > 100
+
+
+def test_evenly_spread_keeps_as_many_of_each_row():
+    generator = torch.Generator().manual_seed(0)
+    inside = torch.rand(200, 64, generator=generator) < 0.5
+    kept = evenly_spread(inside, 16)
+    assert not (kept & ~inside).any()
+    assert torch.equal(kept.sum(1), inside.sum(1).clamp(max=16))
+    gaps = [torch.nonzero(row[known])[:, 0].diff() for row, known in zip(kept, inside, strict=True)]
+    assert max(int(gap.max() - gap.min()) for gap in gaps) <= 1

@@ -1,0 +1,274 @@
+"""Adapting to images without labels: what moves and what stands still, and the checkpoint that comes of it."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+from torch import nn
+
+from jdm_core import CheckpointError, Explainer
+from jdm_core.checkpoints import locate
+from tests.toy import TINY_OPTIONS, toy_cell, train_toy
+from tests.toy_fields import NAMES, write_fields
+from training import metrics
+from training.cli import main
+from training.metrics import balanced_accuracy
+from training.publish.export import record_metrics
+from training.run import adapt as adaptation
+from training.studies.shift.colours import match_colours, measure_colours, renew_batch_statistics
+
+NUMBER = ["--number", "64", "--device", "cpu"]
+
+
+def tinted(cell):
+    """The cell as another stain shows it."""
+    return (cell * np.array([0.6, 0.8, 1.0])).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory):
+    """A zip of cells, and the manifest of a tiny network trained on them a little."""
+    data, manifest = train_toy(tmp_path_factory.mktemp("toy"), images=40)
+    record_metrics(manifest, "toy", {"n": 16})
+    return data, manifest
+
+
+@pytest.fixture(scope="module")
+def cut(tmp_path_factory):
+    """Cells of another stain as `cut` lays them out: five fields to adapt to, and five to test on."""
+    folder = tmp_path_factory.mktemp("cut")
+    for part, first in (("adapt", 0), ("test", 5)):
+        for field in range(first, first + 5):
+            for label, kind in (("Parasitized", "ring"), ("Uninfected", "red-blood-cell")):
+                path = folder / part / label / f"F{field}thin_{field:03d}_{kind}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(tinted(toy_cell(label == "Parasitized", seed=field))).save(path)
+    return folder
+
+
+def command(toy, images, run, *more):
+    return ["adapt", "--checkpoint", "toy", "--manifest", str(toy[1]), "--images", str(images), "--run", str(run),
+            *NUMBER, *more]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def adapted(toy, cut, tmp_path_factory):
+    run = tmp_path_factory.mktemp("adapted") / "run"
+    assert main(command(toy, cut / "adapt", run)) == 0
+    return run
+
+
+def test_head_stands_still_and_the_rest_moves(toy, adapted):
+    before = load_file(toy[1].parent / "weights/toy.safetensors")
+    after = load_file(adapted / "weights/toy.safetensors")
+    assert before.keys() == after.keys()
+    moved = {name for name in before if not torch.equal(before[name], after[name])}
+    assert not any(name.startswith("head.") for name in moved)
+    assert any(name.startswith("encoder.") for name in moved)
+    assert any(name.startswith("decoder.") for name in moved)
+    assert all(value.dtype == torch.float16 for value in after.values())
+    classes = "decoder_embedding.classes.weight"  # no image has a class here, so that of "no class" alone has gradients
+    difference = (before[classes].float() - after[classes].float()).abs().amax(1)
+    assert difference[2] > 2 * difference[:2].max()
+
+
+def test_entry_is_the_source_with_other_weights(toy, adapted):
+    before = json.loads(toy[1].read_text())["checkpoints"]["toy"]
+    entries = json.loads((adapted / "manifest.json").read_text())["checkpoints"]
+    assert list(entries) == ["toy"]
+    after = entries["toy"]
+    assert {key for key in before if before[key] != after[key]} <= {"files", "metrics", "provenance", "calibration"}
+    assert after["calibration"] == before["calibration"] | {"familiarity": None}  # it was that of other weights
+    assert after["metrics"] == {}
+    assert after["provenance"]["recipe"] == before["provenance"]["recipe"]
+    assert after["provenance"]["images"] == before["provenance"]["images"] + 60  # six batches of all ten
+    assert after["provenance"]["seconds"] > before["provenance"]["seconds"]
+    source = after["provenance"]["source"]
+    assert source.startswith(before["provenance"]["source"])
+    assert "10 images of 'adapt' without labels" in source
+    assert before["files"][0]["sha256"][:12] in source
+
+
+def test_run_folder_is_a_checkpoint(toy, cut, adapted, tmp_path):
+    by_folder = Explainer.load(str(adapted), device="cpu")
+    by_name = Explainer.load("toy", device="cpu", manifest=adapted / "manifest.json")
+    files = sorted((cut / "test").rglob("*.png"))
+    assert by_folder.name == "toy"
+    assert np.array_equal(by_folder.predict(files).probabilities, by_name.predict(files).probabilities)
+    before = Explainer.load("toy", device="cpu", manifest=toy[1])
+    assert by_folder.sha256 != before.sha256
+    assert locate("toy", toy[1]) == ("toy", toy[1])
+    with pytest.raises(CheckpointError, match="no checkpoint"):
+        Explainer.load("runs/none", device="cpu")
+    several = json.loads((adapted / "manifest.json").read_text())
+    several["checkpoints"]["other"] = several["checkpoints"]["toy"]
+    (tmp_path / "manifest.json").write_text(json.dumps(several))
+    with pytest.raises(CheckpointError, match=r"manifest\.json: 2 checkpoints, where a folder stands for one"):
+        locate(str(tmp_path))
+
+
+def test_same_seed_gives_the_same_weights_and_another_does_not(toy, cut, adapted, tmp_path):
+    assert main(command(toy, cut / "adapt", tmp_path / "same")) == 0
+    assert main(command(toy, cut / "adapt", tmp_path / "other", "--seed", "1")) == 0
+    first, same, other = (
+        (run / "weights/toy.safetensors").read_bytes() for run in (adapted, tmp_path / "same", tmp_path / "other")
+    )
+    assert first == same != other
+
+
+def test_unreadable_images_are_named_and_the_rest_is_used(toy, cut, tmp_path, capsys):
+    images = tmp_path / "images"
+    images.mkdir()
+    assert main(command(toy, images, tmp_path / "run")) == 1
+    assert f"error: {images}: no images" in capsys.readouterr().err
+    for name in ("broken.png", "empty.jpg"):
+        (images / name).write_bytes(b"" if name == "empty.jpg" else b"no image")
+    assert main(command(toy, images, tmp_path / "run")) == 1
+    assert "no images that can be read, of 2" in capsys.readouterr().err
+    for i in range(9):
+        Image.fromarray(toy_cell(True, seed=i)).save(images / f"{i}.png")
+    assert main(command(toy, images, tmp_path / "run")) == 0
+    said = capsys.readouterr()
+    assert "broken.png: unreadable" in said.err
+    assert "2 of 11 images cannot be read; the rest is used" in said.err
+    assert "63 images seen of 9" in said.out
+    assert main(command(toy, images, tmp_path / "run")) == 1
+    assert "holds a checkpoint already" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("images", "number", "reason"), [("none", "64", "no such folder"), ("adapt", "4", "one batch")]
+)
+def test_wrong_arguments_are_refused_and_write_nothing(toy, cut, tmp_path, capsys, images, number, reason):
+    assert main([*command(toy, cut / images, tmp_path / "run"), "--number", number]) == 1
+    assert reason in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_there_is_is_kept_when_time_is_over(toy, cut, tmp_path, capsys):
+    assert main(command(toy, cut / "adapt", tmp_path / "run", "--max-minutes", "0")) == 0
+    assert "10 images seen of 10" in capsys.readouterr().out
+    Explainer.load(str(tmp_path / "run"), device="cpu")
+
+
+def test_interrupt_saves_what_there_is(toy, cut, tmp_path):
+    run = tmp_path / "run"
+    arguments = [sys.executable, "-m", "training", *command(toy, cut / "adapt", run, "--number", "8000000")]
+    process = subprocess.Popen(arguments, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not (run / "metrics.jsonl").exists() and time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.05)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, err
+    assert f"--checkpoint {run}" in out
+    Explainer.load(str(run), device="cpu")
+
+
+def test_loss_without_a_number_writes_nothing(toy, cut, tmp_path, monkeypatch, capsys):
+    original = adaptation.diffusion_loss
+    monkeypatch.setattr(adaptation, "diffusion_loss", lambda *arguments: (original(*arguments)[0] * torch.nan,))
+    assert main(command(toy, cut / "adapt", tmp_path / "run")) == 1
+    assert "step 0: the loss is nan" in capsys.readouterr().err
+    assert not (tmp_path / "run/manifest.json").exists()
+
+
+def test_matched_colours_are_the_others_and_black_stays():
+    ours = torch.from_numpy(np.stack([toy_cell(i % 2 == 0, seed=i) for i in range(20)])).permute(0, 3, 1, 2)
+    theirs = torch.from_numpy(np.stack([tinted(toy_cell(i % 2 == 0, seed=50 + i)) for i in range(20)]))
+    theirs = theirs.permute(0, 3, 1, 2)
+    wanted, found = measure_colours(ours), measure_colours(theirs)
+    assert np.abs(wanted.mean - found.mean).max() > 10
+    matched = match_colours(theirs, found, wanted)
+    assert matched.shape == theirs.shape
+    assert matched.dtype == torch.uint8
+    assert np.abs(measure_colours(matched).mean - wanted.mean).max() < 2
+    assert np.abs(measure_colours(matched).deviation - wanted.deviation).max() < 2
+    black = (theirs == 0).all(1)
+    assert (matched.permute(0, 2, 3, 1)[black] == 0).all()
+    assert black.float().mean() > 0.2
+
+
+def test_batch_statistics_become_those_of_the_images():
+    network = nn.Sequential(nn.BatchNorm2d(3), nn.Flatten()).eval()
+    images = torch.randn(600, 3, 4, 4) * 2 + 5
+    renewed = renew_batch_statistics(network, images, torch.device("cpu"))
+    assert renewed(images).mean().abs() < 0.05
+    assert abs(renewed(images).std() - 1) < 0.05
+    assert network(images).mean() > 4  # the one given is not changed
+    with pytest.raises(ValueError, match="no batch statistics"):
+        renew_batch_statistics(nn.Flatten(), images, torch.device("cpu"))
+
+
+def test_balanced_accuracy_weighs_classes_alike():
+    p = np.array([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6], [0.1, 0.9], [0.6, 0.4]])
+    assert balanced_accuracy(p, np.array([0, 1, 1, 1, 1])) == (1 + 3 / 4) / 2
+    assert np.isnan(balanced_accuracy(p, np.ones(5, dtype=int)))
+
+
+def test_shift_measures_every_verdict_under_every_colour(toy, cut, adapted, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(metrics, "RESAMPLES", 50)
+    data, manifest = toy
+    judge, out = tmp_path / "judge.safetensors", tmp_path / "shift.json"
+    judged = ["classifier", "--architecture", "resnet18", "--data", str(data), "--images", "8", "--out", str(judge)]
+    assert main([*judged, *TINY_OPTIONS, "--device", "cpu"]) == 0
+    shift = ["shift", "--checkpoint", "toy", "--manifest", str(manifest), "--images", str(cut), "--data", str(data),
+             "--judge", str(judge), "--cells", "4", "--draws", "2", "--device", "cpu", "--out", str(out)]  # fmt: skip
+    assert main([*shift, "--adapted", str(adapted)]) == 0
+    figures = json.loads(out.read_text())
+    assert (figures["n"], figures["infected"], figures["fields"]) == (9, 5, 5)
+    rows = {(row["model"], row["verdict"], row["colours"]): row for row in figures["rows"]}
+    verdicts = {("toy", "head"), ("toy", "posterior"), ("judge", "classifier"), ("judge", "batch statistics"),
+                ("adapted", "head"), ("adapted", "posterior")}  # fmt: skip
+    assert rows.keys() == {(*v, c) for v in verdicts for c in ("as they are", "matched", "matched by field")}
+    for row in rows.values():
+        assert 0 <= row["auroc_interval"][0] <= row["auroc"] <= row["auroc_interval"][1] <= 1
+        assert set(row["right_by_kind"]) == {"ring", "red-blood-cell"}
+    assert "auroc_gain" not in rows["toy", "head", "as they are"]
+    gained = rows["adapted", "head", "matched"]
+    plain, own = rows["toy", "head", "as they are"], figures["own_validation"]
+    assert gained["auroc_gain"] == pytest.approx(gained["auroc"] - plain["auroc"], abs=2e-5)
+    lost = own["adapted"]["accuracy"] - own["toy"]["accuracy"]
+    assert own["adapted"]["accuracy_gain"] == pytest.approx(lost, abs=2e-5)
+    said = capsys.readouterr().out
+    assert said.count("| adapted: ") == 6
+    assert "adapted: head on 4 validation cells of cells.zip" in said
+
+    assert main(shift) == 0
+    assert {row["model"] for row in json.loads(out.read_text())["rows"]} == {"toy", "judge"}
+
+    other = json.loads(manifest.read_text())
+    other["checkpoints"]["toy"]["version"] += 1  # calibrated anew, say
+    at_root = manifest.with_name("other.json")  # weights are found from where a manifest lies
+    at_root.write_text(json.dumps(other))
+    assert main([*shift, "--manifest", str(at_root), "--adapted", str(adapted)]) == 1
+    assert f"{adapted}: not adapted from toy as it is now" in capsys.readouterr().err
+
+
+def test_shift_cuts_and_adapts_what_is_not_there(toy, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(metrics, "RESAMPLES", 50)
+    data, manifest = toy
+    fields = write_fields(tmp_path / "iml", NAMES)
+    shift = ["shift", "--checkpoint", "toy", "--manifest", str(manifest), "--images", str(tmp_path / "cut"), "--data",
+             str(data), "--judge", str(tmp_path / "judge.safetensors"), "--cells", "4", "--draws", "0",
+             "--device", "cpu", "--out", str(tmp_path / "shift.json"), "--number", "64"]  # fmt: skip
+    judged = ["classifier", "--architecture", "resnet18", "--data", str(data), "--images", "8", "--out"]
+    assert main([*judged, str(tmp_path / "judge.safetensors"), *TINY_OPTIONS, "--device", "cpu"]) == 0
+    assert main([*shift, "--fields", str(fields)]) == 1
+    assert "--adapted" in capsys.readouterr().err and not (tmp_path / "cut").exists()
+    shift += ["--adapted", str(tmp_path / "run")]
+    assert main([*shift, "--fields", str(fields)]) == 0
+    first = json.loads((tmp_path / "shift.json").read_text())
+    assert first["adapted_sha256"] == Explainer.load(str(tmp_path / "run"), device="cpu").sha256
+    written = {path: path.stat().st_mtime_ns for path in (tmp_path / "cut").rglob("*.png")}
+    assert main([*shift, "--fields", str(fields)]) == 0  # what is there is neither cut nor adapted again
+    assert json.loads((tmp_path / "shift.json").read_text()) == first
+    assert written == {path: path.stat().st_mtime_ns for path in (tmp_path / "cut").rglob("*.png")}

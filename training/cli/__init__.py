@@ -1,0 +1,45 @@
+"""Train, pack, export, evaluate, study and adapt a joint diffusion model of cells."""
+
+import argparse
+import sys
+import traceback
+from pathlib import Path
+
+from jdm_core import CheckpointError
+from training.cli import data, publish, run, studies
+from training.run.step import NonFiniteLoss
+
+USUAL_ORDER = (
+    "From data to a shipped checkpoint: train, export, evaluate --record, edits --record, examples, card. "
+    "COMMAND --help explains the arguments of each."
+)
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command; 0 when it succeeded, 1 after a one-line reason on stderr.
+
+    An error that did not arise in this project's own code, and every error with --debug, is told with its place.
+    """
+    parser = argparse.ArgumentParser(prog="python -m training", description=__doc__, epilog=USUAL_ORDER)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for family in (run, publish, data, studies):
+        family.register(commands)
+    for command in commands.choices.values():
+        command.add_argument("--debug", action="store_true", help="show where an error arose")
+    options = parser.parse_args(arguments)
+    try:
+        return options.function(options)
+    except (CheckpointError, NonFiniteLoss, ValueError, OSError) as error:
+        if options.debug or not _expected(error):
+            traceback.print_exc()
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+def _expected(error: Exception) -> bool:
+    """Whether an error says what is wrong with what a person gave: it was raised here, or the system raised it."""
+    place = Path(traceback.extract_tb(error.__traceback__)[-1].filename)
+    return (
+        isinstance(error, OSError) or place.is_relative_to(ROOT / "training") or place.is_relative_to(ROOT / "jdm_core")
+    )

@@ -1,0 +1,240 @@
+"""The commands that make a run into what ships: export, calibrate, evaluate, edits, familiarity, examples, card, hub."""
+
+import argparse
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from jdm_core import Explainer
+from jdm_core.checkpoints import MANIFEST, Calibration, choose_device, locate, read_manifest
+from jdm_core.elbo import POSTERIOR_DRAWS
+from training.cli.options import (
+    DATA,
+    DEVICE,
+    Commands,
+    checkpoint_options,
+    judge_options,
+    read_slides,
+    slides_options,
+    wanted_slides,
+)
+from training.data.cells import load_cells
+from training.metrics import sample, write_json
+from training.run.recipe import split_cells, split_of
+from training.run.state import StateError, read_state
+from training.tables import Figure
+
+
+def register(commands: Commands) -> None:
+    """Adds the commands."""
+    export = commands.add_parser("export", help="calibrate a run and write its weights and manifest entry")
+    export.add_argument("--run", type=Path, required=True, help="run folder")
+    export.add_argument("--data", **DATA)
+    export.add_argument("--name", help="checkpoint name (default: the recipe's)")
+    export.add_argument("--manifest", type=Path, default=MANIFEST, help="manifest to extend")
+    export.add_argument("--cells", type=int, default=800, help="validation cells for the scores (default: 800)")
+    export.add_argument("--device", **DEVICE)
+    export.set_defaults(function=_export)
+
+    calibrate = commands.add_parser(
+        "calibrate", parents=[checkpoint_options()], help="fit a checkpoint's probabilities anew, on labelled slides"
+    )
+    calibrate.add_argument("--data", **DATA)
+    calibrate.add_argument("--slides", type=Path, metavar="FILE", help="one id a line (default: its validation slides)")
+    calibrate.add_argument("--cells", type=int, default=800, help="cells for the scores (default: 800)")
+    calibrate.set_defaults(function=_calibrate)
+
+    examples = commands.add_parser(
+        "examples", parents=[checkpoint_options()], help="generate the example cells of the page"
+    )
+    examples.add_argument("--cells", type=int, default=4, help="of each class (default: 4)")
+    examples.add_argument("--out", type=Path, default=Path("web/examples"))
+    examples.set_defaults(function=_examples)
+
+    card = commands.add_parser("card", help="write the manifest's figures into README.md and MODEL_CARD.md")
+    card.set_defaults(function=_card)
+
+    hub = commands.add_parser("hub", help="write a checkpoint as a folder for the Hugging Face hub")
+    hub.add_argument("--checkpoint", default="malaria-64", help="name in the manifest (default: malaria-64)")
+    hub.add_argument("--manifest", type=Path, default=MANIFEST)
+    hub.add_argument("--out", type=Path, required=True, metavar="FOLDER")
+    hub.set_defaults(function=_hub)
+
+    parents = [checkpoint_options(), slides_options()]
+    evaluate = commands.add_parser("evaluate", parents=parents, help="measure a checkpoint's verdicts")
+    evaluate.add_argument(
+        "--draws", type=int, default=POSTERIOR_DRAWS, help="draws of the posterior (default: %(default)s)"
+    )
+    evaluate.set_defaults(function=_evaluate)
+
+    edits = commands.add_parser("edits", parents=[*parents, judge_options()], help="measure its edits by the judge")
+    edits.add_argument("--cells", type=int, default=200, help="cells of each class (default: 200)")
+    edits.add_argument("--sheet", type=Path, metavar="FILE.png", help="draw the first 24 cells with maps and edits")
+    edits.set_defaults(function=_edits)
+
+    familiarity = commands.add_parser(
+        "familiarity", parents=[checkpoint_options()], help="fit when a picture lies outside what a checkpoint knows"
+    )
+    familiarity.add_argument("--data", **DATA)
+    familiarity.add_argument("--out", type=Path, required=True, metavar="FILE.json")
+    familiarity.add_argument("--record", action="store_true", help="put fit and figures into the manifest too")
+    familiarity.add_argument(
+        "--part", choices=("validation", "test"), default="test",
+        help="whose cells outliers are told from (default: test)",
+    )  # fmt: skip
+    familiarity.add_argument(
+        "--cells", type=int, default=3000, metavar="N", help="at most so many cells of each part (default: 3000)"
+    )
+    familiarity.add_argument(
+        "--number", type=int, default=300, metavar="N", help="at most so many outliers of each kind (default: 300)"
+    )
+    familiarity.add_argument("--mnist", type=Path, metavar="FOLDER", help="digits, as torchvision lays them out")
+    familiarity.add_argument("--fields", type=Path, metavar="FOLDER", help="another microscope's, as for cut")
+    familiarity.set_defaults(function=_familiarity)
+
+
+def _export(options: argparse.Namespace) -> int:
+    from training.publish.calibrate import calibrate
+    from training.publish.export import export, rounded_network
+    from training.publish.familiarity import fit_familiarity
+
+    state, device = read_state(options.run), choose_device(options.device)
+    recipe = state.recipe
+    architecture = recipe.architecture
+    cells = load_cells(options.data, recipe.labels, architecture.image_size, channels=architecture.image_channels)
+    split = split_cells(cells, recipe)
+    if split.digest != state.split_digest:
+        raise StateError(f"{options.data}: splits into other slides than the run's data did")
+    validation = cells.of_slides(split.validation)
+    network = rounded_network(state, device)
+    calibration, windows = calibrate(network, validation, options.cells, recipe.symmetries, device)
+    if architecture.image_channels == 3:  # half of what is familiar are colours
+        known, _ = fit_familiarity(network, cells.of_slides(split.train), validation, device)
+        calibration = replace(calibration, familiarity=known)
+    (options.run / "windows.json").write_text(json.dumps(windows, indent=1), encoding="utf-8")
+    path = export(state, calibration, options.name or recipe.name, options.manifest, device.type, metrics={})
+    print(f"{path}: {path.stat().st_size} bytes; {_fitted(calibration)}")
+    return 0
+
+
+def _calibrate(options: argparse.Namespace) -> int:
+    from training.publish.calibrate import calibrate
+    from training.publish.export import record_calibration
+
+    name, manifest = locate(options.checkpoint, options.manifest)
+    explainer = Explainer.load(name, options.device, manifest)
+    if options.slides:
+        wanted = read_slides(options.slides, options.data, explainer.labels)
+    else:
+        wanted = set(split_of(explainer, options.data).validation)
+    architecture, recipe = explainer.checkpoint.architecture, explainer.checkpoint.provenance.recipe
+    cells = load_cells(
+        options.data, explainer.labels, explainer.size, wanted.__contains__, channels=architecture.image_channels
+    )
+    symmetries = recipe.get("symmetries", True)  # which recipes did not say when all had them
+    calibration, _ = calibrate(explainer.network, cells, options.cells, symmetries, explainer.device)
+    record_calibration(manifest, name, calibration)
+    print(
+        f"{manifest}: {name}, fitted on {len(cells)} cells of {len(set(cells.slides))} slides: {_fitted(calibration)}"
+    )
+    return 0
+
+
+def _fitted(calibration: Calibration) -> str:
+    return ", ".join(f"{name} {value}" for name, value in vars(calibration).items() if name != "familiarity")
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from training.publish.evaluate import evaluate
+    from training.publish.export import record_metrics
+
+    name, manifest = locate(options.checkpoint, options.manifest)
+    explainer = Explainer.load(name, options.device, manifest)
+    keep, test_set = wanted_slides(explainer, options)
+    figures = evaluate(explainer, options.data, keep, options.draws, options.seed)
+    write_json(options.out, {"test_set": test_set, **figures})
+    if options.record:
+        record_metrics(manifest, name, {"test_set": test_set, **figures})
+    for verdict in ("head", "posterior"):
+        f = figures[verdict]
+        shown = ", ".join(f"{key} {f[key]:.4f} [{f[f'{key}_interval'][0]:.4f}, {f[f'{key}_interval'][1]:.4f}]"
+                          for key in ("accuracy", "auroc", "ece"))  # fmt: skip
+        print(f"{verdict}: {shown}")
+    print(f"{sample(figures)} ({test_set}); {options.out}")
+    return 0
+
+
+def _edits(options: argparse.Namespace) -> int:
+    from training.publish.edits import evaluate_edits
+    from training.publish.export import record_metrics
+
+    name, manifest = locate(options.checkpoint, options.manifest)
+    explainer = Explainer.load(name, options.device, manifest)
+    keep, test_set = wanted_slides(explainer, options)
+    figures = evaluate_edits(
+        explainer, options.data, options.judge, keep, options.cells, options.seed, options.sheet
+    )  # fmt: skip
+    write_json(options.out, {"test_set": test_set, **figures})
+    if options.record:
+        record_metrics(manifest, name, {"edits": {"test_set": test_set, **figures}})
+    for label in explainer.labels:
+        f = figures[f"from_{label}"]
+        shown = ", ".join(f"{who} {f[f'{who}_flips']['rate']:.3f} {f[f'{who}_flips']['interval']}"
+                          for who in ("judge", "head", "posterior"))  # fmt: skip
+        print(f"from {label}: n {f['n']} of {f['slides']} slides; flips: {shown}; "
+              f"median changed {f['changed_fraction_median']:.3f}; {f['network_passes_mean']} passes; "
+              f"{f['cells_with_dark_specks']} cells with dark specks")  # fmt: skip
+    return 0
+
+
+def _familiarity(options: argparse.Namespace) -> int:
+    from training.publish.export import record_metrics
+    from training.publish.familiarity import fit_and_measure
+
+    name, manifest = locate(options.checkpoint, options.manifest)
+    explainer = Explainer.load(name, options.device, manifest)
+    figures, known = fit_and_measure(
+        explainer,
+        options.data,
+        split_of(explainer, options.data),
+        options.part,
+        options.cells,
+        options.number,
+        options.seed,
+        options.mnist,
+        options.fields,
+    )
+    write_json(options.out, figures)
+    if options.record:
+        record_metrics(manifest, name, {"familiarity": figures}, known)
+    for row in figures["outliers"]:
+        area, found = Figure.of(row, "auroc"), Figure.of(row, "found", row["n"])
+        print(f"{row['kind']}, n {row['n']}: AUROC {area}, found unfamiliar {found}")
+    print(
+        f"familiar {Figure.of(figures, 'familiar')} of {figures['n']} cells, {figures['slides']} slides, "
+        f"of the {figures['test_set']}; {options.out}"
+    )
+    return 0
+
+
+def _examples(options: argparse.Namespace) -> int:
+    from training.publish.examples import generate
+
+    explainer = Explainer.load(options.checkpoint, options.device, options.manifest)
+    for path in generate(explainer, options.cells, options.seed, options.out):
+        print(path)
+    return 0
+
+
+def _card(options: argparse.Namespace) -> int:
+    from training.publish.card import write_card
+
+    for path in write_card(read_manifest(), MANIFEST.parent.parent):
+        print(path)
+    return 0
+
+
+def _hub(options: argparse.Namespace) -> int:
+    Explainer.load(options.checkpoint, "cpu", options.manifest).save_pretrained(options.out)
+    print(options.out)
+    return 0

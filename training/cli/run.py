@@ -1,0 +1,177 @@
+"""The commands that train: train, adapt, classifier, judge."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from jdm_core.checkpoints import choose_device, locate
+from training.cli.options import DATA, DEVICE, SET, Commands, checkpoint_options, stop_on_signal
+from training.run.recipe import RecipeError, load_recipe
+from training.run.state import STATE_FILE, StateError, read_state
+
+# A run may be made longer or shorter, watched more or less closely, and end on other noise levels, a margin between
+# classes or a shorter average, as a further leg; anything else would be another run.
+CHANGEABLE = {"images", "focus", "margin_weight", "ema_decay", "validate_every", "validation_cells"}
+
+
+def register(commands: Commands) -> None:
+    """Adds the commands."""
+    train = commands.add_parser("train", help="train a model, or continue a run")
+    train.add_argument("--recipe", default="malaria-64", help="a preset of training/recipes, or a TOML file")
+    train.add_argument("--data", **DATA)
+    train.add_argument("--run", type=Path, help="run folder (default: runs/RECIPE)")
+    train.add_argument("--set", **SET)
+    train.add_argument("--resume", action="store_true", help="continue the run folder's state exactly")
+    train.add_argument("--max-minutes", type=float, help="stop in good order after this time; --resume goes on")
+    train.add_argument(
+        "--budget-minutes",
+        type=float,
+        metavar="M",
+        help="choose the number of images so that the run ends, its rate at zero, after M minutes",
+    )
+    train.add_argument(
+        "--accumulate", type=int, default=1, metavar="N", help="compute each batch in N parts, for less memory"
+    )
+    train.add_argument("--compile", action="store_true", help="compile the network first: worth it on a GPU")
+    train.add_argument("--device", **DEVICE)
+    train.set_defaults(function=_train)
+
+    adapt = commands.add_parser(
+        "adapt", parents=[checkpoint_options()], help="fine-tune on images without labels, by the diffusion loss"
+    )
+    adapt.add_argument(
+        "--images", type=Path, required=True, metavar="FOLDER", help="cells on black, in any layout, or digits"
+    )
+    adapt.add_argument("--run", type=Path, required=True, metavar="FOLDER", help="for the new checkpoint")
+    adapt.add_argument(
+        "--number", type=int, default=12_800, metavar="N", help="augmented images to see (default: 12800)"
+    )
+    adapt.add_argument("--resume", action="store_true", help="continue the run folder's state exactly")
+    adapt.add_argument("--max-minutes", type=float, help="stop after this time, and keep what there is")
+    adapt.set_defaults(function=_adapt)
+
+    classifier = commands.add_parser("classifier", help="train a classifier alone, to compare with")
+    classifier.add_argument("--architecture", choices=("resnet18", "encoder"), required=True, help="of its network")
+    classifier.add_argument("--recipe", default="malaria-64", help="whose size, split, augmentation and rates")
+    classifier.add_argument("--set", **SET)
+    classifier.add_argument("--data", **DATA)
+    classifier.add_argument("--images", type=int, help="augmented cells seen (default: the recipe's)")
+    classifier.add_argument("--out", type=Path, required=True, metavar="FILE.safetensors", help="for the weights")
+    classifier.add_argument("--device", **DEVICE)
+    classifier.set_defaults(function=_classifier)
+
+    judge = commands.add_parser("judge", help="train the independent classifier that judges edits")
+    judge.add_argument("--recipe", default="malaria-64", help="whose size, labels and split (default: malaria-64)")
+    judge.add_argument("--data", **DATA)
+    judge.add_argument("--images", type=int, default=60_000, help="augmented cells seen (default: 60000)")
+    judge.add_argument("--out", type=Path, default=Path("runs/judge.safetensors"), help="for the weights")
+    judge.add_argument("--device", **DEVICE)
+    judge.set_defaults(function=_judge)
+
+
+def _train(options: argparse.Namespace) -> int:
+    from training.run.step import NonFiniteLoss
+    from training.run.train import train
+    from training.run.trainer import Schedule
+
+    chosen = [setting for setting in options.set if setting.partition("=")[0].strip() == "images"]
+    if options.budget_minutes is not None and chosen:
+        raise RecipeError(f"--set {chosen[0]}: --budget-minutes chooses the number of images")
+    recipe = load_recipe(options.recipe, options.set)
+    run = options.run or Path("runs") / recipe.name
+    resumed = None
+    if options.resume:
+        resumed = read_state(run)
+        if options.budget_minutes is not None:
+            recipe = load_recipe(options.recipe, [*options.set, f"images={resumed.recipe.images}"])
+        changed = {key for key, value in recipe.as_dict().items() if resumed.recipe.as_dict()[key] != value}
+        if changed - CHANGEABLE:
+            raise StateError(f"{run}: its state comes from another recipe; these differ: {', '.join(sorted(changed))}")
+    elif (run / STATE_FILE).exists():
+        raise StateError(f"{run}: holds a run already; --resume continues it, another --run starts a new one")
+
+    schedule = Schedule(options.max_minutes, options.accumulate, options.compile, options.budget_minutes)
+    device = choose_device(options.device)
+    try:
+        finished = train(recipe, options.data, run, device, schedule, resumed, should_stop=stop_on_signal())
+    except NonFiniteLoss as error:
+        print(f"error: {error}; the last good state is {run / STATE_FILE}", file=sys.stderr)
+        return 1
+    if _leads():
+        print(f"{run}: " + ("finished" if finished else "stopped; --resume continues it"))
+    return 0
+
+
+def _adapt(options: argparse.Namespace) -> int:
+    from training.publish.adapted import adapt_checkpoint
+    from training.run.step import NonFiniteLoss
+
+    name, manifest = locate(options.checkpoint, options.manifest)
+    device = choose_device(options.device)
+    try:
+        path, done = adapt_checkpoint(
+            name,
+            manifest,
+            options.images,
+            options.run,
+            options.number,
+            options.seed,
+            device,
+            options.max_minutes,
+            stop_on_signal(),
+            options.resume,
+        )
+    except NonFiniteLoss as error:
+        print(f"error: {error}; nothing is written", file=sys.stderr)
+        return 1
+    if _leads():
+        print(
+            f"{path}: {done.seen} images seen of {done.found}; "
+            f"diffusion loss {done.first_loss:.4f} at first, {done.last_loss:.4f} at last"
+        )
+        print(f"use it with --checkpoint {options.run}")
+    return 0
+
+
+def _classifier(options: argparse.Namespace) -> int:
+    from training.data.cells import load_cells
+    from training.publish.export import record_classifier
+    from training.run.fit_classifier import ClassifierRecipe, train_classifier
+    from training.run.recipe import labelled_cells, split_cells
+
+    recipe = load_recipe(options.recipe, options.set)
+    cells = load_cells(options.data, recipe.labels, recipe.architecture.image_size)
+    split = split_cells(cells, recipe)
+    training = labelled_cells(cells.of_slides(split.train), recipe)
+    settings = ClassifierRecipe.like(recipe, options.architecture, options.images or recipe.images, recipe.seed)
+    figures = train_classifier(
+        settings, training, cells.of_slides(split.validation), split.digest, options.out, choose_device(options.device)
+    )
+    if _leads():
+        record_classifier(options.out)
+        print(f"{options.out}: {len(training)} training cells, {figures}")
+    return 0
+
+
+def _judge(options: argparse.Namespace) -> int:
+    from training.data.cells import load_cells
+    from training.publish.export import record_classifier
+    from training.run.fit_classifier import judge_recipe, train_classifier
+    from training.run.recipe import split_cells
+
+    recipe = load_recipe(options.recipe)
+    cells = load_cells(options.data, recipe.labels, recipe.architecture.image_size)
+    split = split_cells(cells, recipe)
+    training, validation = cells.of_slides(split.train), cells.of_slides(split.validation)
+    settings, device = judge_recipe(recipe, options.images), choose_device(options.device)
+    figures = train_classifier(settings, training, validation, split.digest, options.out, device)
+    if _leads():
+        record_classifier(options.out)
+        print(f"{options.out}: {figures}")
+    return 0
+
+
+def _leads() -> bool:
+    """Whether this process speaks for all that torchrun started."""
+    return os.environ.get("RANK", "0") == "0"

@@ -1,0 +1,236 @@
+"""Cells cut out of whole microscope fields by their boxes and laid out as the NIH set is, to adapt to and to test on.
+
+Fields come as IML has them (Arshad et al. 2021, arXiv 2102.08708): `fields/*` and `annotations.json`, a list of
+{image_name, objects: [{type, bbox: {x, y, w, h}}]} in pixels. A cell is found in its box by its distance from the
+background's colour; what is not cell becomes black, and the crop is as tight as NIH's are.
+"""
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+from scipy import ndimage
+from skimage.filters import threshold_otsu
+from skimage.morphology import isotropic_dilation, isotropic_erosion
+from tqdm import tqdm
+
+from jdm_core.cells import MAX_ASPECT, MIN_SIDE
+from training.data.members import DataError
+
+KINDS = {
+    "ring": "Parasitized", "trophozoite": "Parasitized", "schizont": "Parasitized", "gametocyte": "Parasitized",
+    "red blood cell": "Uninfected",
+}  # fmt: skip
+PARTS = ("adapt", "test")
+MARGIN = 0.1  # of a box's sides, added on each: boxes are drawn by hand, and some cut their cell
+NECK = 0.06  # of the shorter side: half the width of what joins a cell to something else
+SAME_CELL = 0.5  # boxes with at least this intersection over union mark one cell twice
+BLACK = 40  # no stain is darker than this in all channels: a scale bar is, and so is dirt
+SPECK = 20  # black pixels from which a cell is left out
+
+
+@dataclass(frozen=True)
+class Box:
+    """What an annotator marked: the kind of cell, and the box's left upper corner and sides in pixels."""
+
+    kind: str
+    x: float
+    y: float
+    w: float
+    h: float
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field's image file and its boxes, in the order of the annotations."""
+
+    path: Path
+    boxes: tuple[Box, ...]
+
+
+def read_fields(folder: Path) -> list[Field]:
+    """The fields of a folder by name; DataError where the annotations are none or name a file that is not there."""
+    path = folder / "annotations.json"
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+        fields = [
+            Field(folder / "fields" / entry["image_name"], tuple(_box(marked) for marked in entry["objects"]))
+            for entry in entries
+        ]
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror or error}") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{path}: not annotations of fields ({type(error).__name__}: {error})") from error
+    for field in fields:
+        if not field.path.is_file():
+            raise DataError(f"{field.path}: no such file, though {path.name} names it")
+    if not fields:
+        raise DataError(f"{path}: names no field")
+    return sorted(fields, key=lambda field: field.path.name)
+
+
+def part_of(field_name: str, test_share: float) -> str:
+    """The part, "adapt" or "test", that a hash of the field's name decides.
+
+    The last digit does not count: a microscope numbers its pictures in the order in which they are taken, and the
+    next one often shows some of the same cells, which must not stand on both sides.
+    """
+    group = re.sub(r"\d$", "", Path(field_name).stem)
+    place = int(hashlib.sha256(group.encode()).hexdigest()[:8], 16) / 16**8
+    return PARTS[place < test_share]
+
+
+def stained(pixels: np.ndarray) -> np.ndarray:
+    """What is not background in a field uint8 (H, W, 3): (H, W) bool.
+
+    The background's colour is the median of the brighter side of Otsu's threshold on green, which haemoglobin and
+    Giemsa both absorb. Pale cells beside deeply stained ones are nearer to it than Otsu's threshold on the distance
+    (Otsu 1979), so half of that is asked.
+    """
+    smooth = ndimage.gaussian_filter(pixels.astype(np.float32), (1, 1, 0))
+    green = smooth[:, :, 1]
+    if green.min() == green.max():
+        return np.zeros(green.shape, dtype=bool)
+    background = np.median(smooth[green > threshold_otsu(green)], axis=0)
+    distance = np.linalg.norm(smooth - background, axis=2)
+    return distance > threshold_otsu(distance) / 2
+
+
+def find_cell(foreground: np.ndarray, boxes: Sequence[Box], index: int) -> tuple[slice, slice, np.ndarray] | None:
+    """Rows, columns and mask (rows, columns) bool of the cell in a box of a field's foreground (H, W); None without.
+
+    Touching cells part where one box's ellipse is as near as the other's. What hangs on by a neck, or is thin, goes.
+    """
+    box = boxes[index]
+    x, y = box.x - MARGIN * box.w, box.y - MARGIN * box.h
+    top, left = max(0, int(y)), max(0, int(x))
+    window = foreground[top : int(y + (1 + 2 * MARGIN) * box.h) + 1, left : int(x + (1 + 2 * MARGIN) * box.w) + 1]
+    rows, columns = np.mgrid[top : top + window.shape[0], left : left + window.shape[1]] + 0.5
+    own = _ellipse(box, rows, columns)
+    mask = window & (own <= (1 + MARGIN) ** 2)
+    for i, other in enumerate(boxes):
+        if i != index and _overlap(box, other) > 0:
+            mask &= own <= _ellipse(other, rows, columns)
+    neck = NECK * min(box.w, box.h)
+    core = _largest_piece(isotropic_erosion(np.pad(mask, 1), neck)[1:-1, 1:-1])
+    if not core.any():
+        return None
+    mask = ndimage.binary_fill_holes(_largest_piece(mask & isotropic_dilation(core, neck)))
+    tight = ndimage.find_objects(mask.astype(np.uint8))[0]
+    height, width = mask[tight].shape
+    if min(height, width) < MIN_SIDE or max(height, width) > MAX_ASPECT * min(height, width):
+        return None
+    return (
+        slice(top + tight[0].start, top + tight[0].stop), slice(left + tight[1].start, left + tight[1].stop),
+        mask[tight],
+    )  # fmt: skip
+
+
+def cut_cells(pixels: np.ndarray, boxes: Sequence[Box]) -> Iterator[tuple[int, np.ndarray | str]]:
+    """Each box's index and its cell, uint8 (h, w, 3) on black, or the reason why it is left out."""
+    foreground = stained(pixels)
+    twice = _marked_twice(boxes)
+    single = [box for i, box in enumerate(boxes) if i not in twice]
+    for i, box in enumerate(boxes):
+        if box.kind not in KINDS:
+            yield i, f"of kind {box.kind!r}"
+        elif i in twice:
+            yield i, "marked twice"
+        elif (found := find_cell(foreground, single, single.index(box))) is None:
+            yield i, "no whole cell found"
+        else:
+            rows, columns, mask = found
+            cell = pixels[rows, columns] * mask[:, :, None]
+            black = (pixels[rows, columns].max(axis=2) < BLACK) & mask
+            yield i, "black marks" if black.sum() >= SPECK else cell
+
+
+def cut(folder: Path, out: Path, test_share: float) -> tuple[Counter[tuple[str, str]], Counter[str]]:
+    """Writes `PART/LABEL/FIELDthin_NUMBER_KIND.png` under `out` for every box of a folder of fields.
+
+    Returns how many cells each (part, label) got, and how many were left out for each reason. What stands before
+    "thin" is the field, which takes the place of NIH's slide. Raises DataError for a field that cannot be read,
+    an `out` that holds something, and fields without a cell; `out` is then as it was.
+    """
+    if out.is_dir() and any(out.iterdir()):
+        raise DataError(f"{out}: not empty; cells of another cut would mix with these")
+    fields = read_fields(folder)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as partial:
+        cells = Path(partial) / out.name
+        written, left_out = _write_cells(fields, cells, test_share)
+        if not written:
+            raise DataError(f"{folder}: no cell found in any box")
+        if out.exists():
+            out.rmdir()
+        cells.rename(out)
+    return written, left_out
+
+
+def _write_cells(
+    fields: Sequence[Field], out: Path, test_share: float
+) -> tuple[Counter[tuple[str, str]], Counter[str]]:
+    written: Counter[tuple[str, str]] = Counter()
+    left_out: Counter[str] = Counter()
+    for field in tqdm(fields, desc="cutting", unit="field"):
+        part = part_of(field.path.name, test_share)
+        try:
+            with Image.open(field.path) as image:
+                pixels = np.array(image.convert("RGB"))
+        except (UnidentifiedImageError, OSError) as error:
+            raise DataError(f"{field.path}: unreadable ({type(error).__name__})") from error
+        for i, cell in cut_cells(pixels, field.boxes):
+            if isinstance(cell, str):
+                left_out[cell] += 1
+                continue
+            kind = field.boxes[i].kind
+            target = out / part / KINDS[kind]
+            target.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(cell).save(target / f"{field.path.stem}thin_{i:03d}_{kind.replace(' ', '-')}.png")
+            written[part, KINDS[kind]] += 1
+    return written, left_out
+
+
+def _box(marked: dict[str, object]) -> Box:
+    return Box(str(marked["type"]), *(float(marked["bbox"][key]) for key in ("x", "y", "w", "h")))
+
+
+def _largest_piece(mask: np.ndarray) -> np.ndarray:
+    """The largest connected piece of a mask (H, W) bool; nothing of an empty one."""
+    pieces, count = ndimage.label(mask)
+    return pieces == 1 + np.bincount(pieces.flat)[1:].argmax() if count else mask
+
+
+def _ellipse(box: Box, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Squared distance from a box's centre, 1 on the ellipse that the box encloses."""
+    across = (columns - box.x - box.w / 2) / max(box.w / 2, 1)
+    down = (rows - box.y - box.h / 2) / max(box.h / 2, 1)
+    return across**2 + down**2
+
+
+def _overlap(box: Box, other: Box) -> float:
+    """Intersection over union of two boxes, each with its margin's half, so that cells that touch overlap."""
+    grow = MARGIN / 2
+    a, b = ((c.x - grow * c.w, c.y - grow * c.h, c.x + (1 + grow) * c.w, c.y + (1 + grow) * c.h) for c in (box, other))
+    width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+    common = max(0.0, width) * max(0.0, height)
+    areas = sum((c[2] - c[0]) * (c[3] - c[1]) for c in (a, b))
+    return common / (areas - common) if common else 0.0
+
+
+def _marked_twice(boxes: Sequence[Box]) -> set[int]:
+    """The boxes to drop where two mark one cell: the healthy one, else the later one."""
+    drop = set()
+    for i, box in enumerate(boxes):
+        for j in range(i):
+            if j not in drop and i not in drop and _overlap(box, boxes[j]) >= SAME_CELL:
+                infected = [KINDS.get(b.kind) != "Uninfected" for b in (boxes[j], box)]
+                drop.add(j if infected[1] and not infected[0] else i)
+    return drop

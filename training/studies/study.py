@@ -1,0 +1,75 @@
+"""The protocol of a study: a question, its arguments, what it reads, and typed findings that make a page."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from jdm_core import Explainer
+from jdm_core.checkpoints import MANIFEST, Checkpoint, choose_device, locate, read_manifest
+from training.tables import Table
+
+OWN = ""  # the checkpoint that the command line names
+JUDGE = MANIFEST.parent / "weights" / "judge-64.safetensors"
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What all studies of a report share: data by name, the checkpoint, and a folder for runs and pictures."""
+
+    data: Mapping[str, Path]  # of "cells", "digits", "usps" and "fields", those that are at hand
+    folder: Path
+    checkpoint: str = "malaria-64"
+    manifest: Path = MANIFEST
+    device: str = "auto"
+    seed: int = 0
+    judge: Path = JUDGE
+    should_stop: Callable[[], bool] = field(default=lambda: False, repr=False)
+
+    def load(self, name: str = OWN) -> Explainer:
+        """A checkpoint, by default the command line's."""
+        return Explainer.load(name or self.checkpoint, self.device, self.manifest)
+
+    def entry(self, name: str = OWN) -> tuple[str, Checkpoint]:
+        """Name and manifest entry of a checkpoint."""
+        name, manifest = locate(name or self.checkpoint, self.manifest)
+        return name, read_manifest(manifest)[name]
+
+    @property
+    def torch_device(self) -> torch.device:
+        """The device that networks are trained on."""
+        return choose_device(self.device)
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a study found: its tables, how many cells they are of, everything measured as JSON values, and pictures."""
+
+    tables: Sequence[Table]
+    sample: str
+    measured: Mapping[str, Any]
+    pictures: Sequence[str] = ()  # files beside the page
+
+
+class Study(ABC):
+    """A question and the measurement that answers it. Subclasses are frozen dataclasses of their arguments.
+
+    `concluded_on` says of which versions of checkpoints the conclusion speaks; the page warns where it shows others.
+    """
+
+    name: str
+    title: str
+    question: str
+    setup: str
+    conclusion: str
+    concluded_on: Mapping[str, int] = {}
+    reads: tuple[str, ...] = (OWN,)  # names of checkpoints
+    needs: tuple[str, ...] = ("cells",)
+    edits: bool = False  # whether it depends on how the explainer searches for an edit
+
+    @abstractmethod
+    def measure(self, inputs: Inputs) -> Findings:
+        """Measures; pictures and runs go below `inputs.folder`."""
