@@ -34,10 +34,12 @@ def main(arguments: list[str] | None = None) -> int:
 def serve(explainer: "Explainer", settings: Settings) -> int:  # noqa: F821
     """Serves the page around an explainer; 1 when the port is taken or a package is missing."""
     from web.serving import Service, run_until, when_told
+    from web.watchdog import guard
 
     told = when_told()
     try:
         service = Service(explainer, settings)
+        guard(settings.stop_seconds, service.scratch.folder)
         address = service.launch()
     except (OSError, SettingsError) as error:
         print(f"error: {error}", file=sys.stderr)

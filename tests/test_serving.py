@@ -12,7 +12,6 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
@@ -26,12 +25,12 @@ from PIL import ExifTags, Image
 
 from jdm_core import Explainer
 from jdm_core.counterfactual import EditSettings, Strength
+from tests.server import serving
 from web.gate import Gate
 from web.jobs import FAULT
 from web.logs import JsonLines
 from web.page import COMPUTE
 from web.scratch import Scratch
-from web.serving import Service
 from web.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -45,21 +44,6 @@ def explainer():
     loaded = Explainer.load(device="cpu")
     loaded.edit = QUICK
     return loaded
-
-
-@contextmanager
-def serving(explainer, folder: Path, **settings):
-    """A server in this process, with its files below `folder`."""
-    before = {name: os.environ.get(name) for name in ("GRADIO_TEMP_DIR",)}
-    os.environ["GRADIO_TEMP_DIR"] = str(folder)
-    service = Service(explainer, Settings(**settings))
-    try:
-        service.address = service.launch().rstrip("/")
-        yield service
-    finally:
-        service.stop()
-        for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
 
 
 @pytest.fixture(scope="module")
@@ -157,8 +141,10 @@ def status_of_post(body: bytes, batch_cells: int) -> int:
     async def send(message):
         said.append(message)
 
-    service = SimpleNamespace(settings=Settings(batch_cells=batch_cells), stopping=False, loop=None)
-    scope = {"type": "http", "method": "POST", "path": "/gradio_api/queue/join", "headers": []}
+    pages = SimpleNamespace(check_jobs=lambda _: None, make_room=lambda _: None)
+    service = SimpleNamespace(settings=Settings(batch_cells=batch_cells), stopping=False, loop=None, pages=pages)
+    scope = {"type": "http", "method": "POST", "path": "/gradio_api/queue/join"}
+    scope["headers"] = [(b"content-length", str(len(body)).encode())]
     asyncio.run(Gate(page, service)(scope, receive, send))
     return said[0]["status"]
 

@@ -4,12 +4,14 @@ import functools
 import inspect
 import logging
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import gradio as gr
 
+from web.disk import FULL, is_full
 from web.logs import fault, note
 
 FAULT = "Something went wrong on the server; nothing was kept of it. The page still works: please try again."
@@ -40,6 +42,16 @@ def _watched(callback: Callable, name: str) -> Callable:
     return call
 
 
+def let_go(error: BaseException) -> None:
+    """Drops what the frames of an error hold, which may be a picture's memory: Gradio keeps errors for a while."""
+    left: BaseException | None = error
+    seen: set[int] = set()
+    while left is not None and id(left) not in seen:
+        seen.add(id(left))
+        traceback.clear_frames(left.__traceback__)
+        left = left.__cause__ or left.__context__
+
+
 @contextmanager
 def _watch(name: str) -> Iterator[None]:
     start = time.monotonic()
@@ -52,10 +64,13 @@ def _watch(name: str) -> Iterator[None]:
     except GeneratorExit:  # stopped by its user, or its user is gone
         ended("stopped")
         raise
-    except gr.Error:  # says to the user what is wrong with what was given
+    except gr.Error as error:  # says to the user what is wrong with what was given
         ended("refused")
+        let_go(error)
         raise
     except Exception as error:
         ended("failed", logging.ERROR, **fault(error))
-        raise gr.Error(FAULT, print_exception=False) from error
+        words = FULL if is_full(error) else FAULT
+        let_go(error)
+        raise gr.Error(words, print_exception=False) from None
     ended("done")

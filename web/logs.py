@@ -4,8 +4,11 @@ import json
 import logging
 import sys
 import time
+from collections import OrderedDict
 from typing import Any, TextIO
 
+AT_ONCE, A_SECOND = 500, 1.0  # lines of a kind; in the long run some 20 MB a day
+KINDS = 100
 LOG = logging.getLogger("plasmolens")
 
 
@@ -26,6 +29,39 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, ensure_ascii=False)
 
 
+class NotTooMany(logging.Filter):
+    """Lets through as many lines of a kind as a person reads, and says with the next how many were left out.
+
+    A kind is an event with its level and end: what strangers send in any number neither fills a disk nor hides others.
+    """
+
+    def __init__(self, at_once: int = AT_ONCE, a_second: float = A_SECOND) -> None:
+        super().__init__()
+        self.at_once, self.a_second = at_once, a_second
+        self._kinds: OrderedDict[tuple, list[float]] = OrderedDict()  # lines left, time of that, left out
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the line is written; it bears `left_out` where others before it were not."""
+        given = getattr(record, "fields", {})
+        what = record.msg if record.name == LOG.name else record.lineno
+        kind = (record.name, record.levelno, what, given.get("end"), int(given.get("status", 0)) // 100)
+        now = time.monotonic()
+        known = self._kinds.setdefault(kind, [self.at_once, now, 0])
+        self._kinds.move_to_end(kind)
+        if len(self._kinds) > KINDS:
+            self._kinds.popitem(last=False)
+        known[0] = min(self.at_once, known[0] + (now - known[1]) * self.a_second)
+        known[1] = now
+        if known[0] < 1:
+            known[2] += 1
+            return False
+        known[0] -= 1
+        if known[2]:
+            record.fields = {**given, "left_out": int(known[2])}
+            known[2] = 0
+        return True
+
+
 class CurrentStderr(logging.StreamHandler):
     """Writes to stderr as it is at the moment: whoever hosts this process may exchange it."""
 
@@ -42,11 +78,17 @@ def set_up_logs(level: str) -> None:
     """Sends all logs to stderr as JSON lines from a level on; those of libraries from "warning" on."""
     handler = CurrentStderr()
     handler.setFormatter(JsonLines())
+    handler.addFilter(NotTooMany())
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    LOG.setLevel(level.upper())
+    join_uvicorn()
+
+
+def join_uvicorn() -> None:
+    """Sends the server's own logs the same way; to be called once it is there, for it sets up its own at its start."""
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [], True
-    LOG.setLevel(level.upper())
 
 
 def note(event: str, level: int = logging.INFO, **fields: Any) -> None:

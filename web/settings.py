@@ -2,12 +2,16 @@
 
 import argparse
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from web.space import is_space
+
 DEVICES = ("auto", "cpu", "cuda", "mps")
+_ORIGIN = re.compile(r"https?://[\w.-]+(:\d+)?")
 LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -28,12 +32,15 @@ class Settings:
     port: int | None = _setting(None, "GRADIO_SERVER_PORT", "port; none: the first free from 7860", least=1, most=65535)
     root_path: str = _setting("", "GRADIO_ROOT_PATH", "path under which a proxy shows the page, such as /cells")
     login: str = _setting("", "PLASMOLENS_LOGIN", "USER:PASSWORD, or a file of such lines; none: open to all")
+    sites: str = _setting("", "PLASMOLENS_SITES", "other sites that may embed and call the page: https://HOST, ...")
+    proxies: str = _setting("127.0.0.1", "FORWARDED_ALLOW_IPS", "proxies whose word for a visitor's address is taken")
     checkpoint: str = _setting("malaria-64", "PLASMOLENS_CHECKPOINT", "name in the manifest, or folder of an own one")
     device: str = _setting("auto", "PLASMOLENS_DEVICE", ", ".join(DEVICES), choices=DEVICES)
     upload_megabytes: int = _setting(64, "PLASMOLENS_UPLOAD_MEGABYTES", "limit of a file", least=1, most=64)
     post_megabytes: int = _setting(512, "PLASMOLENS_POST_MEGABYTES", "limit of all files of one upload", least=1)
     queue_length: int = _setting(100, "PLASMOLENS_QUEUE_LENGTH", "jobs that may wait; more are refused", least=1)
     batch_cells: int = _setting(500, "PLASMOLENS_BATCH_CELLS", "images in one batch", least=1, most=100_000)
+    disk_megabytes: int = _setting(8192, "PLASMOLENS_DISK_MEGABYTES", "all kept files; half for one visitor", least=1)
     kept_seconds: int = _setting(3600, "PLASMOLENS_KEPT_SECONDS", "age at which files and results go", least=1)
     stop_seconds: int = _setting(10, "PLASMOLENS_STOP_SECONDS", "time for a running job when told to stop", least=0)
     gpu_seconds: int = _setting(60, "PLASMOLENS_GPU_SECONDS", "GPU time of a call on a shared-GPU Space", least=1)
@@ -55,6 +62,14 @@ class Settings:
         if not pairs or any(len(pair) != 2 or not all(pair) for pair in pairs):
             raise SettingsError("login: every line must be USER:PASSWORD")
         return pairs
+
+    def other_sites(self) -> tuple[str, ...]:
+        """The origins that may embed and call the page; of a Space, the one that shows it. Raises SettingsError."""
+        sites = tuple(site.strip().rstrip("/") for site in self.sites.split(",") if site.strip())
+        for site in sites:
+            if not _ORIGIN.fullmatch(site):
+                raise SettingsError(f"sites: {site!r}, where https://HOST is expected")
+        return sites or (("https://huggingface.co",) if is_space() else ())
 
 
 def read_settings(arguments: list[str] | None = None, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -78,6 +93,7 @@ def read_settings(arguments: list[str] | None = None, environment: Mapping[str, 
             values[item.name] = _checked(item, source, value)
     settings = Settings(**values)
     settings.logins()
+    settings.other_sites()
     return settings
 
 

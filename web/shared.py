@@ -43,6 +43,11 @@ class SharedExplainer:
         self._thread.run(work, first=True)
         return answer.result()
 
+    def check(self, cell: np.ndarray) -> tuple[Prediction, ElboResult]:
+        """One small prediction and one small decode of pixels (H, W, 3) uint8, as one piece that goes first."""
+        explainer = self._explainer
+        return self._thread.run(lambda: (explainer.predict([cell]), explainer.elbo(cell, draws=3)), first=True)
+
     def elbo(self, *arguments: Any, **options: Any) -> ElboResult:
         """`Explainer.elbo` when its turn comes."""
         return self._thread.run(partial(self._explainer.elbo, *arguments, **options))

@@ -17,6 +17,11 @@ def shared_gpu() -> Any | None:
     return spaces
 
 
+def is_space() -> bool:
+    """Whether this runs as a Space, within a frame of its site and behind its proxy."""
+    return "SPACE_ID" in os.environ
+
+
 def is_shared() -> bool:
     """Whether the GPU is lent call by call, so that nothing may compute outside of a call."""
     return os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "true")
