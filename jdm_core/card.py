@@ -4,6 +4,7 @@ from typing import Any
 
 from jdm_core.checkpoints import Checkpoint
 from jdm_core.version import VERSION
+from jdm_core.weights import CheckpointError
 
 VERDICTS = {"head": "Head (classifier)", "posterior": "Posterior (likelihood, {draws} draws)"}
 METRICS = {"accuracy": "accuracy", "auroc": "roc_auc", "ece": "expected calibration error"}  # and the hub's names
@@ -44,13 +45,19 @@ size and digest of `model.safetensors`, which are checked before it is parsed.
 
 
 def model_card(name: str, checkpoint: Checkpoint) -> str:
-    """README.md of a model repository: front matter that the hub reads, then what a person should know."""
+    """README.md of a model repository: front matter that the hub reads, then what a person should know.
+
+    Raises CheckpointError for figures that cannot be told.
+    """
     from huggingface_hub import ModelCardData  # here, as in `hub`: nothing else needs it
 
     provenance = checkpoint.provenance
     of_cells = "Parasitized" in checkpoint.labels  # else digits or what else somebody trained it on
     mit = "MIT" in provenance.licence
-    results = _eval_results(checkpoint.metrics)
+    try:
+        results, figures = _eval_results(checkpoint.metrics), figures_markdown(name, checkpoint)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:  # figures may be anything
+        raise CheckpointError(f"{name}: its figures are not what `evaluate` records: {error!r}") from error
     front = ModelCardData(
         license="mit" if mit else "other", license_name=None if mit else provenance.licence,
         library_name="plasmolens", pipeline_tag="image-classification",
@@ -62,7 +69,7 @@ def model_card(name: str, checkpoint: Checkpoint) -> str:
         subject="single red blood cells from thin blood smears" if of_cells else provenance.source,
         one="one cell" if of_cells else "one image", ground=" on black" if of_cells else "",
         name=name, labels=" or ".join(f"*{label}*" for label in checkpoint.labels), size=checkpoint.preprocessing.size,
-        software=VERSION, figures=figures_markdown(name, checkpoint), version=checkpoint.version,
+        software=VERSION, figures=figures, version=checkpoint.version,
         source=provenance.source, licence=provenance.licence, split=provenance.split_digest, commit=provenance.commit,
         images=provenance.images, seconds=provenance.seconds, device=provenance.device, seed=provenance.seed,
     )  # fmt: skip
