@@ -93,7 +93,7 @@ def test_time_memory_and_files_of_a_decoder_are_bounded(tmp_path):
     assert done.returncode == -signal.SIGXCPU
     done = run("from jdm_core import decoder, limits\ndecoder._bound()\nbytearray(limits.DECODER_BYTES)")
     assert b"MemoryError" in done.stderr
-    script = f"from jdm_core import decoder\ndecoder._bound()\nopen({str(tmp_path / 'file')!r}, 'w').write('x')"
+    script = f"from jdm_core import decoder\ndecoder._bound()\nopen({str(tmp_path / 'file')!r}, 'wb', 0).write(b'x')"
     assert b"File too large" in run(script).stderr
 
 
