@@ -1,36 +1,122 @@
-"""The documents: their figures are the manifest's, and what they name exists."""
+"""The documents: their figures are the manifest's and the studies', what they name exists, and they stay short."""
 
+import importlib
+import json
 import re
+from pathlib import Path
 
 import pytest
 
 from jdm_core.checkpoints import MANIFEST, read_manifest
-from training.publish.card import DOCUMENTS, FIGURES, with_figures
+from training.publish.card import DOCUMENTS, END, PARTS, Sources, with_figures, write_card
 
 ROOT = MANIFEST.parent.parent
+PAGES = sorted(str(path.relative_to(ROOT)) for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+LONGEST = {"README.md": 9 * 1024, "MODEL_CARD.md": 14 * 1024}  # bytes
+
+
+@pytest.fixture(scope="module")
+def sources() -> Sources:
+    return Sources(read_manifest(), ROOT / "docs/studies")
+
+
+def marked(name: str) -> str:
+    return f"before\n<!-- figures of {name}: written by `python -m training card` -->\nstale\n{END}\nafter"
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
-def test_figures_are_those_of_the_shipped_checkpoints(document):
+def test_figures_are_those_of_the_manifest_and_the_studies(document, sources):
     text = (ROOT / document).read_text(encoding="utf-8")
-    assert with_figures(text, read_manifest()) == text
+    assert with_figures(text, sources) == text
 
 
-def test_figures_are_written_between_their_markers():
-    marked = "before\n" + FIGURES.begin("malaria-64") + "\nstale figures\n" + FIGURES.end + "\nafter"
-    written = with_figures(marked, read_manifest())
-    assert written.startswith("before\n") and written.endswith("\nafter") and "stale" not in written
-    assert f"{read_manifest()['malaria-64'].metrics['head']['accuracy']:.3f}" in written
-    for unmarked in ("no markers", marked.replace("malaria-64", "malaria-65")):
-        with pytest.raises(ValueError, match="figures"):
-            with_figures(unmarked, read_manifest())
+@pytest.mark.parametrize("document, most", LONGEST.items())
+def test_a_document_stays_short_enough_to_be_read(document, most):
+    assert (ROOT / document).stat().st_size <= most
 
 
-@pytest.mark.parametrize("document", DOCUMENTS)
-def test_links_and_pictures_exist(document):
-    text = (ROOT / document).read_text(encoding="utf-8")
-    for target in re.findall(r"\]\(([^)#:]+)\)", text):
-        assert (ROOT / target).exists(), target
+@pytest.mark.parametrize("part", PARTS)
+def test_figures_are_written_between_their_markers(part, sources):
+    written = with_figures(marked(part), sources)
+    assert written.startswith("before\n") and written.endswith(f"{END}\nafter") and "stale" not in written
+    assert len(re.findall(r"^\| --- ", written, re.MULTILINE)) == 1 and " nan" not in written
+    assert with_figures(written, sources) == written
+
+
+def test_the_summary_holds_the_figures_that_it_names(sources):
+    metrics, text = read_manifest()["malaria-64"].metrics, with_figures(marked("summary"), sources)
+    for figure in (
+        metrics["head"]["accuracy"],
+        metrics["posterior"]["auroc"],
+        metrics["edits"]["from_Parasitized"]["judge_flips"]["rate"],
+    ):
+        assert f"{figure:.3f} (" in text
+    shift = json.loads((ROOT / "docs/studies/shift.json").read_text(encoding="utf-8"))["tables"][0]["rows"]
+    matched = next(row[2]["value"] for row in shift if row[:2] == ["malaria-64: posterior", "matched by field"])
+    assert f"{matched:.3f} (" in text
+
+
+def test_what_a_verdict_is_worth_falls_with_the_infected(sources):
+    shares = re.findall(r"\| classifier \| ([\d.]+) % \| ([\d.]+) ", with_figures(marked("worth"), sources))
+    assert [float(prevalence) for prevalence, _ in shares] == [50, 5, 1, 0.1]
+    assert [share for _, share in shares] == sorted((share for _, share in shares), reverse=True)
+
+
+def test_places_of_unknown_figures_and_none_are_told(sources):
+    with pytest.raises(ValueError, match="none of summary"):
+        with_figures(marked("malaria-65"), sources)
+    with pytest.raises(ValueError, match="no place for figures"):
+        with_figures("no markers", sources)
+    with pytest.raises(ValueError, match="study that is not there"):
+        with_figures(marked("shift"), Sources(read_manifest(), Path("nowhere")))
+
+
+def test_the_command_writes_both_documents(tmp_path, sources):
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs/studies").symlink_to(ROOT / "docs/studies")
+    for document in DOCUMENTS:
+        (tmp_path / document).write_text(marked("verdicts"), encoding="utf-8")
+    paths = write_card(read_manifest(), tmp_path)
+    assert [path.name for path in paths] == list(DOCUMENTS)
+    assert all("stale" not in path.read_text(encoding="utf-8") for path in paths)
+
+
+@pytest.mark.parametrize("document", PAGES)
+def test_links_pictures_and_headings_exist(document):
+    path = ROOT / document
+    for target, heading in re.findall(r"\]\(([^)#:\s]*)(?:#([^)\s]+))?\)", path.read_text(encoding="utf-8")):
+        found = path.parent / target if target else path
+        assert found.exists(), target
+        if heading:
+            assert heading in anchors(found), f"{target}#{heading}"
+
+
+def anchors(path: Path) -> set[str]:
+    """The headings of a page, as its links name them."""
+    titles = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_how_it_works_names_functions_that_exist():
+    text = (ROOT / "docs/how-it-works.md").read_text(encoding="utf-8")
+    names = re.findall(r"`((?:jdm_core|training)\.[\w.]+)`", text)
+    assert len(names) > 20
+    for name in names:
+        assert resolves(name), name
+
+
+def resolves(name: str) -> bool:
+    """Whether a dotted name is a module's attribute, or an attribute of that."""
+    parts = name.split(".")
+    for end in range(len(parts) - 1, 0, -1):
+        try:
+            found = importlib.import_module(".".join(parts[:end]))
+        except ModuleNotFoundError:
+            continue
+        for part in parts[end:]:
+            found = getattr(found, part, None)
+        return found is not None
+    return False
 
 
 @pytest.mark.parametrize("name", ["malaria-64", "malaria-128"])

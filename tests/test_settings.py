@@ -10,8 +10,8 @@ from web.settings import Settings, SettingsError, read_settings, settings_table
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def test_the_readme_has_the_table_of_the_settings():
-    assert settings_table() in (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_documents_have_the_table_of_the_settings():
+    assert settings_table() in (ROOT / "docs/serving.md").read_text(encoding="utf-8")
 
 
 def test_the_command_line_goes_before_the_environment():
