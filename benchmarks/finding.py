@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from jdm_core.finding import Finding, find_cell
-from training.fields import Box, Field, read_fields
+from training.data.fields import Box, Field, read_fields
 
 MARGIN = 0.35  # of a box's sides, added on each
 RIGHT = 0.5  # intersection over union
@@ -21,7 +21,7 @@ RIGHT = 0.5  # intersection over union
 
 def main() -> None:
     """Prints the number of crops, how they were read, and the share that was right."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.finding", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.finding", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", type=Path, required=True, metavar="FIELDS", help="annotations.json and fields/")
     parser.add_argument("--cells", type=int, default=400, help="marked cells, drawn at random (default: 400)")
     parser.add_argument("--seed", type=int, default=0)

@@ -60,7 +60,8 @@ def variants(network: JointDiffusionNetwork, compiled: bool) -> list[Variant]:
     found = []
     for precision, dtype in {"fp32": torch.float32, "bf16": torch.bfloat16}.items():
         for suffix, memory_format in formats.items():
-            own = copy.deepcopy(network).to(memory_format=memory_format)
+            own = copy.deepcopy(network)
+            own.to(memory_format=memory_format)  # pyright: ignore[reportCallIssue]  # a keyword that torch's stubs forget
             found.append(Variant(precision + suffix, dtype, memory_format, both_classes(own)))
         if compiled:
             run = torch.compile(both_classes(copy.deepcopy(network)))

@@ -5,6 +5,7 @@ Afterwards, with --kill, the server is killed in the middle of an edit and start
 
 import argparse
 import statistics
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -79,7 +80,7 @@ def _memory_until(until: float, pid: int) -> list[float]:
     return resident
 
 
-def _kill_in_an_edit(address: str, server: object) -> None:
+def _kill_in_an_edit(address: str, server: subprocess.Popen) -> None:
     from gradio_client import Client, handle_file
 
     job = Client(address, verbose=False).submit(handle_file(Path(EXAMPLES[0])), None, api_name="/edit")

@@ -12,14 +12,14 @@ from collections.abc import Callable
 import torch
 import torch.nn.functional as F
 
-import training.vision  # noqa: F401 - diffusers imports torchvision, which may need this first
+import training.data.vision  # noqa: F401 - diffusers imports torchvision, which may need this first
 
 # isort: split
-from diffusers import DDPMScheduler, UNet2DModel
+from diffusers import DDPMScheduler, UNet2DModel  # pyright: ignore[reportMissingImports]  # only this benchmark needs it
 
 from jdm_core.checkpoints import choose_device
 from jdm_core.precision import half_precision
-from training.data import Cells
+from training.data.cells import Cells
 from training.run.recipe import load_recipe
 from training.run.train import Schedule, Trainer
 

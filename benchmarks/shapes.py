@@ -6,6 +6,8 @@ shape that ships.
 """
 
 import time
+from dataclasses import replace
+from typing import Any
 
 import torch
 
@@ -15,7 +17,7 @@ from training.run.loss import JointLoss, draw_batch
 from training.run.recipe import load_recipe
 
 ROUNDS, BATCH = 5, 32
-SHAPES: dict[str, dict[str, object]] = {
+SHAPES: dict[str, dict[str, Any]] = {  # keys of Architecture
     "shipped": {},
     "no folding, narrow top": {"fold": 1, "widths": (32, 64, 128, 192), "blocks": (1, 1, 1, 2), "attention": (3,)},
     "no folding, 64 on top": {"fold": 1, "widths": (64, 64, 128, 256), "blocks": (1, 1, 1, 2), "attention": (3,)},
@@ -58,7 +60,7 @@ class Candidate:
 def main() -> None:
     """Times every shape and prints the table."""
     base = load_recipe("malaria-64").architecture
-    candidates = {name: Candidate(Architecture(**(vars(base) | change))) for name, change in SHAPES.items()}
+    candidates = {name: Candidate(replace(base, **change)) for name, change in SHAPES.items()}
     images, labels = torch.rand(BATCH, 3, 64, 64) * 2 - 1, torch.randint(0, 2, (BATCH,))
     for _ in range(ROUNDS):
         for candidate in candidates.values():
