@@ -1,53 +1,8 @@
-"""Serves the PlasmoLens page. Research use only, not for diagnosis."""
+"""Serves the PlasmoLens page, as a Space starts it. Research use only, not for diagnosis."""
 
 import sys
 
-from web.settings import Settings, SettingsError, read_settings
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Loads the checkpoint and serves the page until told to stop; 2 for bad settings, 1 when it cannot be done."""
-    try:
-        settings = read_settings(arguments)
-    except SettingsError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    from web.logs import set_up_logs
-    from web.space import ask_for_gpu, shared_gpu
-
-    set_up_logs(settings.log_level)
-    spaces = shared_gpu()  # before torch is imported
-    from jdm_core import CheckpointError, Explainer
-    from web.serving import check_shown
-
-    try:
-        explainer = Explainer.load(settings.checkpoint, settings.device)
-        check_shown(explainer)
-    except (CheckpointError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    if spaces is not None:
-        ask_for_gpu(explainer, spaces, settings.gpu_seconds)
-    return serve(explainer, settings)
-
-
-def serve(explainer: "Explainer", settings: Settings) -> int:  # noqa: F821
-    """Serves the page around an explainer; 1 when the port is taken or a package is missing."""
-    from web.serving import Service, run_until, when_told
-    from web.watchdog import guard
-
-    told = when_told()
-    try:
-        service = Service(explainer, settings)
-        guard(settings.stop_seconds, service.scratch.folder)
-        address = service.launch()
-    except (OSError, SettingsError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    print(f"PlasmoLens serves on {address}", flush=True)
-    run_until(told, service)
-    return 0
-
+from web.__main__ import main
 
 if __name__ == "__main__":
     sys.exit(main())

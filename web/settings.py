@@ -3,6 +3,7 @@
 import argparse
 import os
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -77,7 +78,8 @@ def read_settings(arguments: list[str] | None = None, environment: Mapping[str, 
 
     Raises SettingsError for values that cannot be followed, SystemExit for --help and unknown options.
     """
-    parser = argparse.ArgumentParser(prog="app.py", description="Serves the PlasmoLens page. Not for diagnosis.")
+    prog = None if Path(sys.argv[0]).stem == "plasmolens" else "app.py"
+    parser = argparse.ArgumentParser(prog=prog, description="Serves the PlasmoLens page. Not for diagnosis.")
     for item in fields(Settings):
         given = {"action": argparse.BooleanOptionalAction} if item.type is bool else {"metavar": item.name.upper()}
         shown = "" if item.default in ("", None, False) else f"; default: {item.default}"

@@ -21,7 +21,8 @@ def main(arguments: list[str] | None = None) -> int:
 
     An error that did not arise in this project's own code, and every error with --debug, is told with its place.
     """
-    parser = argparse.ArgumentParser(prog="python -m training", description=__doc__, epilog=USUAL_ORDER)
+    prog = None if Path(sys.argv[0]).stem == "plasmolens-train" else "python -m training"
+    parser = argparse.ArgumentParser(prog=prog, description=__doc__, epilog=USUAL_ORDER)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for family in (run, publish, data, studies):
         family.register(commands)
