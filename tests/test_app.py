@@ -20,21 +20,21 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 
 import app
-import jdm_core.explainer as explainer_module
+import jdm_core.explain.explainer as explainer_module
 from jdm_core import Explainer
-from jdm_core.__main__ import main as command_line
-from jdm_core.counterfactual import EditSettings, Strength
-from jdm_core.words import outcome
-from web import text
+from jdm_core.cli import main as command_line
+from jdm_core.explain.edit import EditSettings, Strength
+from jdm_core.report.words import ENGLISH, outcome
 from web.callbacks import Callbacks
-from web.charts import _ticks, elbo_chart, elbo_panel, legend, like, marked
-from web.checks import _turned, check_panel
+from web.charts import _ticks, elbo_chart, elbo_panel, legend
+from web.checks import changed, check_panel
 from web.edits import Edits
-from web.footer import figures
-from web.page import LAUNCH, build_page
+from web.page import LAUNCH, build_page, figures
+from web.parts.pictures import like, marked
 from web.settings import read_settings
 from web.shared import SharedExplainer
 from web.view import View
+from web.words import sentences
 
 LABELS = ("Parasitized", "Uninfected")
 QUICK = EditSettings(steps=3, time=0.6, ladder=(Strength(2, 1.0), Strength(3, 2.0)))
@@ -121,11 +121,11 @@ def explained(callbacks, cell):
 
 def test_explain_shows_the_head_at_once_and_then_everything(callbacks, cell):
     first, last = callbacks.explain(upload(cell), 16, 3)
-    assert text.WORKING in first.verdict and "drawn cell.png" in first.verdict
+    assert sentences.WORKING in first.verdict and "drawn cell.png" in first.verdict
     assert first.reading is None and not first.remove["interactive"] and not first.add["interactive"]
     assert first.results["visible"] and not first.intro["visible"]
     assert last.reading.seed == 3 and last.reading.explanation.elbo.draws == 16
-    assert text.WORKING not in last.verdict and "16 paired draws" in last.elbo
+    assert sentences.WORKING not in last.verdict and "16 paired draws" in last.elbo
     assert first.cell["value"].size == last.evidence["value"].size == (512, 384)  # in the cell's proportions
     assert "drawn cell.png" in first.cell["alt_text"] and "drawn cell.png" in last.evidence["alt_text"]
 
@@ -137,7 +137,7 @@ def test_again_explains_the_same_cell_with_other_settings(callbacks, cell):
     assert np.array_equal(view.reading.upload, reading.upload)
     assert (view.reading.explanation.elbo.draws, view.reading.seed) == (16, 1)
     (view,) = callbacks.again(None, 16, 1)
-    assert text.LOST in view.status
+    assert sentences.LOST in view.status
 
 
 def test_what_a_browser_cannot_show_is_shown_as_png(callbacks, cell, tmp_path):
@@ -169,9 +169,9 @@ def test_a_picture_that_is_no_cell_gets_no_edit_and_its_figures_folded(callbacks
         assert 'class="readings muted"' in view.strange  # among the folded figures
         assert [view.flip["interactive"], view.remove["interactive"], view.add["interactive"]] == [False] * 3
     assert first.anyway["open"] is False and first.cell["label"] == "The picture"
-    assert last.reason == text.NO_EDIT and last.anyway == gr.skip()
+    assert last.reason == sentences.NO_EDIT and last.anyway == gr.skip()
     after = edits.stop(last.reading)
-    assert not after.flip["interactive"] and after.reason == text.NO_EDIT
+    assert not after.flip["interactive"] and after.reason == sentences.NO_EDIT
 
 
 @pytest.mark.parametrize(
@@ -243,26 +243,26 @@ def test_closing_an_edit_closes_the_computation(callbacks, edits, cell, monkeypa
     edit.close()
     assert closed == [True]
     after = edits.stop(view.reading)
-    assert text.STOPPED in after.progress and not after.stop["visible"] and after.edited == gr.skip()
+    assert sentences.STOPPED in after.progress and not after.stop["visible"] and after.edited == gr.skip()
     assert (after.flip, after.remove, after.add) == (view.flip, view.remove, view.add)
 
 
 def test_stop_shows_the_edit_before_the_stopped_one_again(callbacks, edits, cell):
-    *_, done = edits.flip(explained(callbacks, cell).reading, text.FIXED, 2, 1.0)
-    edit = edits.flip(done.reading, text.FIXED, 3, 2.0)
+    *_, done = edits.flip(explained(callbacks, cell).reading, sentences.FIXED, 2, 1.0)
+    edit = edits.flip(done.reading, sentences.FIXED, 3, 2.0)
     running = next(edit)
     next(edit)
     edit.close()
     assert not running.edited["visible"] and running.reading == gr.skip()  # out of sight, and kept
     assert [getattr(running, name) for name in ("check", "slider", "change", "animation")] == [gr.skip()] * 4
     after = edits.stop(done.reading)
-    assert text.STOPPED_AGAIN in after.progress and after.edited["visible"] and after.variants["visible"]
+    assert sentences.STOPPED_AGAIN in after.progress and after.edited["visible"] and after.variants["visible"]
 
 
 def test_an_edit_without_a_cell_says_so(edits):
     for views in (edits.flip(None), edits.remove(None), edits.variants(None)):
         (view,) = views
-        assert text.LOST in view.status
+        assert sentences.LOST in view.status
 
 
 def test_flip_is_the_edit_on_offer(callbacks, edits, cell):
@@ -273,25 +273,25 @@ def test_flip_is_the_edit_on_offer(callbacks, edits, cell):
 
 
 def test_a_fixed_strength_is_that_of_the_sliders(callbacks, edits, cell):
-    *_, view = edits.flip(explained(callbacks, cell).reading, text.FIXED, 2, 1.5)
+    *_, view = edits.flip(explained(callbacks, cell).reading, sentences.FIXED, 2, 1.5)
     settings = view.reading.explanation.edit.settings
     assert (settings["guidance"], settings["attempts"], settings["decoded_steps"]) == ([1.5], [1], [2])
     assert "attempt 1 of at most 1" in view.check
-    assert edits._strength(text.SMALLEST, 2, 1.5) is None and edits._strength(None, None, None) is None
-    assert edits._strength(text.FIXED, 99, -3) == Strength(3, 0.0)  # what the page does not offer is not followed
+    assert edits._strength(sentences.SMALLEST, 2, 1.5) is None and edits._strength(None, None, None) is None
+    assert edits._strength(sentences.FIXED, 99, -3) == Strength(3, 0.0)  # what the page does not offer is not followed
 
 
 def test_variants_are_weaker_and_stronger_than_the_edit(callbacks, edits, cell):
-    *_, edited = edits.flip(explained(callbacks, cell).reading, text.FIXED, 2, 1.0)
+    *_, edited = edits.flip(explained(callbacks, cell).reading, sentences.FIXED, 2, 1.0)
     first, *_, last = edits.variants(edited.reading)
-    assert first.stop["visible"] and not last.stop["visible"] and text.TWO_MORE in first.strengths
-    figures = re.findall(r"<figure.*?</figure>", last.strengths)
+    assert first.stop["visible"] and not last.stop["visible"] and sentences.TWO_MORE in first.strengths
+    figures = re.findall(r"<figure.*?</figure>", last.strengths, re.DOTALL)
     assert ["Weaker" in figures[0], "As above" in figures[1], "Stronger" in figures[2]] == [True] * 3
     assert [re.search(r"Guidance ([\d.]+)\.", figure)[1] for figure in figures] == ["0.5", "1", "1.5"]
     moved = [float(re.search(r"moved by ([\d.]+) of 255", figure)[1]) for figure in figures]
     assert moved[0] < moved[1] < moved[2]
     for figure in figures:
-        assert sum(words in figure for words in ("Turns both", "Does not turn both verdicts")) == 1
+        assert sum(words in figure for words in ("Changes both", "Does not change both verdicts")) == 1
         assert "of the cell changed visibly" in figure and all(alt for alt in re.findall(r'alt="([^"]*)"', figure))
     assert len({picture.tobytes() for picture in shown(last.strengths)}) == 6
     assert edits.redraw(edited.reading, 0, 90, False).strengths == gr.skip()
@@ -322,7 +322,7 @@ def test_the_change_map_is_redrawn_from_the_kept_difference(callbacks, edits, ce
 def test_a_new_map_is_drawn_as_the_controls_stand(callbacks, edits, cell):
     reading = explained(callbacks, cell).reading
     for wishes in ((25, 40, True), (0, 90, False)):
-        *_, edited = edits.flip(reading, text.FIXED, 2, 2.0, *wishes)
+        *_, edited = edits.flip(reading, sentences.FIXED, 2, 2.0, *wishes)
         again = edits.redraw(edited.reading, *wishes)
         assert np.array_equal(np.asarray(edited.change["value"]), np.asarray(again.change["value"]))
         other = edits.redraw(edited.reading, *((0, 90, False) if wishes[2] else (25, 40, True)))
@@ -350,7 +350,7 @@ def test_a_large_cell_is_reduced_and_the_page_says_so(callbacks, edits, large, a
     first, last = callbacks.explain(upload(large), 8, 0, as_given)
     assert last.reading.explanation.cell.shape == (768, 1024, 3) and last.reading.upload.shape == (1170, 1560, 3)
     for view in (first, last):
-        assert "reported at 1024 × 768 pixels; the upload has 1560 × 1170 of it." in text_of(view.verdict)
+        assert "reported at 1024 × 768 pixels; in the upload it has 1560 × 1170." in text_of(view.verdict)
     *_, edited = edits.flip(last.reading)
     assert edited.reading.explanation.edit.full_resolution[0].shape == (768, 1024, 3)
 
@@ -363,12 +363,12 @@ def test_a_cell_that_is_not_large_stays_bit_for_bit(callbacks, cell):
 def test_gradient_saliency_on_request(callbacks, cell):
     view = explained(callbacks, cell)
     assert view.gradient["visible"] and not view.saliency["visible"]
-    asked = callbacks.gradient(view.reading, text.GRADIENT)
+    asked = callbacks.gradient(view.reading, sentences.GRADIENT)
     assert asked.saliency["value"].size == (512, 384) and "drawn cell.png" in asked.saliency["alt_text"]
-    assert "strong gradient" in asked.saliency_scale and asked.gradient["value"] == text.NO_GRADIENT
-    back = callbacks.gradient(view.reading, text.NO_GRADIENT)
-    assert not back.saliency["visible"] and back.saliency_scale == "" and back.gradient["value"] == text.GRADIENT
-    assert text.LOST in callbacks.gradient(None, None).status
+    assert "strong gradient" in asked.saliency_scale and asked.gradient["value"] == sentences.NO_GRADIENT
+    back = callbacks.gradient(view.reading, sentences.NO_GRADIENT)
+    assert not back.saliency["visible"] and back.saliency_scale == "" and back.gradient["value"] == sentences.GRADIENT
+    assert sentences.LOST in callbacks.gradient(None, None).status
 
 
 def test_pictures_say_in_words_what_they_show(callbacks, edits, cell):
@@ -376,7 +376,7 @@ def test_pictures_say_in_words_what_they_show(callbacks, edits, cell):
     elbo = view.reading.explanation.elbo
     speaks = LABELS[int(elbo.evidence[0].sum() < 0)]
     assert f"on the whole it speaks for {speaks}, most strongly at " in view.evidence["alt_text"]
-    assert re.search(r"full colour: [\d.]+ log-odds a pixel", view.evidence_scale)
+    assert re.search(r"full colour: [\d.]+ log-odds per pixel", view.evidence_scale)
     *_, edited = edits.flip(view.reading)
     moved = edited.reading.explanation.edit.difference[0].mean(axis=2)
     row = np.unravel_index(np.abs(moved).argmax(), moved.shape)[0]
@@ -389,7 +389,7 @@ def test_pictures_say_in_words_what_they_show(callbacks, edits, cell):
 def test_the_archive_holds_pictures_and_json_and_the_pdf_is_one(callbacks, cell):
     reading = explained(callbacks, cell).reading
     busy, done = callbacks.archive(reading)
-    assert busy.archive["value"] == text.PREPARING and done.archive["value"] == text.FILES
+    assert busy.archive["value"] == sentences.PREPARING and done.archive["value"] == sentences.FILES
     with zipfile.ZipFile(done.archive_file["value"]) as archive:
         names = {Path(name).name for name in archive.namelist() if not name.endswith("/")}
     assert {"drawn_cell.json", "drawn_cell.pdf", "drawn_cell_original.png", "drawn_cell_evidence.png"} <= names
@@ -425,19 +425,19 @@ def test_every_field_of_a_view_is_on_the_page(explainer):
     ],
 )
 def test_verdict_in_words(head, posterior, title):
-    verdict = text.verdict(LABELS, head, posterior, 0.8)
+    verdict = sentences.verdict(LABELS, head, posterior, 0.8)
     assert verdict.title == title
     assert (verdict.tone == "unsure") == title.startswith(("Unclear", "The two"))
 
 
 def test_an_unfamiliar_picture_gets_no_verdict(callbacks, cell):
-    verdict = text.verdict(LABELS, [0.97, 0.03], [0.9, 0.1], 0.8, familiar=False)
+    verdict = sentences.verdict(LABELS, [0.97, 0.03], [0.9, 0.1], 0.8, familiar=False)
     assert verdict.title == "This does not look like a stained red cell" and verdict.tone == "unsure"
-    assert "read nothing into the figures." in verdict.detail and "%" not in verdict.detail
+    assert "its figures mean nothing." in verdict.detail and "%" not in verdict.detail
     prediction = callbacks.explainer.predict(cell)
     for familiar, says_so in (([False], True), ([True], False)):
         strange = SimpleNamespace(probabilities=prediction.probabilities, familiar=familiar)
-        assert ("does not look like" in callbacks._verdict("x.png", strange, None, text.english)) == says_so
+        assert ("does not look like" in callbacks._verdict("x.png", strange, None, ENGLISH)) == says_so
 
 
 ELBO = np.array([-25000.0, -25559.8]), np.array([700.0, 650.0])
@@ -446,18 +446,18 @@ ELBO = np.array([-25000.0, -25559.8]), np.array([700.0, 650.0])
 @pytest.mark.parametrize(
     ("difference", "error", "figure", "says"),
     [
-        (559.8, 57.2, "+560 ± 57", "It points the other way than the likelihood verdict (Uninfected 98\u00a0%)"),
+        (559.8, 57.2, "+560 ± 57", "It points the other way from the likelihood verdict (Uninfected 98\u00a0%)"),
         (-1559.8, 57.2, "−1\u202f560 ± 57", "The likelihood verdict reads only the noise levels that tell the"),
         (0.44, 0.09, "+0.4 ± 0.1", "It points the other way"),
         (20.0, 57.2, "+20 ± 57", "A difference within twice its error says nothing. The likelihood verdict reads"),
     ],
 )
 def test_the_elbo_is_a_figure_beside_the_verdict_and_none_itself(difference, error, figure, says):
-    panel = elbo_panel(LABELS, *ELBO, (difference, error), 32, text.english, [0.02, 0.98])
+    panel = elbo_panel(LABELS, *ELBO, (difference, error), 32, ENGLISH, [0.02, 0.98])
     words = text_of(panel)
     assert words.startswith(f"ELBO under each class ELBO, Parasitized less Uninfected: {figure} nats {says}")
     assert "Uninfected 98\u00a0%" in words and "likelier" not in words and "32 paired draws." in words
-    assert ("is what counts. ± is the noise of drawing" in words) == ("other way" in says)
+    assert ("the one that counts. ± is the noise of the random draws" in words) == ("other way" in says)
 
 
 def test_chart_draws_the_likelier_class_on_the_right():
@@ -483,20 +483,20 @@ THRESHOLDS = {"unsure_below": 0.8, "flip_head": 0.9, "flip_posterior": 0.5}
 @pytest.mark.parametrize(
     ("head", "posterior", "reason", "caption"),
     [
-        (0.74, 0.99, "the classifier reaches 74\u00a0%, 90\u00a0% is asked for",
-         "Turns both, the classifier only to 74\u00a0%"),
-        (0.6, 0.3, "the classifier reaches 60\u00a0%, 90\u00a0% is asked for; the likelihood reaches 30\u00a0%, "
-         "50\u00a0% is asked for", "Does not turn both verdicts"),
-        (0.8996, 0.9, "the classifier reaches 89.9\u00a0%, 90\u00a0% is asked for",
-         "Turns both, the classifier only to 89.9\u00a0%"),
-        (0.95, 0.9, "at the resolution of the cell the classifier falls short of 90\u00a0%",
-         "Turns both, but not at the resolution of the cell"),
+        (0.74, 0.99, "the classifier gives 74\u00a0%, and 90\u00a0% is needed",
+         "Changes both, but the classifier only to 74\u00a0%"),
+        (0.6, 0.3, "the classifier gives 60\u00a0%, and 90\u00a0% is needed; the likelihood gives 30\u00a0%, "
+         "and 50\u00a0% is needed", "Does not change both verdicts"),
+        (0.8996, 0.9, "the classifier gives 89.9\u00a0%, and 90\u00a0% is needed",
+         "Changes both, but the classifier only to 89.9\u00a0%"),
+        (0.95, 0.9, "at the cell’s own resolution the classifier stays below 90\u00a0%",
+         "Changes both, but not at the cell’s own resolution"),
     ],
 )  # fmt: skip
 def test_an_edit_that_falls_short_says_by_how_much_and_no_less(head, posterior, reason, caption):
     words = outcome(False, "Uninfected", head, posterior, THRESHOLDS)
     assert words == f"Not convincing: {reason}. Do not take this picture as an explanation."
-    assert _turned(False, head, posterior, THRESHOLDS, text.english) == caption
+    assert changed(False, head, posterior, THRESHOLDS, ENGLISH) == caption
 
 
 def test_the_border_of_a_region_is_drawn_on_it_alone():
@@ -515,7 +515,7 @@ def test_legend_has_its_unit():
 def test_check_tells_before_from_after(explainer, callbacks, cell):
     reading = explained(callbacks, cell).reading.explanation
     edit = explainer.counterfactual(reading.cell)
-    thresholds = {"unsure_below": 0.8, "flip_head": 0.97, "flip_posterior": 0.42}
+    thresholds = Thresholds(unsure_below=0.8, flip_head=0.97, flip_posterior=0.42)
     short = replace(edit, flipped=np.array([False]), probabilities=np.array([[0.3, 0.3]]))
     advised = check_panel(replace(reading, edit=short), thresholds, 2)
     assert "You can try another seed or a fixed strength." in advised
@@ -524,7 +524,7 @@ def test_check_tells_before_from_after(explainer, callbacks, cell):
     panel = check_panel(replace(reading, edit=edit), explainer.checkpoint.thresholds, 2)
     target = int(edit.target[0])
     for numbers in (reading.prediction.probabilities, edit.probabilities, reading.elbo.posterior, edit.posterior):
-        assert f"<td>{text.percent(float(numbers[0, target]))}</td>" in panel.replace("&lt;", "<").replace("&gt;", ">")
+        assert f"<td>{ENGLISH.percent(float(numbers[0, target]))}</td>" in unescape(panel)
 
 
 def test_footer_gives_the_figures_with_their_test_set():
@@ -544,7 +544,7 @@ def test_an_unknown_checkpoint_is_one_line(capsys):
 
 
 def test_a_checkpoint_of_other_labels_is_refused_in_one_line(capsys, monkeypatch):
-    monkeypatch.setattr(app, "serve", lambda *_: pytest.fail("it is served"))
+    monkeypatch.setattr("web.__main__.serve", lambda *_: pytest.fail("it is served"))
     assert app.main(["--checkpoint", "mnist-28", "--device", "cpu"]) == 1
     error = capsys.readouterr().err
     assert (

@@ -16,9 +16,9 @@ import pytest
 from PIL import Image
 
 from jdm_core import CellImageError
-from jdm_core.counterfactual import EditSettings, Strength
-from jdm_core.finding import prepare
-from jdm_core.report import NOTICE
+from jdm_core.explain.edit import EditSettings, Strength
+from jdm_core.images.find import prepare
+from jdm_core.report.report import NOTICE
 from web import batch_reports, batch_run, uploads
 from web.archives import Archive
 from web.batch import BatchCallbacks, View, add_batch_tab
@@ -26,8 +26,8 @@ from web.batch_run import Batch, Result, progress, report_progress, summary
 from web.batch_table import rule, table_csv, table_head, table_rows
 from web.page import build_page
 from web.shared import PIECE
-from web.translation import say_in
 from web.uploads import Item, Limits, list_items, read_item
+from web.words.language import say_in
 
 LABELS = ("Parasitized", "Uninfected")
 PIXEL_NOISE = np.random.default_rng(0).integers(0, 256, (24, 24, 3), dtype=np.uint8)
@@ -221,11 +221,11 @@ def test_a_stopped_batch_keeps_what_was_done(callbacks, mixed, quick):
 
 def test_csv_follows_rfc_4180_and_no_cell_is_a_formula():
     item = Item('=cmd|" /C calc", "x".png', "path")
-    good = Result(item, "", "Unclear", (0.25, 0.75), (0.6, 0.4), ("verdicts disagree", "not sure"), "a,\nnote")
+    good = Result(item, "", "Unclear", (0.25, 0.75), (0.6, 0.4), ("verdicts disagree", "not sure"), "several", 3)
     written = table_csv([good, Result(Item("+b.png", ""), "an empty file")], LABELS, {"model": "m", "seed": 0})
     assert written.count("\r\n") == 3 and '"\'=cmd|"" /C calc"", ""x"".png"' in written
     first, second = csv.DictReader(io.StringIO(written, newline=""))
-    assert first["file"] == "'" + item.name and first["note"] == good.note
+    assert first["file"] == "'" + item.name and first["note"] == good.note() != ""
     assert (first["classifier_Parasitized"], first["likelihood_Uninfected"]) == ("0.250000", "0.400000")
     assert (first["remarks"], first["model"], first["notice"]) == ("verdicts disagree; not sure", "m", NOTICE)
     assert (second["file"], second["error"], second["classifier_Parasitized"]) == ("'+b.png", "an empty file", "")
@@ -260,13 +260,14 @@ def test_what_the_tab_says_is_in_the_language_of_the_request(callbacks, mixed, q
 
 
 def test_remarks_of_a_cell(explainer):
-    finding = SimpleNamespace(status="several", note="3 cells.", cell=PIXEL_NOISE)
+    finding = SimpleNamespace(status="several", count=3, cell=PIXEL_NOISE)
     result = batch_run._result(explainer, Item("a", ""), finding, [0.55, 0.45], [0.1, 0.9], False)
     assert result.flags == ("verdicts disagree", "not sure", "unfamiliar", "several cells")
-    assert (result.verdict, result.note) == ("Not a cell?", "3 cells.")
+    assert result.verdict == "Not a cell?" and result.note().startswith("3 cells, none of them clearly")
+    assert result.note(say_in("fr")).startswith("3 cellules, sans que")
     finding.status = "as given"
     result = batch_run._result(explainer, Item("a", ""), finding, [0.02, 0.98], [0.1, 0.9], True)
-    assert (result.verdict, result.flags, result.note) == ("Uninfected", (), "")
+    assert (result.verdict, result.flags, result.note()) == ("Uninfected", (), "")
 
 
 @pytest.mark.parametrize(

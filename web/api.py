@@ -8,11 +8,12 @@ import gradio as gr
 import numpy as np
 
 from jdm_core import CellImageError, Explainer
-from jdm_core.elbo import POSTERIOR_DRAWS
-from jdm_core.finding import Finding, found_fields
-from jdm_core.report import edit_fields, verdict_fields
+from jdm_core.explain.likelihood import POSTERIOR_DRAWS
+from jdm_core.images.find import Finding
+from jdm_core.report.report import found_fields
+from jdm_core.report.report import edit_fields, verdict_fields
 from web.callbacks import USUAL_DRAWS, find_upload
-from web.charts import SHOWN, like
+from web.parts.pictures import SHOWN, like
 
 
 def add_endpoints(explainer: Explainer, limits: dict[str, Any]) -> None:
@@ -28,7 +29,7 @@ def add_endpoints(explainer: Explainer, limits: dict[str, Any]) -> None:
             as_given: whether the picture is read whole; else a cell on a bright ground is found and put on black.
         Returns:
             the label, its calibrated probabilities of the classifier, the posterior by likelihood, the ELBO, and how
-            the cell was come by.
+            the cell was obtained.
         """
         return _verdicts(file, as_given, POSTERIOR_DRAWS)[1]
 
@@ -82,7 +83,7 @@ def add_endpoints(explainer: Explainer, limits: dict[str, Any]) -> None:
         name, finding = _find(file, as_given)
         cell = finding.cell
         prediction, elbo = explainer.predict(cell), explainer.elbo(cell, draws)
-        unsure_below = explainer.checkpoint.thresholds["unsure_below"]
+        unsure_below = explainer.checkpoint.thresholds.unsure_below
         fields = verdict_fields(name, prediction, elbo, 0, unsure_below)
         return cell, fields | found_fields(finding, fields["familiar"]), elbo.evidence[0]
 

@@ -12,21 +12,22 @@ from gradio.processing_utils import save_file_to_cache
 from gradio.utils import get_upload_folder
 
 from jdm_core import CellImageError, Explainer
-from jdm_core.cells import IMAGE_EXTENSIONS
-from jdm_core.elbo import POSTERIOR_DRAWS
+from jdm_core.images.read import IMAGE_EXTENSIONS
+from jdm_core.explain.likelihood import POSTERIOR_DRAWS
 from jdm_core.version import VERSION
-from web.batch_detail import BUTTONS, detail
+from web.batch_detail import detail
 from web.batch_reports import write_reports
 from web.batch_run import Batch, Result, progress, report_progress, run, summary
-from web.batch_table import SORT, TEMPLATE, rule, table_csv, table_head, table_rows
+from web.batch_table import TEMPLATE, rule, table_csv, table_head, table_rows
 from web.events import QUIET, ends
 from web.found import find
-from web.translation import block, label, say_for
+from web.parts.static import script
 from web.uploads import Limits, list_items, read_item
 from web.view import alert, hidden, progress_bar, status, view_of
+from web.words.browser import block, label
+from web.words.language import say_for
 
 SEED = 0
-STOPPED = "Stopped. What was done stays:"
 View = view_of("batch status table rule stop taking csv reports archive detail")
 
 
@@ -46,10 +47,12 @@ class BatchCallbacks:
         batch = Batch(tuple(items), self._settings(), total)
         rows = table_head(self.explainer.labels, say)
         yield empty()._replace(
-            batch=batch, table=gr.update(value=rows, visible=True), stop=gr.update(visible=True),
-            rule=rule(self.explainer.checkpoint.thresholds["unsure_below"], say),
+            batch=batch,
+            table=gr.update(value=rows, visible=True),
+            stop=gr.update(visible=True),
+            rule=rule(self.explainer.checkpoint.thresholds.unsure_below, say),
             status=progress_bar(progress(0, len(items), 0, say), 0),
-        )  # fmt: skip
+        )
         began = time.monotonic()
         for results in run(self.explainer, items, SEED):
             rows += table_rows(results, self.explainer.labels, len(batch.results), say)
@@ -64,7 +67,8 @@ class BatchCallbacks:
         if batch is None:
             return empty()
         say = say_for(request)
-        return self._finished(batch, status(f"{say(STOPPED)} {summary(batch, say)}"))
+        words = say("Stopped. What was done stays: {summary}", summary=summary(batch, say))
+        return self._finished(batch, status(words))
 
     def prepare(self, batch: Batch | None, edits: bool, request: gr.Request | None = None) -> Iterator[View]:
         """The ZIP of reports, cell by cell."""
@@ -87,9 +91,11 @@ class BatchCallbacks:
                 yield View(status=going(done))
             kept = save_file_to_cache(path, get_upload_folder())
         yield View(
-            status=status(f"{tally} {say('The reports are ready.')}"), stop=hidden(),
-            reports=gr.update(interactive=True), archive=gr.update(value=kept, visible=True),
-        )  # fmt: skip
+            status=status(say("{summary} The reports are ready.", summary=tally)),
+            stop=hidden(),
+            reports=gr.update(interactive=True),
+            archive=gr.update(value=kept, visible=True),
+        )
 
     def explain(self, batch: Batch | None, event: gr.EventData, request: gr.Request | None = None) -> View:
         """The evidence of the cell whose row was pressed."""
@@ -115,9 +121,13 @@ class BatchCallbacks:
         """What the numbers depend on, as columns of the CSV."""
         e = self.explainer
         return {
-            "draws": POSTERIOR_DRAWS, "seed": SEED, "model": e.name, "model_version": e.checkpoint.version,
-            "model_sha256": e.sha256, "software": f"PlasmoLens {VERSION}",
-        }  # fmt: skip
+            "draws": POSTERIOR_DRAWS,
+            "seed": SEED,
+            "model": e.name,
+            "model_version": e.checkpoint.version,
+            "model_sha256": e.sha256,
+            "software": f"PlasmoLens {VERSION}",
+        }
 
     def _finished(self, batch: Batch, words: str) -> View:
         """The tab with no run going on, and the CSV in the session's cache."""
@@ -126,9 +136,12 @@ class BatchCallbacks:
             path.write_text(table_csv(batch.results, self.explainer.labels, batch.settings), "utf-8", newline="")
             kept = save_file_to_cache(path, get_upload_folder())
         return View(
-            status=words, stop=hidden(), taking=gr.update(visible=bool(batch.results)), csv=gr.update(value=kept),
+            status=words,
+            stop=hidden(),
+            taking=gr.update(visible=bool(batch.results)),
+            csv=gr.update(value=kept),
             reports=gr.update(interactive=bool(batch.done)),
-        )  # fmt: skip
+        )
 
 
 def pressed(batch: Batch | None, event: gr.EventData) -> Result | None:
@@ -143,9 +156,16 @@ def pressed(batch: Batch | None, event: gr.EventData) -> Result | None:
 def empty() -> View:
     """The tab without a batch."""
     return View(
-        batch=None, status="", table=gr.update(value="", visible=False), rule="", stop=hidden(), taking=hidden(),
-        csv=None, archive=hidden(), detail="",
-    )  # fmt: skip
+        batch=None,
+        status="",
+        table=gr.update(value="", visible=False),
+        rule="",
+        stop=hidden(),
+        taking=hidden(),
+        csv=None,
+        archive=hidden(),
+        detail="",
+    )
 
 
 def add_batch_tab(
@@ -158,14 +178,17 @@ def add_batch_tab(
     limits = limits or Limits()
     callbacks = BatchCallbacks(explainer, limits)
     parts: dict[str, Any] = {"batch": gr.State(time_to_live=kept_seconds)}
-    gr.HTML(block("many-cells"), elem_id="batch-intro")
+    gr.HTML(block("many_cells"), elem_id="batch-intro")
     kinds = "PNG, JPEG, TIFF, WebP, BMP, GIF, ZIP"  # words of no language, as the numbers depend on the settings
     most = f"≤ {limits.images} images, ≤ {limits.unpacked_bytes // 2**20} MB"
     gr.HTML(f'<p class="note">{kinds}; {most}</p>')
     files = gr.File(
-        file_count="multiple", file_types=[*sorted(IMAGE_EXTENSIONS), ".zip"], label=label("Images, or a ZIP of them"),
-        height=160, elem_id="batch-files",
-    )  # fmt: skip
+        file_count="multiple",
+        file_types=[*sorted(IMAGE_EXTENSIONS), ".zip"],
+        label=label("Images, or a ZIP of them"),
+        height=160,
+        elem_id="batch-files",
+    )
     with gr.Row(elem_classes="buttons"):
         parts["stop"] = gr.Button(label("Stop"), variant="stop", visible=False, elem_id="batch-stop", min_width=80)
     parts["status"] = gr.HTML(elem_id="batch-status")
@@ -173,17 +196,23 @@ def add_batch_tab(
         parts["csv"] = gr.DownloadButton(label("Download table (CSV)"), size="sm", elem_id="batch-csv")
         parts["reports"] = gr.Button(label("Prepare reports (ZIP)"), size="sm", elem_id="batch-prepare")
         edits = gr.Checkbox(
-            False, label=label("Include an edit of every cell in the reports (takes longer)"), container=False,
+            False,
+            label=label("Include an edit of every cell in the reports (takes longer)"),
+            container=False,
             elem_id="batch-edits",
-        )  # fmt: skip
+        )
         parts["archive"] = gr.DownloadButton(
             label("Download reports (ZIP)"), size="sm", visible=False, elem_id="batch-zip"
         )
-    parts["detail"] = gr.HTML(elem_id="batch-detail", js_on_load=BUTTONS)
+    parts["detail"] = gr.HTML(elem_id="batch-detail", js_on_load=script("batch_detail"))
     parts["table"] = gr.HTML(
-        "", html_template=TEMPLATE, js_on_load=SORT, apply_default_css=False, visible=False,
+        "",
+        html_template=TEMPLATE,
+        js_on_load=script("batch"),
+        apply_default_css=False,
+        visible=False,
         elem_id="batch-table",
-    )  # fmt: skip
+    )
     parts["rule"] = gr.HTML(elem_id="batch-rule")
     _wire(callbacks, parts, files, edits, compute)
     return parts["batch"], parts["detail"]

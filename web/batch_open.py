@@ -35,9 +35,13 @@ def opener(one_cell: OneCell) -> Any:
     """The callback that explains the cell of the row that an event names as if it had been uploaded alone."""
 
     def opened(
-        batch: Batch | None, draws: int | None, seed: float | None, as_given: bool | None, event: gr.EventData,
+        batch: Batch | None,
+        draws: int | None,
+        seed: float | None,
+        as_given: bool | None,
+        event: gr.EventData,
         request: gr.Request | None = None,
-    ) -> Iterator[View]:  # fmt: skip
+    ) -> Iterator[View]:
         result = pressed(batch, event)
         if result is None:
             yield View()

@@ -1,7 +1,5 @@
 """The cells of a batch through the network, many at a time, one result a file."""
 
-import base64
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,17 +8,18 @@ import numpy as np
 from PIL import Image
 
 from jdm_core import CellImageError, Explainer
-from jdm_core.elbo import POSTERIOR_DRAWS
-from jdm_core.finding import Finding, found_note
-from jdm_core.words import DISAGREE, NOT_A_CELL, UNCLEAR, verdict_kind
+from jdm_core.explain.likelihood import POSTERIOR_DRAWS
+from jdm_core.images.find import Finding
+from jdm_core.report.words import DISAGREE, ENGLISH, NOT_A_CELL, UNCLEAR, Language, found_words, noop, verdict_kind
 from web.found import find
+from web.parts.pictures import data_uri
 from web.shared import PIECE
-from web.text import Say, english
 from web.uploads import Item, read_item
 
 CHUNK = 16  # cells that pass through the network together, between two looks at the page
 THUMBNAIL = 96  # pixels on the longer side, shown at half of that
-OPEN, STRANGE = "Unclear", "Not a cell?"  # what stands for a verdict where there is none
+UNFAMILIAR = noop("unfamiliar")
+OPEN, STRANGE = noop("Unclear"), noop("Not a cell?")  # what stands for a verdict where there is none
 _SHOWN = {UNCLEAR: OPEN, DISAGREE: OPEN, NOT_A_CELL: STRANGE}
 
 
@@ -28,7 +27,7 @@ _SHOWN = {UNCLEAR: OPEN, DISAGREE: OPEN, NOT_A_CELL: STRANGE}
 class Result:
     """What is known of one file: probabilities (K) of head and likelihood, and what speaks against trusting them.
 
-    `error` says why there is none; `thumbnail` is a data URI.
+    `error` says why there is none; `found` and `count` are those of the Finding; `thumbnail` is a data URI.
     """
 
     item: Item
@@ -37,8 +36,15 @@ class Result:
     head: tuple[float, ...] = ()
     posterior: tuple[float, ...] = ()
     flags: tuple[str, ...] = ()
-    note: str = ""
+    found: str = "as given"
+    count: int = 1
     thumbnail: str = ""
+
+    def note(self, say: Language = ENGLISH) -> str:
+        """How the cell was obtained; nothing of a picture that is read as it is."""
+        if self.found == "as given":
+            return ""
+        return found_words(self.found, self.count, UNFAMILIAR not in self.flags, say)
 
 
 @dataclass(frozen=True)
@@ -104,18 +110,26 @@ def _result(
     explainer: Explainer, item: Item, finding: Finding, head: list[float], posterior: list[float], familiar: bool
 ) -> Result:
     best = int(np.argmax(head))
-    unsure_below = explainer.checkpoint.thresholds["unsure_below"]
+    unsure_below = explainer.checkpoint.thresholds.unsure_below
     kind = verdict_kind(explainer.labels, head, posterior, unsure_below, familiar)
     flags = {
-        "verdicts disagree": best != int(np.argmax(posterior)), "not sure": head[best] < unsure_below,
-        "unfamiliar": not familiar,
-        "several cells": finding.status == "several", "no cell found": finding.status == "none",
-    }  # fmt: skip
+        noop("verdicts disagree"): best != int(np.argmax(posterior)),
+        noop("not sure"): head[best] < unsure_below,
+        UNFAMILIAR: not familiar,
+        noop("several cells"): finding.status == "several",
+        noop("no cell found"): finding.status == "none",
+    }
     return Result(
-        item, "", _SHOWN.get(kind, kind), tuple(head), tuple(posterior),
-        tuple(flag for flag, up in flags.items() if up), found_note(finding, familiar),
+        item,
+        "",
+        _SHOWN.get(kind, kind),
+        tuple(head),
+        tuple(posterior),
+        tuple(flag for flag, up in flags.items() if up),
+        finding.status,
+        finding.count,
         thumbnail(finding.cell),
-    )  # fmt: skip
+    )
 
 
 def thumbnail(cell: np.ndarray) -> str:
@@ -125,62 +139,62 @@ def thumbnail(cell: np.ndarray) -> str:
     return data_uri(picture, "WEBP", quality=80)
 
 
-def data_uri(picture: Image.Image, kind: str, **options: Any) -> str:
-    """A picture within the page's own HTML."""
-    buffer = io.BytesIO()
-    picture.save(buffer, kind, **options)
-    return f"data:image/{kind.lower()};base64,{base64.b64encode(buffer.getvalue()).decode()}"
-
-
-def progress(done: int, total: int, seconds: float, say: Say = english) -> str:
+def progress(done: int, total: int, seconds: float, say: Language = ENGLISH) -> str:
     """How far a batch is, with the time that is left if the rest goes on as fast."""
-    words = say("{done} of {total}").format(done=done, total=total) if done else say("Starting …")
-    return words + _left(done, total, seconds, say)
+    words = say("{done} of {total}", done=done, total=total) if done else say("Starting …")
+    return _with_time(words, done, total, seconds, say)
 
 
-def report_progress(done: int, total: int, seconds: float, say: Say = english) -> str:
+def report_progress(done: int, total: int, seconds: float, say: Language = ENGLISH) -> str:
     """Which report is being prepared after so many, and the time that is left."""
-    words = say("report {number} of {total}").format(number=min(done + 1, total), total=total)
-    return words + _left(done, total, seconds, say)
+    words = say("report {number} of {total}", number=min(done + 1, total), total=total)
+    return _with_time(words, done, total, seconds, say)
 
 
-def _left(done: int, total: int, seconds: float, say: Say) -> str:
-    if 0 < done < total:
-        left = seconds / done * (total - done)
-        shown = f"{left / 60:.0f} min" if left >= 90 else f"{max(1, round(left))} s"
-        return f"{say('; ')}{say('about {time} left').format(time=shown)}"
-    return ""
+def _with_time(words: str, done: int, total: int, seconds: float, say: Language) -> str:
+    """The words with the time that is left."""
+    if not 0 < done < total:
+        return words
+    left = seconds / done * (total - done)
+    shown = f"{left / 60:.0f} min" if left >= 90 else f"{max(1, round(left))} s"
+    return say("{progress}; about {time} left", progress=words, time=shown)
 
 
-def summary(batch: Batch, say: Say = english) -> str:
+def summary(batch: Batch, say: Language = ENGLISH) -> str:
     """What a batch came to: its cells by verdict, and what is none or could not be read."""
     failed = len(batch.results) - len(batch.done)
     sentences = [_tally([result.verdict for result in batch.done], say)]
     if failed:
-        words = "{count} file could not be read; the table says why."
-        words = say(words if failed == 1 else "{count} files could not be read; the table says why.")
-        sentences.append(words.format(count=failed))
+        sentences.append(
+            say.plural(
+                "{count} file could not be read; the table says why.",
+                "{count} files could not be read; the table says why.",
+                failed,
+            )
+        )
     if len(batch.items) < batch.total:
-        words = say("Only the first {taken} of {total} files were taken.")
-        sentences.append(words.format(taken=len(batch.items), total=batch.total))
+        taken, total = say.number(len(batch.items)), say.number(batch.total)
+        sentences.append(say("Only the first {taken} of {total} files were taken.", taken=taken, total=total))
     return " ".join(sentences)
 
 
-def _tally(verdicts: list[str], say: Say) -> str:
+def _tally(verdicts: list[str], say: Language) -> str:
     """How many cells got which verdict; what does not look like a cell is counted apart from them."""
     cells = [verdict for verdict in verdicts if verdict != STRANGE]
     strange = len(verdicts) - len(cells)
     parts = []
     if cells:
-        counts = ((cells.count(verdict), verdict) for verdict in sorted(set(cells)))
+        kinds = (noop("unclear") if verdict == OPEN else verdict for verdict in sorted(set(cells)))
+        counts = (cells.count(verdict) for verdict in sorted(set(cells)))
         each = ", ".join(
-            say("{count} {verdict}").format(count=count, verdict=say("unclear" if verdict == OPEN else verdict))
-            for count, verdict in counts
+            say("{count} {verdict}", count=say.number(count), verdict=say(kind))
+            for count, kind in zip(counts, kinds, strict=True)
         )
-        words = say("{count} cell: {verdicts}" if len(cells) == 1 else "{count} cells: {verdicts}")
-        parts.append(words.format(count=len(cells), verdicts=each))
+        parts.append(say.plural("{count} cell: {verdicts}", "{count} cells: {verdicts}", len(cells), verdicts=each))
     if strange:
-        words = "{count} picture does not look like a cell"
-        words = say(words if strange == 1 else "{count} pictures do not look like a cell")
-        parts.append(words.format(count=strange))
-    return f"{say('; ').join(parts)}." if parts else say("No cell could be read.")
+        parts.append(
+            say.plural("{count} picture does not look like a cell", "{count} pictures do not look like a cell", strange)
+        )
+    if len(parts) == 2:
+        return say("{cells}; {others}.", cells=parts[0], others=parts[1])
+    return f"{parts[0]}." if parts else say("No cell could be read.")

@@ -3,100 +3,89 @@
 import csv
 import io
 from collections.abc import Sequence
-from html import escape
-from pathlib import Path
 from typing import Any
 
-from jdm_core.report import NOTICE
-from jdm_core.spreadsheet import harmless
+from markupsafe import Markup
+
+from jdm_core.report.report import NOTICE
+from jdm_core.report.spreadsheet import harmless
+from jdm_core.report.words import ENGLISH, HEAD, POSTERIOR, Language
 from web.batch_run import OPEN, STRANGE, Result
-from web.text import HEAD, POSTERIOR, Say, english, percent
+from web.parts.html import note, render
 
-HERE = Path(__file__).parent
-SORT = (HERE / "batch.js").read_text(encoding="utf-8")
-
-
-HIDE = "Hide cells that both verdicts call {label}, without remarks"
 TEMPLATE = '<table role="table" aria-label="Results, one row a file">${value}</table>'
 
 
-def table_head(labels: tuple[str, ...], say: Say = english) -> str:
+def table_head(labels: Sequence[str], say: Language = ENGLISH) -> Markup:
     """What stands before the first row of the table: a box that hides rows, and headings, each a button that sorts."""
-    shares = [f"{say(reading)}{say(': ')}{say(labels[0])}" for reading in (HEAD, POSTERIOR)]
-    heads = "".join(
-        f'<th scope="col" role="columnheader"{" data-first=descending" if heading in shares else ""}>'
-        f'<button type="button" class="sort">{escape(heading)}</button></th>'
-        for heading in (say("Cell"), say("File"), say("Verdict"), *shares, say("Remarks"))
-    )
-    hide = escape(say(HIDE).format(label=say(labels[1])))
-    return (
-        f'<caption><label><input type="checkbox" class="leave-out"> {hide}</label></caption>'
-        f'<thead role="rowgroup"><tr role="row">{heads}</tr></thead><tbody role="rowgroup">'
+    shares = [say("{reading}: {label}", reading=say(reading), label=say(labels[0])) for reading in (HEAD, POSTERIOR)]
+    return render(
+        "table_head",
+        say,
+        hide=say("Hide cells that both verdicts call {label}, without remarks", label=say(labels[1])),
+        headings=(say("Cell"), say("File"), say("Verdict"), *shares, say("Remarks")),
+        shares=shares,
     )
 
 
-def rule(unsure_below: float, say: Say = english) -> str:
+def rule(unsure_below: float, say: Language = ENGLISH) -> Markup:
     """What the verdicts that name no class mean, and how to see first what deserves a second look."""
     words = (
-        say("“{verdict}”: the two verdicts disagree, or the classifier gives neither class {least}.").format(
-            verdict=say(OPEN), least=percent(unsure_below)
+        say(
+            "“{verdict}”: the two verdicts disagree, or the classifier gives neither class {least}.",
+            verdict=say(OPEN),
+            least=say.percent(unsure_below),
         ),
-        say("“{verdict}”: nothing like it was in training; its figures mean nothing.").format(verdict=say(STRANGE)),
-        say("Press “{heading}” to see suspicious cells first.").format(heading=say("Verdict")),
+        say("“{verdict}”: nothing like it was in training; its figures mean nothing.", verdict=say(STRANGE)),
+        say("Press “{heading}” to see suspicious cells first.", heading=say("Verdict")),
     )
-    return f'<p class="note">{escape(" ".join(words))}</p>'
+    return note(" ".join(words))
 
 
-def table_rows(results: Sequence[Result], labels: tuple[str, ...], first: int, say: Say = english) -> str:
+def table_rows(results: Sequence[Result], labels: Sequence[str], first: int, say: Language = ENGLISH) -> Markup:
     """The table's rows of results, the first of which has number `first`: rows to come are added at the end."""
-    return "".join(_row(result, number, labels, say) for number, result in enumerate(results, start=first))
+    return Markup("").join(_row(result, number, labels, say) for number, result in enumerate(results, start=first))
 
 
-def _row(result: Result, number: int, labels: tuple[str, ...], say: Say) -> str:
-    name = escape(result.item.name)
+def _row(result: Result, number: int, labels: Sequence[str], say: Language) -> Markup:
     if result.error:
-        cells = [
-            ("", ""), (f'<span class="name" title="{name}">{name}</span>', name), (escape(say("not read")), ""),
-            ("", ""), ("", ""), (f'<span class="why">{escape(result.error)}</span>', ""),
-        ]  # fmt: skip
-    else:
-        strange = result.verdict == STRANGE
-        tone = labels.index(result.verdict) if result.verdict in labels else "unsure"
-        urgency = (labels[0], OPEN, STRANGE, *labels[1:]).index(result.verdict)
-        remarks = escape(", ".join(map(say, result.flags)))
-        cells = [
-            (f'<img src="{result.thumbnail}" alt="" loading="lazy">', str(number)),
-            (f'<button type="button" class="open name" data-row="{number}" title="{name}">{name}</button>', name),
-            (f'<span class="tone-{tone}">{escape(say(result.verdict))}</span>', str(urgency)),
-            _share(HEAD, result.head[0], not strange, say), _share(POSTERIOR, result.posterior[0], not strange, say),
-            (f'{remarks}<span class="note">{escape(say(result.note))}</span>', remarks),
-        ]  # fmt: skip
-    row = "".join(f'<td role="cell" data-key="{key}">{shown}</td>' for shown, key in cells)
-    if result.error:
-        kind = "bad"
-    elif result.verdict == STRANGE:
-        kind = "strange"
-    else:
-        kind = "settled" if result.verdict == labels[1] and not result.flags else ""
-    return f'<tr role="row" data-number="{number}" class="{kind}">{row}</tr>'
+        return render("table_row", say, result=result, number=number, name=result.item.name, kind="bad")
+    strange = result.verdict == STRANGE
+    settled = result.verdict == labels[1] and not result.flags
+    return render(
+        "table_row",
+        say,
+        result=result,
+        number=number,
+        name=result.item.name,
+        kind="strange" if strange else "settled" if settled else "",
+        tone=labels.index(result.verdict) if result.verdict in labels else "unsure",
+        urgency=(labels[0], OPEN, STRANGE, *labels[1:]).index(result.verdict),
+        shares=((HEAD, result.head[0]), (POSTERIOR, result.posterior[0])),
+        counts=not strange,  # a figure that means nothing is not sorted by
+        remarks=", ".join(map(say, result.flags)),
+        note=result.note(say),
+    )
 
 
-def _share(reading: str, share: float, counts: bool, say: Say) -> tuple[str, str]:
-    """A figure, which bears its heading where there is no room for a column, and what it is sorted by if it counts."""
-    return f'<span data-reading="{escape(say(reading))}">{percent(share)}</span>', f"{share:.6f}" if counts else ""
-
-
-def table_csv(results: Sequence[Result], labels: tuple[str, ...], settings: dict[str, Any]) -> str:
+def table_csv(results: Sequence[Result], labels: Sequence[str], settings: dict[str, Any]) -> str:
     """The results as CSV (RFC 4180), a line a file; texts that a spreadsheet would take for a formula get a quote."""
     buffer = io.StringIO()
     columns = [
-        "file", "verdict", *(f"classifier_{label}" for label in labels), *(f"likelihood_{label}" for label in labels),
-        "remarks", "note", "error", *settings, "notice",
-    ]  # fmt: skip
+        "file",
+        "verdict",
+        *(f"classifier_{label}" for label in labels),
+        *(f"likelihood_{label}" for label in labels),
+        "remarks",
+        "note",
+        "error",
+        *settings,
+        "notice",
+    ]
     writer = csv.writer(buffer, lineterminator="\r\n")
     writer.writerow(columns)
     for r in results:
         shares = [f"{share:.6f}" for share in (*r.head, *r.posterior)] or [""] * (2 * len(labels))
-        texts = [r.item.name, r.verdict], ["; ".join(r.flags), r.note, r.error, *settings.values(), NOTICE]
+        texts = [r.item.name, r.verdict], ["; ".join(r.flags), r.note(), r.error, *settings.values(), NOTICE]
         writer.writerow([*map(harmless, texts[0]), *shares, *map(harmless, texts[1])])
     return buffer.getvalue()

@@ -1,101 +1,105 @@
 """The check of an edit: never shown without it."""
 
-from html import escape
-
 import numpy as np
+from markupsafe import Markup
 from PIL import Image
 
-from jdm_core.elbo import POSTERIOR_DRAWS
-from jdm_core.report import Explanation
-from jdm_core.results import Counterfactual
-from jdm_core.words import HEAD, POSTERIOR, Say, english, outcome, percent, reached
-from web import text
-from web.compare import embedded
+from jdm_core.checkpoint.calibration import Thresholds
+from jdm_core.explain.likelihood import POSTERIOR_DRAWS
+from jdm_core.report.report import Explanation
+from jdm_core.explain.results import Counterfactual, Effort
+from jdm_core.report.words import ENGLISH, HEAD, POSTERIOR, Language, outcome
+from web.parts.html import render
+from web.parts.pictures import embedded
+from web.words.sentences import TRACES, TRY, TRY_FIXED
 
-TRACES = "The edit ends where both verdicts turn, so a trace of the parasite may stay."
 
-
-def check_panel(explanation: Explanation, thresholds: dict[str, float], attempts: int, say: Say = english) -> str:
-    """Outcome and table: did both verdicts reach what is asked for, how much of the cell changed, by what strength."""
+def check_panel(
+    explanation: Explanation, thresholds: Thresholds, attempts: int, say: Language = ENGLISH
+) -> Markup:
+    """Outcome and table: what both verdicts give and what is needed, how much of the cell changed, by what strength."""
     edit, i = explanation.edit, explanation.index
+    if edit is None:
+        raise ValueError("an explanation without an edit has no check")
     to = int(edit.target[i])
-    target = edit.labels[to]
+    target, flipped, effort = edit.labels[to], bool(edit.flipped[i]), edit.efforts[i]
     head = float(explanation.prediction.probabilities[i, to]), float(edit.probabilities[i, to])
     posterior = float(explanation.elbo.posterior[i, to]), float(edit.posterior[i, to])
-    flipped = bool(edit.flipped[i])
     words = outcome(flipped, target, head[1], posterior[1], thresholds, say)
     if not flipped:
-        words += f" {say(text.TRY_FIXED if attempts == 1 else text.TRY)}"
-    colon = say(": ")
-    rows = "".join(
-        f'<tr><th scope="row">{escape(say(name))}{colon}{escape(say(target))}</th><td>{percent(before)}</td>'
-        f"<td>{say(reached(after, least))}</td>"
-        f"<td>{percent(least)}{colon}{say('yes' if after >= least else 'no')}</td></tr>"
-        for name, (before, after), least in (
-            (HEAD, head, thresholds["flip_head"]),
-            (POSTERIOR, posterior, thresholds["flip_posterior"]),
-        )
-    )
-    columns = "".join(f'<th scope="col">{escape(say(name))}</th>' for name in ("before", "after", "reaches"))
-    settings = edit.settings
+        words += f" {say(TRY_FIXED if attempts == 1 else TRY)}"
     facts = [
         *([say(TRACES)] if flipped and target == "Uninfected" else []),
         extent(edit, i, say),
-        say("Guidance {guidance}, attempt {attempt} of at most {attempts}.").format(
-            guidance=say(f"{settings['guidance'][i]:g}"), attempt=settings["attempts"][i], attempts=attempts
+        say(
+            "Guidance {guidance}, attempt {attempt} of at most {attempts}.",
+            guidance=_guidance(effort, say),
+            attempt=effort.attempts,
+            attempts=attempts,
         ),
-        say("Likelihood of the edit from {draws} draws.").format(draws=POSTERIOR_DRAWS),
+        say("Likelihood of the edit from {draws} draws.", draws=POSTERIOR_DRAWS),
     ]
-    return (
-        f'<p class="outcome {"works" if flipped else "failed"}" role="status">{escape(words)}</p>'
-        f'<table class="check"><thead><tr><td></td>{columns}</tr></thead><tbody>{rows}</tbody></table>'
-        f'<p class="note">{escape(" ".join(facts))}</p>'
-    )
+    rows = (HEAD, *head, thresholds.flip_head), (POSTERIOR, *posterior, thresholds.flip_posterior)
+    return render("check", say, flipped=flipped, outcome=words, target=say(target), rows=rows, facts=" ".join(facts))
 
 
-def extent(edit: Counterfactual, index: int, say: Say = english) -> str:
+def extent(edit: Counterfactual, index: int, say: Language = ENGLISH) -> str:
     """How much of the cell an edit changed, and how far its pixels moved on average."""
-    share, distance = percent(float(edit.changed_fraction[index])), 255 * float(np.abs(edit.difference[index]).mean())
-    words = say(
+    return say(
         "{share} of the cell changed visibly (by more than 10 of 255); over the whole picture a pixel moved by "
-        "{distance} of 255 on average."
+        "{distance} of 255 on average.",
+        share=say.percent(float(edit.changed_fraction[index])),
+        distance=say.number(255 * float(np.abs(edit.difference[index]).mean()), 1),
     )
-    return words.format(share=share, distance=say(f"{distance:.1f}"))
 
 
 def variant(
-    name: str, edit: Counterfactual, pictures: tuple[Image.Image, Image.Image], thresholds: dict[str, float],
-    say: Say = english,
-) -> str:  # fmt: skip
-    """One strength among others: the edited cell and its change map, whether it turns the verdicts, how far it goes."""
+    name: str,
+    edit: Counterfactual,
+    pictures: tuple[Image.Image, Image.Image],
+    thresholds: Thresholds,
+    say: Language = ENGLISH,
+) -> Markup:
+    """One strength among others: the edited cell and its change map, whether the verdicts change, how far it goes."""
     to = int(edit.target[0])
     target, flipped = say(edit.labels[to]), bool(edit.flipped[0])
-    verdict = _turned(flipped, float(edit.probabilities[0, to]), float(edit.posterior[0, to]), thresholds, say)
-    numbers = " ".join(
-        f"{say(reading)}{say(': ')}{target} {percent(float(value[0, to]))}."
-        for reading, value in ((HEAD, edit.probabilities), (POSTERIOR, edit.posterior))
-    )
-    words = say("{name} edit to {target}: {verdict}").format(name=say(name), target=target, verdict=verdict)
-    cell, change = embedded(pictures[0], words), embedded(pictures[1], f"{say('Change map')}. {words}")
-    settings = edit.settings
-    strength = say("Guidance {guidance}.").format(guidance=say(f"{settings['guidance'][0]:g}"))
-    return (
-        f'<figure class="variant">{cell}{change}'
-        f'<figcaption><strong>{escape(say(name))}</strong><span class="{"works" if flipped else "failed"}">'
-        f"{escape(verdict)}</span><span>{escape(numbers)}</span>"
-        f'<span class="note">{escape(strength)} {escape(extent(edit, 0, say))}</span></figcaption></figure>'
+    head, posterior = float(edit.probabilities[0, to]), float(edit.posterior[0, to])
+    verdict = changed(flipped, head, posterior, thresholds, say)
+    words = say("{name} edit to {target}: {verdict}", name=say(name), target=target, verdict=verdict)
+    return render(
+        "variant",
+        say,
+        name=say(name),
+        flipped=flipped,
+        verdict=verdict,
+        cell=embedded(pictures[0], words),
+        change=embedded(pictures[1], f"{say('Change map')}. {words}"),
+        numbers=say(
+            "Classifier: {target} {head}. Likelihood: {target} {posterior}.",
+            target=target,
+            head=say.percent(head),
+            posterior=say.percent(posterior),
+        ),
+        strength=say("Guidance {guidance}.", guidance=_guidance(edit.efforts[0], say)),
+        extent=extent(edit, 0, say),
     )
 
 
-def _turned(flipped: bool, head: float, posterior: float, thresholds: dict[str, float], say: Say) -> str:
-    """Whether an edit turns both verdicts, and where it does so less clearly than is asked for, which one and how."""
+def _guidance(effort: Effort, say: Language) -> str:
+    """How hard an edit was pushed: not at all where the image was left as it is."""
+    return say.number(effort.strength.guidance if effort.strength else 0)
+
+
+def changed(flipped: bool, head: float, posterior: float, thresholds: Thresholds, say: Language) -> str:
+    """Whether an edit changes both verdicts, and where it does so less clearly than is needed, which one and how."""
     if flipped:
-        return say("Turns both verdicts")
+        return say("Changes both verdicts")
     if min(head, posterior) <= 0.5:
-        return say("Does not turn both verdicts")
-    if head < thresholds["flip_head"]:
-        return say("Turns both, the classifier only to {share}").format(share=reached(head, thresholds["flip_head"]))
-    if posterior < thresholds["flip_posterior"]:
-        words = say("Turns both, the likelihood only to {share}")
-        return words.format(share=reached(posterior, thresholds["flip_posterior"]))
-    return say("Turns both, but not at the resolution of the cell")
+        return say("Does not change both verdicts")
+    if head < thresholds.flip_head:
+        share = say.reached(head, thresholds.flip_head)
+        return say("Changes both, but the classifier only to {share}", share=share)
+    if posterior < thresholds.flip_posterior:
+        share = say.reached(posterior, thresholds.flip_posterior)
+        return say("Changes both, but the likelihood only to {share}", share=share)
+    return say("Changes both, but not at the cell’s own resolution")

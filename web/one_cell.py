@@ -1,28 +1,20 @@
 """The layout of the page for one cell, and which callback answers to what."""
 
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import gradio as gr
 
 from jdm_core import Explainer
-from web import text
+from jdm_core.report.words import noop
 from web.callbacks import DRAWS, EXAMPLES, USUAL_DRAWS, Callbacks
-from web.compare import FOLLOW
 from web.edits import OPACITY, THRESHOLD, Edits
 from web.events import QUIET, ends
-from web.translation import block, caption, label, say_for
+from web.parts.static import script
 from web.view import View
+from web.words import sentences
+from web.words.browser import block, caption, label
+from web.words.language import say_for
 
-KEEP_FOCUS = (Path(__file__).parent / "focus.js").read_text(encoding="utf-8")
-# A file is made when it is asked for, and then saved as by a link of its own: one press of one button.
-SAVE = """(file) => {
-    if (!file) return;
-    const link = document.createElement('a');
-    link.href = file.url;
-    link.download = file.orig_name || file.path.split('/').pop();
-    link.click();
-}"""
 DRAW = {"concurrency_id": "draw", "concurrency_limit": 2}  # maps drawn anew need not wait for an edit
 Parts = dict[str, Any]
 
@@ -54,20 +46,28 @@ def add_one_cell(explainer: Explainer, compute: dict[str, Any], kept_seconds: in
 def _input_section() -> Parts:
     parts: Parts = {}
     parts["upload"] = gr.Image(
-        format="png", sources=["upload", "clipboard"], label=label("Cell"), height=220, buttons=[], elem_id="upload",
+        format="png",
+        sources=["upload", "clipboard"],
+        label=label("Cell"),
+        height=220,
+        buttons=[],
+        elem_id="upload",
         placeholder=label("Drop a cell image here or click to upload: PNG, JPEG, TIFF, WebP, BMP"),
         alt_text="the uploaded cell",
-    )  # fmt: skip
+    )
     with gr.Column(visible=False, elem_id="found") as parts["found"]:
-        parts["outline"] = _picture("What was found", "outline")
+        parts["outline"] = _picture(noop("What was found"), "outline")
         parts["found_note"] = gr.HTML(elem_id="found_note")
     parts["as_given"] = gr.Checkbox(
-        False, label=label("Use the picture as it is"),
-        info=label("Do not cut the cell out of its background"), elem_id="as-given", container=False,
-    )  # fmt: skip
+        False,
+        label=label("Use the picture as it is"),
+        info=label("Do not cut the cell out of its background"),
+        elem_id="as-given",
+        container=False,
+    )
     files = sorted(EXAMPLES.glob("*.png"))
     if files:
-        gr.HTML(str(label(text.EXAMPLES)), elem_classes="note")
+        gr.HTML(str(label("Synthetic examples, drawn by the model (no patients)")), elem_classes="note")
     with gr.Row(elem_id="examples"):
         parts["examples"] = [
             gr.Button(caption(file.stem), icon=file, size="sm", min_width=60, elem_id=file.stem) for file in files
@@ -86,9 +86,11 @@ def _advanced(steps: int) -> Parts:
         )
         controls["again"] = gr.Button(label("Explain again"), size="sm", elem_id="again")
         controls["mode"] = gr.Radio(
-            [(label(mode), mode) for mode in (text.SMALLEST, text.FIXED)], value=text.SMALLEST,
-            label=label("Strength of the edit"), elem_id="mode",
-        )  # fmt: skip
+            [(label(mode), mode) for mode in (sentences.SMALLEST, sentences.FIXED)],
+            value=sentences.SMALLEST,
+            label=label("Strength of the edit"),
+            elem_id="mode",
+        )
         controls["start"] = gr.Slider(
             1, steps, steps, step=1, label=label("Starting noise, in steps"), visible=False, elem_id="start"
         )
@@ -117,11 +119,11 @@ def _evidence_section() -> Parts:
     parts: Parts = {}
     gr.HTML(block("evidence"))
     with gr.Row(elem_classes="pair"):
-        parts["cell"] = _picture("The cell", "cell")
-        parts["evidence"] = _picture("Evidence map", "evidence")
+        parts["cell"] = _picture(noop("The cell"), "cell")
+        parts["evidence"] = _picture(noop("Evidence map"), "evidence")
     parts["evidence_scale"] = gr.HTML(elem_id="evidence_scale")
-    parts["gradient"] = gr.Button(label(text.GRADIENT), size="sm", visible=False, elem_id="gradient")
-    parts["saliency"] = _picture("Gradient saliency", "saliency", visible=False)
+    parts["gradient"] = gr.Button(label(sentences.GRADIENT), size="sm", visible=False, elem_id="gradient")
+    parts["saliency"] = _picture(noop("Gradient saliency"), "saliency", visible=False)
     parts["saliency_scale"] = gr.HTML(elem_id="saliency_scale")
     return parts
 
@@ -131,20 +133,20 @@ def _edit_section() -> Parts:
     with gr.Column(elem_classes="card", elem_id="edit"):
         gr.HTML(block("change"))
         with gr.Row(elem_classes="buttons"):
-            parts["flip"] = _button(text.FLIP, "flip")
-            parts["remove"] = _button("Remove the parasite", "remove")
-            parts["add"] = _button("Add a parasite", "add")
+            parts["flip"] = _button(sentences.FLIP, "flip")
+            parts["remove"] = _button(noop("Remove the parasite"), "remove")
+            parts["add"] = _button(noop("Add a parasite"), "add")
             parts["stop"] = gr.Button(label("Stop"), variant="stop", visible=False, elem_id="stop", min_width=80)
         parts["reason"] = gr.HTML(elem_id="reason", elem_classes="note")
-        parts["progress"] = gr.HTML(elem_id="progress", js_on_load=KEEP_FOCUS)
-        parts["frame"] = _picture("The edit so far", "frame", visible=False)
+        parts["progress"] = gr.HTML(elem_id="progress", js_on_load=script("focus"))
+        parts["frame"] = _picture(noop("The edit so far"), "frame", visible=False)
         with gr.Column(visible=False, elem_id="edited") as parts["edited"]:
             parts["check"] = gr.HTML(elem_id="check")
             with gr.Row(elem_id="comparison"):
                 with gr.Column(min_width=260):
-                    parts["slider"] = gr.HTML(elem_id="slider", js_on_load=FOLLOW)
+                    parts["slider"] = gr.HTML(elem_id="slider", js_on_load=script("compare"))
                 with gr.Column(min_width=260, elem_classes="framed"):
-                    parts["change"] = _picture("Change map", "change")
+                    parts["change"] = _picture(noop("Change map"), "change")
             parts["change_scale"] = gr.HTML(elem_id="change_scale")
             parts |= _map_controls()
             parts["strengths"] = gr.HTML(elem_id="strengths")
@@ -153,15 +155,18 @@ def _edit_section() -> Parts:
                     label("Compare a weaker and a stronger edit"), size="sm", visible=False, elem_id="variants"
                 )
                 parts["animation"] = gr.DownloadButton(
-                    label("Keep before and after (animated WebP)"), size="sm", visible=False, elem_id="animation"
+                    label("Save before and after (animated WebP)"), size="sm", visible=False, elem_id="animation"
                 )
     with gr.Column(visible=False, elem_id="reports") as parts["reports"]:
         with gr.Row(elem_classes="buttons"):
-            for name, words in (("pdf", text.PDF), ("archive", text.FILES)):
+            for name, words in (("pdf", sentences.PDF), ("archive", sentences.FILES)):
                 parts[name] = gr.Button(label(words), size="sm", elem_id=name)
                 file = f"{name}_file"
-                parts[file] = gr.DownloadButton(label(words), elem_id=file)  # out of sight: what `SAVE` saves
-        gr.HTML(str(label(text.REPORTS)), elem_classes="note")
+                parts[file] = gr.DownloadButton(label(words), elem_id=file)  # out of sight: what save.js saves
+        words = label(
+            "PDF: this cell on one page. ZIP: its pictures, the page as PNG and PDF, and a JSON with every setting."
+        )
+        gr.HTML(str(words), elem_classes="note")
     return parts
 
 
@@ -186,9 +191,14 @@ def _button(words: str, elem_id: str) -> gr.Button:
 
 def _picture(words: str, elem_id: str, visible: bool = True) -> gr.Image:
     return gr.Image(
-        label=label(words), format="png", interactive=False, buttons=["fullscreen"], elem_id=elem_id, min_width=120,
+        label=label(words),
+        format="png",
+        interactive=False,
+        buttons=["fullscreen"],
+        elem_id=elem_id,
+        min_width=120,
         visible=visible,
-    )  # fmt: skip
+    )
 
 
 def _wire(callbacks: Callbacks, edits: Edits, parts: Parts, controls: Parts, compute: dict[str, Any]) -> OneCell:
@@ -211,7 +221,7 @@ def _wire(callbacks: Callbacks, edits: Edits, parts: Parts, controls: Parts, com
     controls["mode"].input(_strength_controls, [controls["mode"]], [*strength[1:], parts["flip"]], queue=False, **QUIET)
     for name in ("pdf", "archive"):
         made = parts[name].click(getattr(callbacks, name), [reading], page, **options)
-        made.success(None, [parts[f"{name}_file"]], None, js=SAVE, **QUIET)
+        made.success(None, [parts[f"{name}_file"]], None, js=script("save"), **QUIET)
     clicks = [example.click for example in parts["examples"]]
     anew = [controls["again"].click, parts["as_given"].input]
     ends(running, [upload.upload, parts["stop"].click, *anew, *clicks])
@@ -228,6 +238,6 @@ def _wire(callbacks: Callbacks, edits: Edits, parts: Parts, controls: Parts, com
 
 
 def _strength_controls(mode: str, request: gr.Request | None = None) -> list[dict[str, Any]]:
-    fixed = mode == text.FIXED
-    words = say_for(request)(text.FLIP_FIXED if fixed else text.FLIP)
+    fixed = mode == sentences.FIXED
+    words = say_for(request)(sentences.FLIP_FIXED if fixed else sentences.FLIP)
     return [gr.update(visible=fixed), gr.update(visible=fixed), gr.update(value=words)]

@@ -1,20 +1,23 @@
 """The page as a whole: its head and foot, one tab for each kind of work, and the endpoints for programs."""
 
-from pathlib import Path
+from typing import Any
 
 import gradio as gr
+from markupsafe import Markup
 
 from jdm_core import Explainer
+from jdm_core.version import VERSION
+from jdm_core.report.words import ENGLISH, HEAD, POSTERIOR
 from web.api import add_endpoints
 from web.batch import add_batch_tab
 from web.batch_open import ONE_CELL, open_in_one_cell
 from web.callbacks import EXAMPLES
-from web.footer import model_facts
 from web.one_cell import add_one_cell
-from web.translation import I18N, block, label
+from web.parts.html import render
+from web.parts.static import ICON, STYLES
 from web.uploads import Limits
+from web.words.browser import I18N, block, label
 
-HERE = Path(__file__).parent
 KEPT_SECONDS = 3600  # uploads and pictures are deleted after this
 FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif")
 MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
@@ -23,15 +26,14 @@ BATCH = {"concurrency_id": "batch", "concurrency_limit": 2}
 
 LAUNCH = {
     "theme": gr.themes.Base(primary_hue="sky", neutral_hue="slate", font=FONTS, font_mono=MONO),
-    "css_paths": [HERE / "style.css", HERE / "batch.css"],
-    "favicon_path": HERE / "favicon.svg",
+    "css_paths": STYLES,
+    "favicon_path": ICON,
     "i18n": I18N,
     "footer_links": [],
     "run_history": False,
     "enable_monitoring": False,
     "allowed_paths": [str(EXAMPLES)],
     "max_file_size": "64mb",
-    "state_session_capacity": 100,
 }
 
 
@@ -49,8 +51,38 @@ def build_page(explainer: Explainer, kept_seconds: int = KEPT_SECONDS, batch_cel
                 batch, detail = add_batch_tab(explainer, BATCH, kept_seconds, limits)
         open_in_one_cell(batch, detail, one_cell, tabs, COMPUTE)
         with gr.Accordion(label("How to read this"), open=False, elem_id="guide"):
-            gr.HTML(block("how-to-read"))
+            gr.HTML(block("guide"))
         with gr.Accordion(label("Glossary"), open=False, elem_id="glossary"):
             gr.HTML(block("glossary"))
-        gr.HTML(f"<footer>{model_facts(explainer)}{block('notice')}</footer>", elem_id="facts")
+        gr.HTML(_facts(explainer), elem_id="facts")
     return blocks
+
+
+def _facts(explainer: Explainer) -> str:
+    """Which model the page shows, and how good it is."""
+    checkpoint = explainer.checkpoint
+    facts = (
+        f"PlasmoLens {VERSION}; model {explainer.name} version {checkpoint.version}, sha256 {explainer.sha256[:12]}, "
+        f"on {explainer.device}."
+    )
+    return render("facts", facts=facts, figures=figures(checkpoint.metrics), notice=Markup(block("notice")))
+
+
+def figures(metrics: dict[str, Any]) -> str:
+    """The figures on the test set, where the manifest has them, in a sentence."""
+    try:
+        return _told(metrics)
+    except (LookupError, TypeError, ValueError, AttributeError):  # of a checkpoint from elsewhere they may be anything
+        return "The test figures that are recorded for this model cannot be read."
+
+
+def _told(metrics: dict[str, Any]) -> str:
+    known = [(name, metrics[key]) for name, key in ((HEAD, "head"), (POSTERIOR, "posterior")) if key in metrics]
+    if not known:
+        return "No test figures are recorded for this model."
+    verdicts = "; ".join(
+        f"{name} {ENGLISH.percent(value['accuracy'])} right, AUROC {value['auroc']:.3f}" for name, value in known
+    )
+    test_set = metrics["test_set"]
+    whose = "not used in training" if test_set.startswith("test slides") else f"({test_set})"
+    return f"Tested on {metrics['n']:,} cells of {metrics['slides']} slides {whose}: {verdicts}."

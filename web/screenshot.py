@@ -13,8 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from web.page import EXAMPLES, HERE
+from web.callbacks import EXAMPLES
 
+ROOT = EXAMPLES.parents[1]
 WAIT = 180  # seconds for any one thing to happen
 
 
@@ -50,7 +51,9 @@ def served() -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     environment = {**os.environ, "GRADIO_SERVER_NAME": "127.0.0.1", "GRADIO_SERVER_PORT": str(port)}
-    app = subprocess.Popen([sys.executable, "app.py"], cwd=HERE.parent, env=environment, stdout=subprocess.DEVNULL)
+    app = subprocess.Popen(
+        [sys.executable, "app.py"], cwd=EXAMPLES.parents[1], env=environment, stdout=subprocess.DEVNULL
+    )
     address = f"http://127.0.0.1:{port}"
     try:
         while True:

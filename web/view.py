@@ -2,13 +2,14 @@
 
 from collections import namedtuple
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 import gradio as gr
 import numpy as np
+from markupsafe import Markup
 
-from jdm_core.report import Explanation
+from jdm_core.report.report import Explanation
+from web.parts.html import render
 
 
 @dataclass(frozen=True)
@@ -70,19 +71,16 @@ def picture(value: Any, words: str) -> dict[str, Any]:
     return gr.update(value=value, visible=True, alt_text=words)
 
 
-def alert(message: str) -> str:
+def alert(message: str) -> Markup:
     """What went wrong."""
-    return f'<p class="alert" role="alert">{escape(message)}</p>'
+    return Markup('<p class="alert" role="alert">{}</p>').format(message)
 
 
-def status(message: str) -> str:
+def status(message: str) -> Markup:
     """What happened."""
-    return f'<p role="status">{escape(message)}</p>'
+    return Markup('<p role="status">{}</p>').format(message)
 
 
-def progress_bar(words: str, done: float) -> str:
+def progress_bar(words: str, done: float) -> Markup:
     """Words over a bar of which a share, from 0 to 1, is full."""
-    return (
-        f'<div class="progress" role="progressbar" aria-valuenow="{100 * done:.0f}" aria-valuetext="{escape(words)}">'
-        f'<span style="width:{100 * done:.1f}%"></span></div><p>{escape(words)}</p>'
-    )
+    return render("progress", words=words, done=done)

@@ -1,0 +1,36 @@
+"""What stands on the page from the start, which the browser translates by Gradio's I18n."""
+
+import gradio as gr
+from gradio.i18n import I18nData
+
+from jdm_core.report.words import NOTICE
+from web.parts.html import render
+from web.words.language import CODES, say_in
+
+BLOCKS = ("header", "introduction", "guide", "glossary", "many_cells", "evidence", "change", "notice")  # templates
+
+
+def _messages(code: str) -> dict[str, str]:
+    """English, or the key of a block, to what the browser shows."""
+    say = say_in(code)
+    phrases = {phrase: say(phrase) for phrase in say_in(CODES[0]).phrases}
+    return phrases | {f"block-{name}": str(render(name, say, notice=NOTICE)) for name in BLOCKS}
+
+
+I18N = gr.I18n(**{code: _messages(code) for code in ("en", *CODES)})
+
+
+def label(message: str) -> I18nData:
+    """Words of a component, which the browser translates."""
+    return I18N(message)
+
+
+def caption(stem: str) -> str:
+    """The words for an example, from a file name such as "uninfected-2"; the browser translates the class."""
+    name, number = stem.rsplit("-", 1)
+    return f"{label(name.capitalize())} {number}"
+
+
+def block(name: str) -> str:
+    """A template of BLOCKS, which the browser fills in; it must be the only one in its component."""
+    return str(I18N(f"block-{name}"))

@@ -1,0 +1,76 @@
+"""The sentences of the page that several of its parts say, or that a report does not share."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from jdm_core import Frame
+from jdm_core.report.words import ENGLISH, Language, Verdict, noop, verdict_kind, verdict_words
+
+WORKING = noop("Comparing how likely the cell is under each class …")
+STOPPED = noop("Stopped. The unfinished edit was not kept.")
+STOPPED_AGAIN = noop("Stopped. You still see the previous edit.")
+NO_EDIT = noop("No edit is offered: the picture does not look like a stained red cell.")
+INVERTING = noop("Inverting the cell …")
+TWO_MORE = noop("Computing two more edits …")
+GRADIENT, NO_GRADIENT = noop("Compare with the classifier’s gradient"), noop("Hide the comparison")
+LOST = noop("Upload a cell first: this page no longer holds one.")
+TRY = noop("You can try another seed or a fixed strength.")
+TRY_FIXED = noop("You can try another seed or another strength.")
+PDF, FILES, PREPARING = noop("Download PDF"), noop("All files (ZIP)"), noop("Preparing …")
+SMALLEST, FIXED = noop("Smallest change that flips the verdict"), noop("Fixed strength")
+FLIP = noop("Find the smallest edit that changes the verdict")
+FLIP_FIXED = noop("Change the verdict with the fixed strength")
+TRACES = noop("The edit stops as soon as both verdicts change, so a trace of the parasite may remain.")
+SALIENCY_NOTE = noop(
+    "For comparison: how strongly each pixel moves the classifier’s score (gradient). It does not say in which "
+    "direction, and a strong gradient beside the stain is common."
+)
+VARIANTS_NOTE = noop(
+    "The same cell, seed and direction with half the guidance, and with one and a half times the guidance over a wider "
+    "region. The search tries only a few strengths, so a weaker edit may change both verdicts too. A stronger one "
+    "shows what the model adds or removes when it is pushed."
+)
+
+
+def verdict(
+    labels: Sequence[str],
+    head: Sequence[float],
+    posterior: Sequence[float] | None,
+    unsure_below: float,
+    familiar: bool = True,
+    say: Language = ENGLISH,
+) -> Verdict:
+    """The verdict of the head (K,) and, once there, of the posterior (K,), in words; until then it is being made."""
+    kind = verdict_kind(labels, head, posterior, unsure_below, familiar)
+    words = verdict_words(kind, labels, head, posterior, say)
+    return words if words.detail else words._replace(detail=say(WORKING))
+
+
+def progress(frame: Frame, seconds: float | None = None, say: Language = ENGLISH) -> str:
+    """Where the search for the weakest edit stands, and at most how many seconds it still takes."""
+    words = say(
+        "attempt {attempt} of {attempts}, guidance {guidance}, step {step} of {steps}",
+        attempt=frame.attempt,
+        attempts=frame.attempts,
+        guidance=say.number(frame.guidance),
+        step=frame.step,
+        steps=frame.steps,
+    )
+    if seconds is None:
+        return words
+    return say("{progress}; at most {seconds} s left", progress=words, seconds=max(1, round(seconds)))
+
+
+def place(values: np.ndarray, say: Language = ENGLISH) -> tuple[str, str]:
+    """Where a map (S, S) is largest, in two words: height and side."""
+    row, column = np.unravel_index(values.argmax(), values.shape)
+    heights, sides = (noop("top"), noop("middle"), noop("bottom")), (noop("left"), noop("centre"), noop("right"))
+    return say(heights[3 * int(row) // values.shape[0]]), say(sides[3 * int(column) // values.shape[1]])
+
+
+def on_offer(label: str, say: Language = ENGLISH) -> str:
+    """Which edit a cell can have that the classifier takes for `label`, and why it is that one."""
+    if label == "Uninfected":
+        return say("The classifier says {label}, so a parasite can be added.", label=say(label))
+    return say("The classifier says {label}, so a parasite can be removed.", label=say(label))
