@@ -11,8 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from jdm_core import Explainer, bands
-from jdm_core.network import JointDiffusionNetwork
+from jdm_core import Explainer
+from jdm_core.model import preconditioning
+from jdm_core.model.network import JointDiffusionNetwork
 
 ROUNDS = 10
 CASES = (("malaria-64", 1), ("malaria-64", 32), ("malaria-128", 32), ("mnist-28", 32))
@@ -21,12 +22,12 @@ CASES = (("malaria-64", 1), ("malaria-64", 32), ("malaria-128", 32), ("mnist-28"
 def decode_plainly(network: JointDiffusionNetwork, z: Sequence[Tensor], logsnr: Tensor, labels: Tensor) -> Tensor:
     """v̂ (B, C, S, S) from Z at log-SNR (B,) under class indices (B,), nothing shared."""
     preconditioned = network.architecture.detail_variance > 0
-    embedding = network.decoder_embedding(bands.means_logsnr(logsnr) if preconditioned else logsnr, labels)
+    embedding = network.decoder_embedding(preconditioning.means_logsnr(logsnr) if preconditioned else logsnr, labels)
     h: Tensor | None = None
     for features, level in zip(reversed(network.levels(z)), reversed(network.decoder), strict=True):
         h = level(features if h is None else torch.cat([features, F.interpolate(h, scale_factor=2)], dim=1), embedding)
     v = F.pixel_shuffle(network.out(h), network.architecture.fold)
-    return z[-1] + bands.means_scale(logsnr) / 2 * v if preconditioned else v
+    return z[-1] + preconditioning.means_scale(logsnr) / 2 * v if preconditioned else v
 
 
 def decode_classes_plainly(

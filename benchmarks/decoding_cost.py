@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from jdm_core.limits import MAX_PIXELS, decoding_seconds
-from jdm_core.reading import read_cell
+from jdm_core.images.limits import MAX_PIXELS, decoding_seconds
+from jdm_core.images.read import read_cell
 from web.decoding import Decoder, Decoders
 
 ROUNDS = 200

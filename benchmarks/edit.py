@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from jdm_core import Explainer
-from jdm_core.cells import from_uint8
-from jdm_core.counterfactual import decode_edit, invert, uninverted
-from jdm_core.diffusion import cosine_logsnr
+from jdm_core.explain.edit import decode_edit, invert, uninverted
+from jdm_core.images.pixels import from_uint8
+from jdm_core.model.diffusion import cosine_logsnr
 from training.studies.editing.methods import Method, edit_once
 
 EXAMPLES = sorted((Path(__file__).resolve().parents[1] / "web/examples").glob("*.png"))

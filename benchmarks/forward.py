@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from jdm_core import Explainer
-from jdm_core.network import JointDiffusionNetwork
+from jdm_core.model.network import JointDiffusionNetwork
 from training.run.throughput import matrix_rate
 
 ROUNDS, BATCHES = 10, (1, 32)

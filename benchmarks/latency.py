@@ -8,7 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from jdm_core import Explainer
-from jdm_core.cells import read_cell
+from jdm_core.images.read import read_cell
 
 ROUNDS, DRAWS = 5, 16
 EXAMPLES = Path(__file__).parent.parent / "web" / "examples"

@@ -17,8 +17,7 @@ import training.data.vision  # noqa: F401 - diffusers imports torchvision, which
 # isort: split
 from diffusers import DDPMScheduler, UNet2DModel  # pyright: ignore[reportMissingImports]  # only this benchmark needs it
 
-from jdm_core.checkpoints import choose_device
-from jdm_core.precision import half_precision
+from jdm_core.model.device import choose_device, half_precision
 from training.data.cells import Cells
 from training.run.recipe import load_recipe
 from training.run.train import Schedule, Trainer

@@ -17,8 +17,9 @@ import torch
 from torch import Tensor
 
 from jdm_core import Explainer
-from jdm_core.cells import read_cell, to_tensor
-from jdm_core.elbo import draw, error_per_draw
+from jdm_core.explain.likelihood import draw, error_per_draw
+from jdm_core.images.pixels import to_tensor
+from jdm_core.images.read import read_cell
 from training.studies.scores.draws import Weighting, class_errors, make_draws, weightings
 
 EXAMPLES = Path(__file__).parent.parent / "web" / "examples"

@@ -11,8 +11,9 @@ from typing import Any
 
 import torch
 
-from jdm_core.network import Architecture, JointDiffusionNetwork
-from jdm_core.precision import half_precision
+from jdm_core.model.architecture import Architecture
+from jdm_core.model.device import half_precision
+from jdm_core.model.network import JointDiffusionNetwork
 from training.run.loss import JointLoss, draw_batch
 from training.run.recipe import load_recipe
 

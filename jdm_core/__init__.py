@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 from jdm_core.version import VERSION
 
 if TYPE_CHECKING:
-    from jdm_core.explainer import Explainer
-    from jdm_core.refused import CellImageError
-    from jdm_core.results import Counterfactual, ElboResult, Frame, Prediction
-    from jdm_core.weights import CheckpointError
+    from jdm_core.checkpoint.weights import CheckpointError
+    from jdm_core.explain.explainer import Explainer
+    from jdm_core.explain.results import Counterfactual, ElboResult, Frame, Prediction
+    from jdm_core.images.refused import CellImageError
 
 __version__ = VERSION
 __all__ = [
@@ -23,13 +23,13 @@ __all__ = [
 ]
 
 _PLACES = {
-    "CellImageError": "refused",
-    "CheckpointError": "weights",
-    "Counterfactual": "results",
-    "ElboResult": "results",
-    "Explainer": "explainer",
-    "Frame": "results",
-    "Prediction": "results",
+    "CellImageError": "images.refused",
+    "CheckpointError": "checkpoint.weights",
+    "Counterfactual": "explain.results",
+    "ElboResult": "explain.results",
+    "Explainer": "explain.explainer",
+    "Frame": "explain.results",
+    "Prediction": "explain.results",
 }
 
 

@@ -5,54 +5,22 @@ import re
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 from reprlib import repr as shortened
-from typing import Protocol
 
 MAX_IMAGE_SIDE = 512
 LARGEST = 1e30  # of a calibration: what is divided by its inverse stays finite
 MAX_LEVEL_VALUES = 2**22  # channels times pixels of a level: 16 MiB for each feature map of an image
 MAX_ATTENTION_SIDE = 64  # pixels a side: every one of them is compared with every other
 RANGES = {
-    "image_size": (1, MAX_IMAGE_SIDE), "image_channels": (1, 4), "fold": (1, 16), "levels": (1, 8),
-    "width": (16, 2048), "block count": (1, 16), "embedding": (4, 2048), "classes": (2, 1000),
-}  # fmt: skip
+    "image_size": (1, MAX_IMAGE_SIDE),
+    "image_channels": (1, 4),
+    "fold": (1, 16),
+    "levels": (1, 8),
+    "width": (16, 2048),
+    "block count": (1, 16),
+    "embedding": (4, 2048),
+    "classes": (2, 1000),
+}
 _SHA256 = re.compile("[0-9a-f]{64}")
-
-
-class Shape(Protocol):
-    """What an architecture says of a network's size."""
-
-    image_size: int
-    image_channels: int
-    fold: int
-    widths: tuple[int, ...]
-    blocks: tuple[int, ...]
-    attention: tuple[int, ...]
-    embedding: int
-    classes: int
-
-
-def check_shape(a: Shape) -> None:
-    """Raises ValueError where a network of this shape would be none, or too large for one image."""
-    check_range("image_size", a.image_size)
-    check_range("image_channels", a.image_channels)
-    check_range("fold", a.fold)
-    check_range("levels", len(a.widths))
-    for width in a.widths:
-        check_range("width", width)
-    for count in a.blocks:
-        check_range("block count", count)
-    check_range("embedding", a.embedding)
-    check_range("classes", a.classes)
-    if a.embedding % 4:
-        raise ValueError(f"embedding: {a.embedding} is not a multiple of 4")
-    if len(set(a.attention)) != len(a.attention):
-        raise ValueError("attention: a level twice")
-    for level, width in enumerate(a.widths):
-        side = a.image_size // (a.fold * 2**level)
-        if side < 1 or width * side**2 > MAX_LEVEL_VALUES:
-            raise ValueError(f"level {level}: {width} channels of {side}×{side} pixels, more than is possible")
-        if level in a.attention and side > MAX_ATTENTION_SIDE:
-            raise ValueError(f"attention over {side}×{side} pixels, where {MAX_ATTENTION_SIDE} a side are the most")
 
 
 def check_range(name: str, value: int) -> None:

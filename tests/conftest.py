@@ -111,6 +111,6 @@ def cell_files(real_cells) -> list[Path]:
 @pytest.fixture(scope="session")
 def cells(cell_files):
     """The pixels of `cell_files`."""
-    from jdm_core.cells import read_cell
+    from jdm_core.images.read import read_cell
 
     return [read_cell(path) for path in cell_files]

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from jdm_core.diffusion import LOGSNR_MAX, alpha_sigma
-from jdm_core.network import Architecture
+from jdm_core.model.architecture import Architecture
+from jdm_core.model.diffusion import LOGSNR_MAX, alpha_sigma
 
 
 class GaussianNetwork:

@@ -22,6 +22,7 @@ from PIL import Image
 import app
 import jdm_core.explain.explainer as explainer_module
 from jdm_core import Explainer
+from jdm_core.checkpoint.calibration import Thresholds
 from jdm_core.cli import main as command_line
 from jdm_core.explain.edit import EditSettings, Strength
 from jdm_core.report.words import ENGLISH, outcome

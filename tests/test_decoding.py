@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jdm_core import decoder as program
-from jdm_core.reading import read_cell
-from jdm_core.refused import CellImageError
+from jdm_core.images import decoder as program
+from jdm_core.images.read import read_cell
+from jdm_core.images.refused import CellImageError
 from tests import hostile
 from web import decoding
 from web.decoding import Decoder, Decoders, DecodingFault
@@ -78,7 +78,9 @@ def test_a_hostile_picture_takes_no_process(decoders, name):
 
 
 def test_a_decoder_is_light_and_told_no_secret(monkeypatch):
-    done = run("import sys, jdm_core.decoder, jdm_core.reading; print({'torch', 'gradio'} & set(sys.modules))")
+    done = run(
+        "import sys, jdm_core.images.decoder, jdm_core.images.read; print({'torch', 'gradio'} & set(sys.modules))"
+    )
     assert done.stdout == b"set()\n"
     monkeypatch.setenv("PLASMOLENS_LOGIN", "anna:secret")
     with closing(Decoder()) as decoder:
@@ -89,11 +91,12 @@ def test_a_decoder_is_light_and_told_no_secret(monkeypatch):
 
 
 def test_time_memory_and_files_of_a_decoder_are_bounded(tmp_path):
-    done = run("from jdm_core import decoder\ndecoder._allow(0)\nwhile True: pass")
+    done = run("from jdm_core.images import decoder\ndecoder._allow(0)\nwhile True: pass")
     assert done.returncode == -signal.SIGXCPU
-    done = run("from jdm_core import decoder, limits\ndecoder._bound()\nbytearray(limits.DECODER_BYTES)")
+    done = run("from jdm_core.images import decoder, limits\ndecoder._bound()\nbytearray(limits.DECODER_BYTES)")
     assert b"MemoryError" in done.stderr
-    script = f"from jdm_core import decoder\ndecoder._bound()\nopen({str(tmp_path / 'file')!r}, 'wb', 0).write(b'x')"
+    opened = f"open({str(tmp_path / 'file')!r}, 'wb', 0)"
+    script = f"from jdm_core.images import decoder\ndecoder._bound()\n{opened}.write(b'x')"
     assert b"File too large" in run(script).stderr
 
 

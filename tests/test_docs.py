@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jdm_core.checkpoints import MANIFEST, read_manifest
+from jdm_core.checkpoint.manifest import MANIFEST, read_manifest
 from training.publish.card import DOCUMENTS, END, PARTS, Sources, with_figures, write_card
 
 ROOT = MANIFEST.parent.parent

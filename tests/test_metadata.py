@@ -9,8 +9,8 @@ import pytest
 from PIL import ExifTags, Image
 from PIL.PngImagePlugin import PngInfo
 
-from jdm_core.cells import read_cell
-from jdm_core.parts import jpeg_segments
+from jdm_core.images.parts import jpeg_segments
+from jdm_core.images.read import read_cell
 from tests import hostile
 from web import metadata
 from web.metadata import strip_metadata

@@ -6,8 +6,8 @@ from dataclasses import fields, is_dataclass
 
 import pytest
 
-from jdm_core import limits
-from jdm_core.checkpoints import MANIFEST
+from jdm_core.checkpoint.manifest import MANIFEST
+from jdm_core.images import limits
 
 TEXT = (MANIFEST.parent.parent / "SECURITY.md").read_text(encoding="utf-8")
 ROWS = re.findall(r"^\| [^|]+ \| ([\d.]+)( [A-Za-z]+)? \| `([\w.]+)` \|$", TEXT, re.MULTILINE)
@@ -34,7 +34,7 @@ def test_a_limit_is_the_codes(number, unit, place):
 
 
 def test_no_limit_of_reading_is_left_out():
-    told = {place.rsplit(".", 1)[1] for *_, place in ROWS if place.startswith("jdm_core.limits.")}
+    told = {place.rsplit(".", 1)[1] for *_, place in ROWS if place.startswith("jdm_core.images.limits.")}
     assert told == {name for name in vars(limits) if name.isupper()} - TUNING
     assert len(ROWS) == len(re.findall(r"^\| (?!What|---)", TEXT, re.MULTILINE))
 

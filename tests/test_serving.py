@@ -24,7 +24,7 @@ from gradio_client.exceptions import AppError
 from PIL import ExifTags, Image
 
 from jdm_core import Explainer
-from jdm_core.counterfactual import EditSettings, Strength
+from jdm_core.explain.edit import EditSettings, Strength
 from tests.server import serving
 from web.gate import Gate
 from web.jobs import FAULT

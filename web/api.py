@@ -10,8 +10,7 @@ import numpy as np
 from jdm_core import CellImageError, Explainer
 from jdm_core.explain.likelihood import POSTERIOR_DRAWS
 from jdm_core.images.find import Finding
-from jdm_core.report.report import found_fields
-from jdm_core.report.report import edit_fields, verdict_fields
+from jdm_core.report.report import edit_fields, found_fields, verdict_fields
 from web.callbacks import USUAL_DRAWS, find_upload
 from web.parts.pictures import SHOWN, like
 

@@ -12,8 +12,8 @@ from gradio.processing_utils import save_file_to_cache
 from gradio.utils import get_upload_folder
 
 from jdm_core import CellImageError, Explainer
-from jdm_core.images.read import IMAGE_EXTENSIONS
 from jdm_core.explain.likelihood import POSTERIOR_DRAWS
+from jdm_core.images.read import IMAGE_EXTENSIONS
 from jdm_core.version import VERSION
 from web.batch_detail import detail
 from web.batch_reports import write_reports

@@ -4,8 +4,7 @@ from markupsafe import Markup
 
 from jdm_core import Explainer
 from jdm_core.images.find import Finding
-from jdm_core.report.words import found_note
-from jdm_core.report.words import ENGLISH, HEAD, POSTERIOR, Language
+from jdm_core.report.words import ENGLISH, HEAD, POSTERIOR, Language, found_note
 from web.callbacks import USUAL_DRAWS
 from web.charts import bars, elbo_panel, legend
 from web.parts.html import render

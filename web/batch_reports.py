@@ -7,10 +7,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from jdm_core import CellImageError, Explainer
-from jdm_core.elbo import POSTERIOR_DRAWS
-from jdm_core.finding import Finding
-from jdm_core.report import NOTICE, Explanation, write_report
-from jdm_core.sheet import sheet_book
+from jdm_core.explain.likelihood import POSTERIOR_DRAWS
+from jdm_core.images.find import Finding
+from jdm_core.report.report import NOTICE, Explanation, write_report
+from jdm_core.report.sheet import sheet_book
 from jdm_core.version import VERSION
 from web.batch_run import Batch, Result
 from web.batch_table import table_csv

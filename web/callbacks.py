@@ -13,11 +13,10 @@ from gradio.utils import get_upload_folder
 from markupsafe import Markup
 
 from jdm_core import CellImageError, Explainer
-from jdm_core.images.find import Finding
-from jdm_core.report.words import found_note
-from jdm_core.report.report import Explanation, write_report
 from jdm_core.explain.results import Prediction
-from jdm_core.report.words import HEAD, POSTERIOR, Language
+from jdm_core.images.find import Finding
+from jdm_core.report.report import Explanation, write_report
+from jdm_core.report.words import HEAD, POSTERIOR, Language, found_note
 from web.charts import bars, elbo_panel, legend, magnitude_legend
 from web.decoding import read_pixels
 from web.edits import ready

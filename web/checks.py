@@ -6,17 +6,15 @@ from PIL import Image
 
 from jdm_core.checkpoint.calibration import Thresholds
 from jdm_core.explain.likelihood import POSTERIOR_DRAWS
-from jdm_core.report.report import Explanation
 from jdm_core.explain.results import Counterfactual, Effort
+from jdm_core.report.report import Explanation
 from jdm_core.report.words import ENGLISH, HEAD, POSTERIOR, Language, outcome
 from web.parts.html import render
 from web.parts.pictures import embedded
 from web.words.sentences import TRACES, TRY, TRY_FIXED
 
 
-def check_panel(
-    explanation: Explanation, thresholds: Thresholds, attempts: int, say: Language = ENGLISH
-) -> Markup:
+def check_panel(explanation: Explanation, thresholds: Thresholds, attempts: int, say: Language = ENGLISH) -> Markup:
     """Outcome and table: what both verdicts give and what is needed, how much of the cell changed, by what strength."""
     edit, i = explanation.edit, explanation.index
     if edit is None:

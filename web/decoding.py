@@ -1,7 +1,7 @@
 """Uploads decoded in processes of their own: kept warm, watched, and replaced when a picture passes its limits.
 
-The command line decodes within its own process instead, behind the same checks of `jdm_core.announced`: whoever runs it
-chose the files, waits for nobody else, and may break it off.
+The command line decodes within its own process instead, behind the same checks of `jdm_core.images.announced`:
+whoever runs it chose the files, waits for nobody else, and may break it off.
 """
 
 import logging
@@ -18,11 +18,11 @@ from pathlib import Path
 
 import numpy as np
 
-from jdm_core.announced import announced
-from jdm_core.decoder import ANSWERED, ASKED, READ, READY, REFUSED, SHAPE
-from jdm_core.limits import DECODERS, SMALL_PIXELS, WALL_FACTOR, decoding_seconds
-from jdm_core.reading import checked_bytes, read_bytes
-from jdm_core.refused import CellImageError
+from jdm_core.images.announced import announced
+from jdm_core.images.decoder import ANSWERED, ASKED, READ, READY, REFUSED, SHAPE
+from jdm_core.images.limits import DECODERS, SMALL_PIXELS, WALL_FACTOR, decoding_seconds
+from jdm_core.images.read import checked_bytes, read_bytes
+from jdm_core.images.refused import CellImageError
 from web.logs import note
 
 START_SECONDS = 60  # in which a process must start, on a machine that is very busy
@@ -42,7 +42,7 @@ class Decoder:
         # Started anew rather than forked: it shares no memory, threads or locks with the server, and imports no page.
         with other:
             self.process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "jdm_core.decoder"],
+                [sys.executable, "-P", "-m", "jdm_core.images.decoder"],
                 stdin=other, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,  # codecs' remarks
                 env=_environment(), start_new_session=True,  # a Ctrl-C is the server's to handle
             )  # fmt: skip

@@ -13,8 +13,8 @@ from gradio.processing_utils import save_file_to_cache
 from gradio.utils import get_upload_folder
 
 from jdm_core import Explainer, Frame
-from jdm_core.explain.edit import Strength
 from jdm_core.draw.colours import CHANGE_STOPS
+from jdm_core.explain.edit import Strength
 from jdm_core.explain.results import Counterfactual
 from jdm_core.report.words import Language, noop
 from web.charts import legend

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from jdm_core.finding import Finding, located, reduced
+from jdm_core.images.find import Finding, located, reduced
 from web.decoding import read_pixels
 
 SIDE = 1024  # pixels; an edit of more takes some 60 bytes for each, and a page shows half as many a side

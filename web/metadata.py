@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import ExifTags, Image
 
-from jdm_core.parts import (
+from jdm_core.images.parts import (
     JPEG_COMMENT,
     JPEG_END,
     JPEG_PROGRAMS,

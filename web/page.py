@@ -6,8 +6,8 @@ import gradio as gr
 from markupsafe import Markup
 
 from jdm_core import Explainer
-from jdm_core.version import VERSION
 from jdm_core.report.words import ENGLISH, HEAD, POSTERIOR
+from jdm_core.version import VERSION
 from web.api import add_endpoints
 from web.batch import add_batch_tab
 from web.batch_open import ONE_CELL, open_in_one_cell

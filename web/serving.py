@@ -180,7 +180,7 @@ def run_until(told: threading.Event, service: Service) -> None:
 
 def _import_the_rest() -> None:
     """What the first job would wait for: Gradio asks for the one at each, and some images need the other."""
-    for name in ("matplotlib", "jdm_core.segmentation"):
+    for name in ("matplotlib", "jdm_core.images.segment"):
         import_module(name)
     from web.decoding import PAGE, DecodingFault
 

@@ -9,7 +9,7 @@ from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from jdm_core import CellImageError
-from jdm_core.cells import MAX_FILE_BYTES
+from jdm_core.images.limits import MAX_FILE_BYTES
 from web.archives import MAGIC, Archive, Entry, is_archive
 
 MAX_DIRECTORY_BYTES = 4 * 2**20  # of the zips of one request together: some 40,000 members

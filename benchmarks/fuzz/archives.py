@@ -9,7 +9,7 @@ from io import BytesIO
 from pathlib import Path
 
 from jdm_core import CellImageError
-from jdm_core.finding import prepare
+from jdm_core.images.find import prepare
 from web.uploads import Limits, list_items, read_item
 
 READ = 8  # members of one upload: a mutant may hold thousands

@@ -16,9 +16,10 @@ import torch
 from benchmarks.fuzz.damage import damaged
 from benchmarks.fuzz.values import spoiled, text
 from jdm_core import CheckpointError, Explainer
-from jdm_core.checkpoints import FORMAT, read_manifest
-from jdm_core.network import JointDiffusionNetwork
-from jdm_core.pretrained import CONFIG, WEIGHTS, save_pretrained
+from jdm_core.checkpoint.entry import FORMAT
+from jdm_core.checkpoint.manifest import read_manifest
+from jdm_core.checkpoint.pretrained import CONFIG, WEIGHTS, save_pretrained
+from jdm_core.model.network import JointDiffusionNetwork
 
 NAME = "malaria-64"
 SIZE = 16

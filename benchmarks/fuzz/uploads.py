@@ -10,8 +10,8 @@ from benchmarks.fuzz.archives import archives, read_upload
 from benchmarks.fuzz.damage import damaged
 from benchmarks.fuzz.pictures import pictures
 from jdm_core import CellImageError
-from jdm_core.cells import read_cell
-from jdm_core.finding import prepare
+from jdm_core.images.find import prepare
+from jdm_core.images.read import read_cell
 from web.decoding import Decoders
 from web.metadata import strip_metadata
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from jdm_core import Explainer
-from jdm_core.checkpoints import MANIFEST
+from jdm_core.checkpoint.manifest import MANIFEST
 from training.data.members import list_members, slide_of
 from training.run.recipe import part_of
 from training.studies.study import JUDGE

@@ -6,8 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from jdm_core import Explainer
-from jdm_core.checkpoints import MANIFEST, Calibration, choose_device, locate, read_manifest
-from jdm_core.elbo import POSTERIOR_DRAWS
+from jdm_core.checkpoint.calibration import Calibration
+from jdm_core.checkpoint.manifest import MANIFEST, locate, read_manifest
+from jdm_core.model.device import choose_device
+from jdm_core.explain.likelihood import POSTERIOR_DRAWS
 from training.cli.options import (
     DATA,
     DEVICE,

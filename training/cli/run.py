@@ -5,7 +5,8 @@ import os
 import sys
 from pathlib import Path
 
-from jdm_core.checkpoints import choose_device, locate
+from jdm_core.checkpoint.manifest import locate
+from jdm_core.model.device import choose_device
 from training.cli.options import DATA, DEVICE, SET, Commands, checkpoint_options, stop_on_signal
 from training.run.recipe import RecipeError, load_recipe
 from training.run.state import STATE_FILE, StateError, read_state

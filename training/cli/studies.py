@@ -5,7 +5,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from jdm_core.records import RecordError, build_record
+from jdm_core.checkpoint.records import RecordError, build_record
 from training.cli.options import Commands, checkpoint_options, judge_options, stop_on_signal
 from training.run.recipe import parse_override
 from training.studies.study import Inputs, Study

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from jdm_core.symmetries import COUNT, transform
+from jdm_core.model.symmetries import COUNT, transform
 from training.data.cells import as_images
 
 GROUND = 32 / 127.5 - 1  # no channel of a black ground is brighter, after lossy compression too

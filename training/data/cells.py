@@ -14,7 +14,9 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
-from jdm_core.cells import CellImageError, content_sha256, image_files, to_tensor, to_uint8
+from jdm_core.images.pixels import content_sha256, to_tensor, to_uint8
+from jdm_core.images.read import image_files
+from jdm_core.images.refused import CellImageError
 from jdm_core.files import replace_file
 from training.data.digits import TEST_PREFIX, holds_digits, read_digits
 from training.data.members import DataError, choose_members, read_members, slide_of, unreadable

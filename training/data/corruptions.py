@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from jdm_core.cells import content_seed
+from jdm_core.images.pixels import content_seed
 
 # Intensities (H, W, 3) in [0, 1], a strength and a source of randomness; intensities, which may leave [0, 1].
 Corruption = Callable[[np.ndarray, float, np.random.Generator], np.ndarray]

@@ -21,7 +21,7 @@ from skimage.filters import threshold_otsu
 from skimage.morphology import isotropic_dilation, isotropic_erosion
 from tqdm import tqdm
 
-from jdm_core.cells import MAX_ASPECT, MIN_SIDE
+from jdm_core.images.limits import MAX_ASPECT, MIN_SIDE
 from training.data.members import DataError
 
 KINDS = {

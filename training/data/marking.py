@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import numpy as np
 from PIL import Image
 
-from jdm_core.cells import CellImageError
+from jdm_core.images.refused import CellImageError
 from training.data.marks import Box, read_marks, write_marks
 from training.data.members import DataError, read_members, unreadable
 

@@ -11,7 +11,8 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from jdm_core.cells import IMAGE_EXTENSIONS, CellImageError, read_cell
+from jdm_core.images.read import IMAGE_EXTENSIONS, read_cell
+from jdm_core.images.refused import CellImageError
 from training.data.digits import Digits, holds_digits, read_digits
 
 

@@ -9,7 +9,7 @@ import skimage.data
 import torch
 from PIL import Image, UnidentifiedImageError
 
-from jdm_core.cells import cell_mask, from_uint8
+from jdm_core.images.pixels import cell_mask, from_uint8
 from training.data.cells import Cells, as_pixels, sample_cells
 from training.data.fields import cut_cells, read_fields
 from training.data.members import DataError

@@ -9,7 +9,9 @@ from pathlib import Path
 import torch
 
 from jdm_core import CheckpointError, Explainer
-from jdm_core.checkpoints import MANIFEST, Checkpoint, load_checkpoint, locate, pack_weights
+from jdm_core.checkpoint.entry import Checkpoint
+from jdm_core.checkpoint.manifest import MANIFEST, load_checkpoint, locate
+from jdm_core.checkpoint.weights import pack_weights
 from jdm_core.files import replace_file
 from training.publish.export import current_commit, write_manifest
 from training.run.adapt import Adapted, adapt

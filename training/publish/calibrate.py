@@ -8,10 +8,11 @@ from scipy.special import log_softmax
 from torch import Tensor
 from tqdm import tqdm
 
-from jdm_core.checkpoints import Calibration
-from jdm_core.diffusion import cosine_logsnr
-from jdm_core.elbo import POSTERIOR_DRAWS, Draws, Window, draw, error_per_draw
-from jdm_core.network import JointDiffusionNetwork
+from jdm_core.checkpoint.calibration import Calibration
+from jdm_core.model.diffusion import cosine_logsnr
+from jdm_core.checkpoint.calibration import Window
+from jdm_core.explain.likelihood import POSTERIOR_DRAWS, Draws, draw, error_per_draw
+from jdm_core.model.network import JointDiffusionNetwork
 from training.data.cells import Cells, as_images
 from training.data.members import chunks
 from training.metrics import mean_auroc

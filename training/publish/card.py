@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jdm_core.checkpoints import Checkpoint
+from jdm_core.checkpoint.entry import Checkpoint
 from jdm_core.files import replace_file
 from training.tables import NOTHING, Cell, Figure, Table
 

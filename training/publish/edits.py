@@ -9,7 +9,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from jdm_core import Counterfactual, Explainer
-from jdm_core.cells import from_uint8
+from jdm_core.images.pixels import from_uint8
 from training.data.members import choose_members, chunks, read_all, slide_of
 from training.metrics import share_figures
 from training.run.classifier import judge_probabilities, load_judge

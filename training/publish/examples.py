@@ -7,9 +7,9 @@ import torch
 from PIL import Image
 
 from jdm_core import Explainer
-from jdm_core.cells import to_uint8
-from jdm_core.report import save_png
-from jdm_core.sampling import sample
+from jdm_core.images.pixels import to_uint8
+from jdm_core.model.sampling import sample
+from jdm_core.report.report import save_png
 
 SHOWN = 128  # pixels a side of an example, which a person can see; the model squashes it back
 

@@ -10,18 +10,20 @@ from typing import Any
 
 import torch
 
-from jdm_core.checkpoints import FORMAT, MANIFEST, RESIZE, WEIGHTS, Calibration, read_classifiers, read_manifest
-from jdm_core.diffusion import LOGSNR_MAX, LOGSNR_MIN
-from jdm_core.familiarity import Familiarity
+from jdm_core.checkpoint.calibration import Calibration, Thresholds
+from jdm_core.checkpoint.entry import FORMAT, RESIZE
+from jdm_core.checkpoint.familiarity import Familiarity
+from jdm_core.checkpoint.manifest import MANIFEST, WEIGHTS, read_classifiers, read_manifest
+from jdm_core.checkpoint.weights import CheckpointError, half_weights, pack_weights
 from jdm_core.files import replace_file
-from jdm_core.network import JointDiffusionNetwork
-from jdm_core.weights import CheckpointError, half_weights, pack_weights
+from jdm_core.model.diffusion import LOGSNR_MAX, LOGSNR_MIN
+from jdm_core.model.network import JointDiffusionNetwork
 from training.metrics import without_nan
 from training.run.state import RunState, averaged_weights
 
 MAX_BYTES = 16 * 2**20
 # What a verdict or an edit must reach; chosen on validation slides.
-THRESHOLDS = {"unsure_below": 0.8, "flip_head": 0.9, "flip_posterior": 0.5}
+THRESHOLDS = Thresholds(unsure_below=0.8, flip_head=0.9, flip_posterior=0.5)
 
 
 def rounded_weights(state: RunState) -> dict[str, torch.Tensor]:
@@ -54,20 +56,26 @@ def export(
         "architecture": asdict(recipe.architecture),
         "diffusion": {"prediction": "v", "logsnr_min": LOGSNR_MIN, "logsnr_max": LOGSNR_MAX},
         "preprocessing": {
-            "size": recipe.architecture.image_size, "resize": RESIZE,
+            "size": recipe.architecture.image_size,
+            "resize": RESIZE,
             "range": [-1.0, 1.0],
         },
         "labels": recipe.labels,
         "calibration": asdict(calibration),
-        "thresholds": THRESHOLDS,
+        "thresholds": asdict(THRESHOLDS),
         "metrics": dict(metrics),
         "provenance": {
-            "source": recipe.source, "licence": recipe.licence, "split_digest": state.split_digest,
+            "source": recipe.source,
+            "licence": recipe.licence,
+            "split_digest": state.split_digest,
             "recipe": recipe.as_dict(),
-            "commit": current_commit(), "device": device, "seconds": round(state.seconds, 1),
-            "images": state.step * recipe.batch_size, "seed": recipe.seed,
+            "commit": current_commit(),
+            "device": device,
+            "seconds": round(state.seconds, 1),
+            "images": state.step * recipe.batch_size,
+            "seed": recipe.seed,
         },
-    }  # fmt: skip
+    }
     path = manifest.parent / "weights" / f"{name}.safetensors"
     path.parent.mkdir(parents=True, exist_ok=True)
     replace_file(path, lambda partial: partial.write_bytes(data))
@@ -88,8 +96,10 @@ def record_classifier(path: Path) -> None:
     data = path.read_bytes()
     classifiers = _recorded(manifest, "classifiers")
     classifiers[path.stem] = {
-        "path": f"{WEIGHTS}/{path.name}", "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest(),
-    }  # fmt: skip
+        "path": f"{WEIGHTS}/{path.name}",
+        "bytes": len(data),
+        "sha256": hashlib.sha256(data).hexdigest(),
+    }
     _write(manifest, {"checkpoints": _recorded(manifest, "checkpoints"), "classifiers": classifiers})
 
 
@@ -140,7 +150,7 @@ def current_commit() -> str:
     try:
         done = subprocess.run(
             ["git", "rev-parse", "HEAD"], cwd=Path(__file__).parent, capture_output=True, text=True, check=True
-        )  # fmt: skip
+        )
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return done.stdout.strip()

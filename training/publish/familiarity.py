@@ -10,8 +10,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from jdm_core import Explainer
-from jdm_core.familiarity import COLOURS, LIMIT, Ellipsoid, Familiarity, measure_traits
-from jdm_core.network import JointDiffusionNetwork
+from jdm_core.checkpoint.familiarity import COLOURS, LIMIT, Ellipsoid, Familiarity, measure_traits
+from jdm_core.model.network import JointDiffusionNetwork
 from training.data.cells import Cells, as_images, as_pixels, load_cells, sample_cells
 from training.data.digits import part_name
 from training.data.members import chunks

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from jdm_core.network import JointDiffusionNetwork
+from jdm_core.model.network import JointDiffusionNetwork
 from training.data.augment import augment
 from training.data.cells import load_images
 from training.data.split import batches

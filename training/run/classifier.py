@@ -17,11 +17,12 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from jdm_core.bounds import check_labels, check_temperature
-from jdm_core.checkpoints import check_recorded
+from jdm_core.checkpoint.manifest import check_recorded
+from jdm_core.checkpoint.records import build_record, parse_json
+from jdm_core.checkpoint.weights import MAX_WEIGHTS_BYTES, CheckpointError, check_tensors
 from jdm_core.files import read_file
-from jdm_core.network import Architecture, JointDiffusionNetwork
-from jdm_core.records import build_record, parse_json
-from jdm_core.weights import MAX_WEIGHTS_BYTES, CheckpointError, check_tensors
+from jdm_core.model.architecture import Architecture
+from jdm_core.model.network import JointDiffusionNetwork
 from training.data.vision import BasicBlock, ResNet
 from training.run.state import StateError
 

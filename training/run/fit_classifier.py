@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from jdm_core.files import replace_file
-from jdm_core.network import Architecture
+from jdm_core.model.architecture import Architecture
 from training.data.augment import augment
 from training.data.cells import Cells, as_images
 from training.data.split import batches

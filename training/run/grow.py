@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from jdm_core.network import Architecture
+from jdm_core.model.architecture import Architecture
 
 
 def grown_weights(weights: Mapping[str, Tensor], small: Architecture, large: Architecture) -> dict[str, Tensor]:

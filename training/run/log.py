@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from PIL import Image
 
-from jdm_core.cells import to_uint8
 from jdm_core.files import replace_file
-from jdm_core.network import JointDiffusionNetwork
-from jdm_core.sampling import sample
+from jdm_core.images.pixels import to_uint8
+from jdm_core.model.network import JointDiffusionNetwork
+from jdm_core.model.sampling import sample
 
 METRICS_FILE, SHEETS, EVENTS = "metrics.jsonl", "samples", "tensorboard"
 PER_CLASS, STEPS = 8, 20  # of a sheet

@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from jdm_core.diffusion import add_noise, cosine_logsnr, min_snr_weight, squared_error, velocity
-from jdm_core.network import JointDiffusionNetwork
-from jdm_core.normalisation import NOISY
+from jdm_core.model.diffusion import add_noise, cosine_logsnr, min_snr_weight, squared_error, velocity
+from jdm_core.model.network import JointDiffusionNetwork
+from jdm_core.model.normalisation import NOISY
 from training.run.recipe import Recipe
 
 UNLABELLED = -1

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from jdm_core import Explainer
-from jdm_core.network import Architecture
-from jdm_core.records import RecordError, build_record
+from jdm_core.checkpoint.records import RecordError, build_record
+from jdm_core.model.architecture import Architecture
 from training.data.cells import Cells
 from training.data.digits import part_name
 from training.data.members import DataError, list_members, slide_of

@@ -12,8 +12,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from jdm_core.files import replace_file
-from jdm_core.network import JointDiffusionNetwork
-from jdm_core.records import RecordError, parse_json
+from jdm_core.model.network import JointDiffusionNetwork
+from jdm_core.checkpoint.records import RecordError, parse_json
 from training.run.recipe import Recipe, recipe_from_dict
 
 STATE_FILE = "state.safetensors"

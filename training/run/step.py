@@ -9,10 +9,10 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from jdm_core.diffusion import add_noise
-from jdm_core.network import JointDiffusionNetwork
-from jdm_core.normalisation import CLEAN, NOISY, DataNorm
-from jdm_core.precision import half_precision
+from jdm_core.model.device import half_precision
+from jdm_core.model.diffusion import add_noise
+from jdm_core.model.network import JointDiffusionNetwork
+from jdm_core.model.normalisation import CLEAN, NOISY, DataNorm
 from training.run.loss import Batch
 from training.run.recipe import Recipe, RecipeError
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from jdm_core.precision import half_precision
+from jdm_core.model.device import half_precision
 from training.run.loss import Batch, JointLoss
 from training.run.recipe import Recipe
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from jdm_core.checkpoints import load_checkpoint
-from jdm_core.network import JointDiffusionNetwork
-from jdm_core.precision import bf16_is_fast
+from jdm_core.checkpoint.manifest import load_checkpoint
+from jdm_core.model.device import bf16_is_fast
+from jdm_core.model.network import JointDiffusionNetwork
 from training.data.augment import augment
 from training.data.cells import Cells
 from training.data.split import batches

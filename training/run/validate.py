@@ -5,9 +5,10 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from jdm_core.elbo import Window, draw, window_scores
-from jdm_core.network import JointDiffusionNetwork
-from jdm_core.precision import half_precision
+from jdm_core.checkpoint.calibration import Window
+from jdm_core.explain.likelihood import draw, window_scores
+from jdm_core.model.device import half_precision
+from jdm_core.model.network import JointDiffusionNetwork
 from training.data.cells import Cells, as_images
 from training.data.members import chunks
 from training.metrics import auroc

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from jdm_core import Explainer
-from jdm_core.cells import from_uint8, to_uint8
-from jdm_core.sampling import denoise, initial_noise
+from jdm_core.images.pixels import from_uint8, to_uint8
+from jdm_core.model.sampling import denoise, initial_noise
 from training.data.cells import Cells, as_images, load_cells
 from training.data.members import chunks
 from training.metrics import clustered_interval, frechet_distance

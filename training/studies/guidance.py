@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from jdm_core.diffusion import alpha_sigma, predicted_image
-from jdm_core.network import JointDiffusionNetwork
-from jdm_core.normalisation import NOISY
+from jdm_core.model.diffusion import alpha_sigma, predicted_image
+from jdm_core.model.network import JointDiffusionNetwork
+from jdm_core.model.normalisation import NOISY
 
 KINDS = ("class", "head on pixels", "head on Z", "head on Z, constant")
 
@@ -58,7 +58,7 @@ def towards(
 
 
 def reader(network: JointDiffusionNetwork, guide: Guide, labels: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
-    """The function x̂ = read(x_λ, λ) of a guide to the classes `labels` (B,), for `jdm_core.sampling.denoise`."""
+    """The function x̂ = read(x_λ, λ) of a guide to the classes `labels` (B,), for `jdm_core.model.sampling.denoise`."""
     nothing = torch.full_like(labels, network.no_class)
 
     def by_class(x: Tensor, logsnr: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from jdm_core.counterfactual import DEFAULT_EDIT
+from jdm_core.explain.edit import DEFAULT_EDIT
 from jdm_core.files import replace_file
 from training.metrics import write_json
 from training.studies.ablations import Ablations

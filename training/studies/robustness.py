@@ -10,7 +10,7 @@ import torch
 from tqdm import tqdm
 
 from jdm_core import Explainer
-from jdm_core.cells import cell_mask, from_uint8
+from jdm_core.images.pixels import cell_mask, from_uint8
 from training.data.cells import squares
 from training.data.corruptions import CORRUPTIONS, SEVERITIES, corrupt
 from training.data.members import choose_members, chunks, read_all, slide_of

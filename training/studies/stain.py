@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from jdm_core import Explainer
-from jdm_core.cells import cell_mask, from_uint8
+from jdm_core.images.pixels import cell_mask, from_uint8
 from training.data.cells import as_pixels, load_cells
 
 STAIN_CELLS = 400  # parasitized training cells that the proxy is fitted on

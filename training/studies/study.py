@@ -9,7 +9,9 @@ from typing import Any
 import torch
 
 from jdm_core import Explainer
-from jdm_core.checkpoints import MANIFEST, Checkpoint, choose_device, locate, read_manifest
+from jdm_core.checkpoint.entry import Checkpoint
+from jdm_core.checkpoint.manifest import MANIFEST, locate, read_manifest
+from jdm_core.model.device import choose_device
 from training.tables import Table
 
 OWN = ""  # the checkpoint that the command line names

@@ -9,7 +9,7 @@ import torch
 from tqdm import tqdm
 
 from jdm_core import Explainer
-from jdm_core.cells import from_uint8
+from jdm_core.images.pixels import from_uint8
 from training.data.cells import load_cells
 from training.data.members import chunks
 from training.metrics import METRICS, Metric, accuracy, expected_calibration_error, summarise

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from jdm_core.cells import cell_mask, from_uint8
+from jdm_core.images.pixels import cell_mask, from_uint8
 from tests.toy import toy_cell
 from training.data.corruptions import CORRUPTIONS, SEVERITIES, brightness, corrupt, jpeg, stain_hue, stain_strength
 

@@ -10,10 +10,10 @@ import torch
 from PIL import Image
 
 from jdm_core import Explainer
-from jdm_core.cells import cell_mask, to_tensor, to_uint8
-from jdm_core.counterfactual import _without_specks
-from jdm_core.elbo import compared_classes
-from jdm_core.finding import prepare
+from jdm_core.images.pixels import cell_mask, to_tensor, to_uint8
+from jdm_core.explain.edit import _without_specks
+from jdm_core.explain.likelihood import compared_classes
+from jdm_core.images.find import prepare
 from tests.toy import TINY_OPTIONS
 from training.cli import main
 from training.data.augment import augment

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jdm_core.cells import read_cell
+from jdm_core.images.read import read_cell
 from tests.toy_fields import BACKGROUND, NAMES, PARASITE, disc, write_fields
 from training.cli import main
 from training.data.fields import Box, cut, cut_cells, find_cell, part_of, read_fields, stained

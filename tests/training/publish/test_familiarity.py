@@ -12,10 +12,10 @@ import torch
 from PIL import Image
 
 from jdm_core import CheckpointError, Explainer
-from jdm_core.__main__ import main as explain_main
-from jdm_core.checkpoints import MANIFEST, read_manifest
-from jdm_core.familiarity import COLOURS, LIMIT, Ellipsoid, Familiarity, measure_traits, trait_count
-from jdm_core.report import verdict_fields
+from jdm_core.cli import main as explain_main
+from jdm_core.checkpoint.manifest import MANIFEST, read_manifest
+from jdm_core.checkpoint.familiarity import COLOURS, LIMIT, Ellipsoid, Familiarity, measure_traits, trait_count
+from jdm_core.report.report import verdict_fields
 from tests.toy import toy_cell, write_toy_zip
 from training.cli import main
 from training.data.cells import Cells, load_cells

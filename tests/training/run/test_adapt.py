@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from jdm_core import CheckpointError, Explainer
-from jdm_core.checkpoints import locate
+from jdm_core.checkpoint.manifest import locate
 from tests.toy import TINY_OPTIONS, toy_cell, train_toy
 from tests.toy_fields import NAMES, write_fields
 from training import metrics

@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from jdm_core.diffusion import LOGSNR_MAX
-from jdm_core.network import JointDiffusionNetwork
+from jdm_core.model.diffusion import LOGSNR_MAX
+from jdm_core.model.network import JointDiffusionNetwork
 from tests.toy import TINY, TINY_OPTIONS, write_toy_zip
 from training.cli import main
 from training.data.cells import as_images, load_cells

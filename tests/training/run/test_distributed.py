@@ -8,7 +8,7 @@ import sys
 import pytest
 import torch
 
-from jdm_core.network import JointDiffusionNetwork
+from jdm_core.model.network import JointDiffusionNetwork
 from tests.toy import TINY, TINY_OPTIONS, write_toy_zip
 from training.cli import main
 from training.run.loss import UNLABELLED, JointLoss, draw_batch

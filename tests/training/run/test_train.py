@@ -15,7 +15,7 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.utils.flop_counter import FlopCounterMode
 
-from jdm_core.network import JointDiffusionNetwork
+from jdm_core.model.network import JointDiffusionNetwork
 from tests.toy import TINY, TINY_OPTIONS, write_toy_zip
 from training.cli import main
 from training.run import state as state_module

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from jdm_core import Explainer, counterfactual
-from jdm_core.cells import from_uint8
-from jdm_core.counterfactual import DEFAULT_EDIT, Strength, decode_edit, invert, uninverted
-from jdm_core.diffusion import add_noise, alpha_sigma
-from jdm_core.network import JointDiffusionNetwork
+from jdm_core import Explainer
+from jdm_core.explain import edit
+from jdm_core.images.pixels import from_uint8
+from jdm_core.explain.edit import DEFAULT_EDIT, Strength, decode_edit, invert, uninverted
+from jdm_core.model.diffusion import add_noise, alpha_sigma
+from jdm_core.model.network import JointDiffusionNetwork
 from tests.toy import toy_cell, write_toy_zip
 from training.data.cells import squares
 from training.data.members import DataError

@@ -12,7 +12,7 @@ from PIL import Image
 from torch import nn
 
 from jdm_core import Explainer
-from jdm_core.cells import from_uint8
+from jdm_core.images.pixels import from_uint8
 from tests.toy import toy_cell
 from training.data.marks import Box, box_mask, read_marks, write_marks
 from training.data.members import DataError, list_members, slide_of

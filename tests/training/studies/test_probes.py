@@ -7,8 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
-from jdm_core.diffusion import LOGSNR_MAX
-from jdm_core.network import JointDiffusionNetwork
+from jdm_core.model.diffusion import LOGSNR_MAX
+from jdm_core.model.network import JointDiffusionNetwork
 from tests.toy import TINY, write_toy_zip
 from training.data.cells import as_images, load_cells
 from training.data.split import split_slides

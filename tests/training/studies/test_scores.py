@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from jdm_core import Explainer
-from jdm_core.checkpoints import Calibration
-from jdm_core.elbo import Window, error_per_draw, stratified_standard_error
+from jdm_core.checkpoint.calibration import Calibration
+from jdm_core.checkpoint.calibration import Window
+from jdm_core.explain.likelihood import error_per_draw, stratified_standard_error
 from tests.gaussian import GaussianNetwork
 from training.data.cells import Cells
 from training.metrics import expected_calibration_error

@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from jdm_core import Explainer
-from jdm_core.cells import cell_mask, from_uint8
-from jdm_core.maps import CHANGED
+from jdm_core.draw.maps import CHANGED
+from jdm_core.images.pixels import cell_mask, from_uint8
 from training.metrics import clustered_interval
 from training.run.classifier import judge_features
 from training.studies.stain import StainProxy

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from jdm_core import Explainer
-from jdm_core.cells import content_seed, from_uint8, to_uint8
+from jdm_core.images.pixels import content_seed, from_uint8, to_uint8
 from training.data.cells import squares
 from training.data.members import choose_members, chunks, read_all, slide_of
 from training.metrics import frechet_distance, write_json

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from jdm_core.cells import cell_mask
-from jdm_core.diffusion import add_noise, alpha_sigma, ddim_step, predicted_image
-from jdm_core.network import JointDiffusionNetwork
-from jdm_core.region import class_shift, region_of
+from jdm_core.images.pixels import cell_mask
+from jdm_core.model.diffusion import add_noise, alpha_sigma, ddim_step, predicted_image
+from jdm_core.model.network import JointDiffusionNetwork
+from jdm_core.explain.region import class_shift, region_of
 from training.studies.guidance import towards
 
 WAYS = ("noise", "ddim", "residuals", "edit-friendly")

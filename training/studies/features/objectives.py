@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from jdm_core.network import JointDiffusionNetwork
+from jdm_core.model.network import JointDiffusionNetwork
 from training.data.cells import Cells, load_cells, sample_cells
 from training.data.digits import part_name
 from training.data.split import Split

@@ -7,10 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from jdm_core.diffusion import add_noise
-from jdm_core.elbo import draw
-from jdm_core.network import JointDiffusionNetwork
-from jdm_core.normalisation import NOISY
+from jdm_core.explain.likelihood import draw
+from jdm_core.model.diffusion import add_noise
+from jdm_core.model.network import JointDiffusionNetwork
+from jdm_core.model.normalisation import NOISY
 from training.data.cells import Cells, as_images
 from training.data.members import chunks
 

@@ -13,11 +13,11 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor, nn
 
 from jdm_core import Explainer
-from jdm_core.cells import cell_mask, content_seed, from_uint8, luminance
-from jdm_core.elbo import draw, window_scores
-from jdm_core.explainer import EVIDENCE_SMOOTHING
-from jdm_core.maps import smooth_keeping_sum
-from jdm_core.network import JointDiffusionNetwork
+from jdm_core.draw.maps import smooth_keeping_sum
+from jdm_core.explain.explainer import EVIDENCE_SMOOTHING
+from jdm_core.explain.likelihood import draw, window_scores
+from jdm_core.images.pixels import cell_mask, content_seed, from_uint8, luminance
+from jdm_core.model.network import JointDiffusionNetwork
 from training.data.cells import squares
 from training.studies.heatmaps.localisation import mean_filled
 from training.studies.stain import StainProxy

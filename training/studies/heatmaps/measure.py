@@ -11,8 +11,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from jdm_core import Explainer
-from jdm_core.cells import cell_mask, from_uint8, to_uint8
-from jdm_core.counterfactual import decode_edit, invert, uninverted
+from jdm_core.images.pixels import cell_mask, from_uint8, to_uint8
+from jdm_core.explain.edit import decode_edit, invert, uninverted
 from training.data.cells import squares
 from training.data.corruptions import corrupt
 from training.data.marks import Marks, box_mask, find_marks, read_marks

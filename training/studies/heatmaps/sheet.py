@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw
 
-from jdm_core.cells import from_uint8
+from jdm_core.images.pixels import from_uint8
 from jdm_core.files import replace_file
-from jdm_core.heatmap import magnitude_overlay
-from jdm_core.maps import robust_scale
+from jdm_core.draw.colours import magnitude_overlay
+from jdm_core.draw.maps import robust_scale
 from training.data.cells import squares
 from training.data.marks import Box
 

@@ -9,11 +9,12 @@ import torch
 from torch import Tensor
 
 from jdm_core import Explainer
-from jdm_core.diffusion import LOGSNR_MAX, LOGSNR_MIN, add_noise, cosine_logsnr, predicted_noise
-from jdm_core.elbo import PASS_BATCH, Draws, Window, spread_symmetries
-from jdm_core.network import JointDiffusionNetwork
-from jdm_core.precision import half_precision
-from jdm_core.symmetries import restore, transform
+from jdm_core.checkpoint.calibration import Window
+from jdm_core.explain.likelihood import PASS_BATCH, Draws, spread_symmetries
+from jdm_core.model.device import half_precision
+from jdm_core.model.diffusion import LOGSNR_MAX, LOGSNR_MIN, add_noise, cosine_logsnr, predicted_noise
+from jdm_core.model.network import JointDiffusionNetwork
+from jdm_core.model.symmetries import restore, transform
 from training.data.members import chunks
 
 Scheme = Literal["independent", "shared", "stratified"]

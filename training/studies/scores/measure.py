@@ -8,7 +8,7 @@ import torch
 from tqdm import tqdm
 
 from jdm_core import Explainer
-from jdm_core.elbo import POSTERIOR_DRAWS, posterior
+from jdm_core.explain.likelihood import POSTERIOR_DRAWS, posterior
 from training.data.cells import Cells, as_images
 from training.data.members import chunks
 from training.metrics import accuracy, summarise

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from jdm_core.elbo import Draws, stratified_standard_error
-from jdm_core.network import JointDiffusionNetwork
+from jdm_core.explain.likelihood import Draws, stratified_standard_error
+from jdm_core.model.network import JointDiffusionNetwork
 from training.data.members import chunks
 from training.metrics import summarise
 from training.studies.scores.draws import Weighting, class_errors, make_draws

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from jdm_core.records import build_record
+from jdm_core.checkpoint.records import build_record
 from training.data.cells import load_cells, sample_cells
 from training.metrics import sample
 from training.run.recipe import part_of

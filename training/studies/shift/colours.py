@@ -9,7 +9,7 @@ import torch
 from skimage.color import lab2rgb, rgb2lab
 from torch import Tensor, nn
 
-from jdm_core.cells import cell_mask
+from jdm_core.images.pixels import cell_mask
 from training.data.cells import as_images
 
 CHUNK = 256

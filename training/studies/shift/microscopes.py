@@ -11,7 +11,7 @@ import torch
 from tqdm import tqdm
 
 from jdm_core import Explainer
-from jdm_core.cells import from_uint8
+from jdm_core.images.pixels import from_uint8
 from training.data.cells import Cells, as_images, draw_some, load_cells, load_images
 from training.data.fields import cut
 from training.data.split import Split

@@ -1,0 +1,70 @@
+"""What was fitted to a network, and decides its verdicts beside the weights."""
+
+from dataclasses import asdict, dataclass
+
+import torch
+from torch import Tensor
+
+from jdm_core.bounds import LARGEST, check_figure, check_temperature
+from jdm_core.checkpoint.familiarity import Familiarity
+
+
+@dataclass(frozen=True)
+class Window:
+    """The noise levels, as cosine times in [low, high), and the error that the posterior reads.
+
+    weight "epsilon" takes ‖ε - ε̂‖², "v" ‖v - v̂‖² = ‖ε - ε̂‖²/α², "x" ‖x - x̂‖² = ‖ε - ε̂‖² σ²/α². With `symmetries` each
+    draw is denoised under another one of the square's eight: what a network says of a picture without an up should not
+    hang on how it lies, and where it does, the mean over them errs less, at no cost.
+    """
+
+    low: float
+    high: float
+    weight: str
+    symmetries: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.low < self.high <= 1:
+            raise ValueError(f"window: times {self.low} to {self.high} are not an interval in [0, 1]")
+        if self.weight not in ("epsilon", "v", "x"):
+            raise ValueError(f"window: unknown weight {self.weight!r}")
+
+    def weights(self, logsnr: Tensor) -> Tensor:
+        """The factor of ‖ε - ε̂‖² at λ, in the shape of λ."""
+        if self.weight == "epsilon":
+            return torch.ones_like(logsnr)
+        if self.weight == "v":
+            return 1 / torch.sigmoid(logsnr)
+        return torch.exp(-logsnr)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Fitted on validation slides: the head's temperature, the posterior's τ and b, and the window it reads.
+
+    And what pictures the model knows, None where that was not fitted.
+    """
+
+    temperature: float
+    posterior_temperature: float
+    posterior_bias: float
+    window: Window
+    familiarity: Familiarity | None = None
+
+    def __post_init__(self) -> None:
+        check_temperature("temperature", self.temperature)
+        check_temperature("posterior_temperature", self.posterior_temperature)
+        check_figure("posterior_bias", self.posterior_bias, -LARGEST, LARGEST)
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Probabilities: below which the head is unsure, and which head and posterior must give an edit's target."""
+
+    unsure_below: float
+    flip_head: float
+    flip_posterior: float
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            check_figure(name, value, 0, 1)

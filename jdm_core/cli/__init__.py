@@ -1,0 +1,69 @@
+"""Predict and explain cell images. Research use only, not for diagnosis."""
+
+import argparse
+import sys
+import traceback
+from pathlib import Path
+
+from jdm_core import CellImageError, CheckpointError, Explainer
+from jdm_core.checkpoint.manifest import DEFAULT_CHECKPOINT
+from jdm_core.cli import explain, predict
+from jdm_core.explain.likelihood import ELBO_DRAWS
+from jdm_core.processes import shards
+
+OWN = Path(__file__).resolve().parents[1]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command; 0 when every file was done, 1 when any could not be, 2 for wrong usage.
+
+    An error that did not arise in this package's own code, and every error with --debug, is told with its place.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        with shards() as group:
+            explainer = Explainer.load(options.checkpoint, group.device(options.device))
+            return options.function(explainer, options, group)
+    except (CheckpointError, ValueError, OSError) as error:
+        if options.debug or not _expected(error):
+            traceback.print_exc()
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+def _expected(error: Exception) -> bool:
+    """Whether an error says what is wrong with what a person gave: it was raised here, or the system raised it."""
+    if isinstance(error, CheckpointError | CellImageError | OSError):
+        return True
+    return Path(traceback.extract_tb(error.__traceback__)[-1].filename).is_relative_to(OWN)
+
+
+def _parser() -> argparse.ArgumentParser:
+    installed = Path(sys.argv[0]).stem == "plasmolens-cells"
+    parser = argparse.ArgumentParser(prog=None if installed else "python -m jdm_core", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    common = argparse.ArgumentParser(add_help=False)
+    add = common.add_argument
+    add("files", nargs="+", metavar="FILE_OR_FOLDER", help="images, or folders of them")
+    add(
+        "--checkpoint",
+        default=DEFAULT_CHECKPOINT,
+        metavar="NAME_OR_FOLDER",
+        help="name in the manifest, or a checkpoint's folder (default: %(default)s)",
+    )
+    add("--device", default="auto", help="auto, cpu, cuda or mps (default: %(default)s)")
+    add("--draws", type=int, default=ELBO_DRAWS, help="draws of the likelihood scores (default: %(default)s)")
+    add("--seed", type=int, default=0, help="seed of the draws; the same seed gives the same numbers (default: 0)")
+    add("--as-given", action="store_true", help="read each picture whole, without looking for the cell in it")
+    add("--debug", action="store_true", help="show where an error arose")
+
+    one = commands.add_parser("predict", parents=[common], help="verdicts of classifier and likelihood")
+    one.add_argument("--json", action="store_true", help="print one JSON object a line")
+    one.set_defaults(function=predict.run)
+
+    one = commands.add_parser("explain", parents=[common], help="verdicts, evidence map and edit, as files")
+    one.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the reports and index.csv")
+    one.add_argument("--target", metavar="LABEL", help="label to edit towards (default: the other than predicted)")
+    one.add_argument("--overwrite", action="store_true", help="do files again that are done already")
+    one.set_defaults(function=explain.run)
+    return parser

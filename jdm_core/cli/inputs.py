@@ -1,0 +1,93 @@
+"""What a command is to read: its files in order, in batches that decide no number twice, and where their reports go."""
+
+import hashlib
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+
+from tqdm import tqdm
+
+from jdm_core import CellImageError
+from jdm_core.images.find import Finding, prepare
+from jdm_core.images.read import image_files
+from jdm_core.report.report import is_report_picture
+
+# What passes the network together moves the last digits of its numbers. So it is decided by the list of files alone:
+# neighbours, few enough for several processes to share a small folder.
+BATCH = 4
+LONGEST_NAME_BYTES = 200  # which leaves room for what a report adds to it, within the 255 bytes of most disks
+UNFAMILIAR = "does not look like the cells that the model knows: not to be trusted"
+
+Findings = list[tuple[Path, Finding]]
+
+
+def given_files(arguments: list[str]) -> tuple[list[Path], int]:
+    """The images of the arguments, each once; and how many arguments hold none, each named on stderr."""
+    files, empty = [], 0
+    for argument in arguments:
+        found = image_files([argument])
+        if os.path.isdir(argument):
+            found = [path for path in found if not is_report_picture(path)]  # of reports that were written there
+        if not found:
+            print(f"{argument}: a folder without images", file=sys.stderr)
+            empty += 1
+        files += found
+    return list(dict.fromkeys(files)), empty
+
+
+def progress_bar(total: int, shown: bool = True) -> tqdm:
+    """A bar on stderr that counts cells; on a terminal alone."""
+    return tqdm(total=total, unit="cell", file=sys.stderr, disable=None if shown else True)
+
+
+def batches(files: list[Path]) -> list[list[Path]]:
+    """The files in the batches in which they pass the network."""
+    return [files[start : start + BATCH] for start in range(0, len(files), BATCH)]
+
+
+def read_batches(
+    wanted: Sequence[list[Path]], bar: tqdm, find: bool
+) -> Iterator[tuple[Findings, list[tuple[CellImageError, Path]]]]:
+    """The readable cells of each batch, with the errors of the others, each of which is one line on stderr."""
+    for batch in wanted:
+        findings, errors = [], []
+        for path in batch:
+            try:
+                findings.append((path, prepare(path, find=find)))
+            except CellImageError as error:
+                errors.append((error, path))
+                bar.write(str(error), file=sys.stderr)
+                bar.update()
+        yield findings, errors
+
+
+def places_of(arguments: list[str], files: list[Path]) -> dict[Path, Path]:
+    """Each file's path below the folder that was given, or its mere name."""
+    folders = [Path(argument) for argument in arguments if os.path.isdir(argument)]
+    return {
+        path: path.relative_to(next((folder for folder in folders if path.is_relative_to(folder)), path.parent))
+        for path in files
+    }
+
+
+def stems_of(places: dict[Path, Path], out: Path) -> dict[Path, Path]:
+    """Where each file's report goes: by its place, never two in one, be it on a disk that takes a for A."""
+    stems: dict[Path, Path] = {}
+    taken: set[str] = set()
+    for path, place in places.items():
+        below = place.with_name(_shortened(place.name))
+        numbered = (below.with_name(f"{below.name}-{n}") for n in range(2, len(places) + 2))
+        candidates = chain([below.with_suffix(""), below], numbered)
+        stem = next(name for name in candidates if str(name).casefold() not in taken)
+        taken.add(str(stem).casefold())
+        stems[path] = out / stem
+    return stems
+
+
+def _shortened(name: str) -> str:
+    raw = os.fsencode(name)
+    if len(raw) <= LONGEST_NAME_BYTES:
+        return name
+    return raw[: LONGEST_NAME_BYTES - 9].decode(errors="ignore") + "-" + hashlib.sha256(raw).hexdigest()[:8]

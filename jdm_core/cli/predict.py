@@ -1,0 +1,59 @@
+"""python -m jdm_core predict: verdicts of classifier and likelihood, one line a file."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from jdm_core import Explainer
+from jdm_core.cli.inputs import UNFAMILIAR, Findings, batches, given_files, progress_bar, read_batches
+from jdm_core.images.find import Finding
+from jdm_core.images.refused import on_one_line
+from jdm_core.processes import Shards
+from jdm_core.report.report import found_fields, verdict_fields
+from jdm_core.report.words import found_note
+
+
+def run(explainer: Explainer, options: argparse.Namespace, group: Shards) -> int:
+    """Prints each file's verdicts in the order of the files; 1 where one could not be read. Raises ValueError."""
+    if group.count > 1:
+        raise ValueError("predict prints in the order of its files, in one process; torchrun is for explain")
+    files, failed = given_files(options.files)
+    with progress_bar(len(files)) as bar:
+        for batch, errors in read_batches(batches(files), bar, explainer.finds_cells and not options.as_given):
+            failed += len(errors)
+            if not batch:
+                continue
+            for fields, finding in _read(explainer, batch, options.draws, options.seed):
+                line = json.dumps(fields, ensure_ascii=False) if options.json else _sentence(fields, finding)
+                bar.write(line, file=sys.stdout)
+            bar.update(len(batch))
+    return 1 if failed else 0
+
+
+def _read(explainer: Explainer, batch: Findings, draws: int, seed: int) -> list[tuple[dict[str, Any], Finding]]:
+    cells = [finding.cell for _, finding in batch]
+    prediction, elbo = explainer.predict(cells), explainer.elbo(cells, draws, seed)
+    unsure_below = explainer.checkpoint.thresholds.unsure_below
+    told = []
+    for i, (path, finding) in enumerate(batch):
+        fields = verdict_fields(_name(path), prediction, elbo, i, unsure_below)
+        told.append((fields | found_fields(finding, fields["familiar"]), finding))
+    return told
+
+
+def _name(path: Path) -> str:
+    return on_one_line(str(path))
+
+
+def _sentence(fields: dict[str, Any], finding: Finding) -> str:
+    label = fields["label"]
+    line = (
+        f"{fields['file']}: {label} {fields['probabilities'][label]:.1%}, posterior {fields['posterior'][label]:.1%}, "
+        f"ELBO difference {fields['elbo_difference']:+.1f} ± {fields['elbo_difference_standard_error']:.1f} nats"
+    )
+    notes = [] if fields["familiar"] else [UNFAMILIAR]
+    if note := found_note(finding, fields["familiar"]):
+        notes.append(note)
+    return "; ".join([line, *notes])

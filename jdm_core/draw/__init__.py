@@ -1,0 +1,1 @@
+"""Maps over a cell, and their colours."""

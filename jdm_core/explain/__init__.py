@@ -1,0 +1,1 @@
+"""Verdicts, scores, evidence and edits; `explainer` is the way in."""

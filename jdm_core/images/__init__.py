@@ -1,0 +1,1 @@
+"""From bytes to pixels: reading within limits, finding the cell, and the model's input."""

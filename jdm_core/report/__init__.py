@@ -1,0 +1,1 @@
+"""What a person takes away: words, pictures, sheets and JSON."""

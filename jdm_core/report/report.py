@@ -1,0 +1,224 @@
+"""What a person takes away of one cell: pictures, a sheet, a PDF and a JSON, each with provenance and the notice."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+from PIL.PngImagePlugin import PngImageFile, PngInfo
+
+from jdm_core.draw.colours import CHANGE_STOPS, EVIDENCE_STOPS
+from jdm_core.explain.explainer import Explainer
+from jdm_core.explain.results import Counterfactual, ElboResult, Prediction
+from jdm_core.files import replace_file
+from jdm_core.images.find import Finding
+from jdm_core.images.pixels import content_sha256
+from jdm_core.report.sheet import Panel, draw_sheet, save_sheet
+from jdm_core.report.words import found_note, verdict_kind
+from jdm_core.version import VERSION
+
+if TYPE_CHECKING:
+    from matplotlib.backends.backend_pdf import PdfPages
+
+NOTICE = "Research use only, not for diagnosis"
+PICTURE = 512  # pixels a side of the maps
+PICTURES = ("original", "evidence", "counterfactual", "difference", "sheet")
+SHEETS = {"png": "_sheet.png", "pdf": ".pdf"}
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Everything about one cell: its pixels (H, W, 3) uint8, and image `index` of batched results.
+
+    finding, of how the cell was found in the upload, has a `status` and a `note`; file_sha256 is the digest of the
+    upload's bytes.
+    """
+
+    file: str
+    cell: np.ndarray
+    index: int
+    prediction: Prediction
+    elbo: ElboResult
+    edit: Counterfactual | None = None
+    finding: Finding | None = None
+    file_sha256: str | None = None
+
+
+def verdict_fields(
+    file: str, prediction: Prediction, elbo: ElboResult, index: int, unsure_below: float
+) -> dict[str, Any]:
+    """The JSON of one cell's verdicts; per-class values by label, ELBO in nats; `verdict` is that of `verdict_kind`."""
+    labels, head, posterior = prediction.labels, prediction.probabilities[index], elbo.posterior[index]
+    familiar = bool(prediction.familiar[index])
+    return {
+        "file": file,
+        "verdict": verdict_kind(labels, head.tolist(), posterior.tolist(), unsure_below, familiar),
+        "label": labels[int(head.argmax())],
+        "probabilities": _by_label(labels, head),
+        "elbo": _by_label(labels, elbo.elbo[index]),
+        "elbo_standard_error": _by_label(labels, elbo.standard_error[index]),
+        "elbo_difference": round(float(elbo.difference[index]), 6),
+        "elbo_difference_standard_error": round(float(elbo.difference_standard_error[index]), 6),
+        "posterior": _by_label(labels, posterior),
+        "familiar": familiar,
+        "unfamiliarity": _finite(prediction.unfamiliarity[index]),
+        "score_difference": round(float(elbo.score_difference[index]), 6),
+        "draws": elbo.draws,
+    }
+
+
+def edit_fields(edit: Counterfactual, index: int) -> dict[str, Any]:
+    """The JSON of one edit and its check."""
+    labels = edit.labels
+    return {
+        "target": labels[int(edit.target[index])],
+        "flipped": bool(edit.flipped[index]),
+        "probabilities": _by_label(labels, edit.probabilities[index]),
+        "posterior": _by_label(labels, edit.posterior[index]),
+        "changed_fraction": round(float(edit.changed_fraction[index]), 6),
+        "mean_absolute_change": round(float(np.abs(edit.difference[index]).mean()), 6),
+        "settings": edit.settings_of(index),
+    }
+
+
+def found_fields(finding: Finding, familiar: bool) -> dict[str, Any]:
+    """The JSON of a finding: its status, the note unless the image was read as given, and what it was reduced from."""
+    note, size = found_note(finding, familiar), finding.reduced_from
+    told = {"found": finding.status} | ({"found_note": note} if note else {})
+    return told | ({"reduced_from": {"height": size[0], "width": size[1]}} if size else {})
+
+
+def _finite(value: np.floating) -> float | None:
+    """A number as JSON has it, which knows no NaN."""
+    return round(float(value), 6) if np.isfinite(value) else None
+
+
+def _by_label(labels: tuple[str, ...], values: np.ndarray) -> dict[str, float]:
+    return {label: round(float(value), 6) for label, value in zip(labels, values, strict=True)}
+
+
+def report_json(explainer: Explainer, explanation: Explanation, seed: int) -> dict[str, Any]:
+    """The whole report of one cell as plain JSON values; the same for the same input and seed, but for the time."""
+    e, thresholds = explanation, explainer.checkpoint.thresholds
+    report = verdict_fields(e.file, e.prediction, e.elbo, e.index, thresholds.unsure_below)
+    if e.edit is not None:
+        report["counterfactual"] = edit_fields(e.edit, e.index)
+    if e.finding is not None:
+        report |= found_fields(e.finding, report["familiar"])
+    if e.file_sha256 is not None:
+        report["file_sha256"] = e.file_sha256
+    return report | {
+        "seed": seed,
+        "thresholds": asdict(thresholds),
+        "model": model_fields(explainer),
+        "software": f"PlasmoLens {VERSION}",
+        "input_sha256": content_sha256(e.cell),
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "notice": NOTICE,
+    }
+
+
+def model_fields(explainer: Explainer) -> dict[str, Any]:
+    """The JSON of what decides a report's numbers beside the picture: weights, and what was fitted to them."""
+    checkpoint = explainer.checkpoint
+    return {
+        "name": explainer.name,
+        "version": checkpoint.version,
+        "sha256": explainer.sha256,
+        "calibration_sha256": checkpoint.calibration_sha256,
+    }
+
+
+def is_report_picture(path: Path) -> bool:
+    """Whether a file is one of a report's own pictures, by its name and the notice in it."""
+    if path.suffix != ".png" or path.stem.rpartition("_")[2] not in PICTURES:
+        return False
+    try:
+        image = PngImageFile(path)
+        with image:
+            return image.text.get("Comment") == NOTICE
+    except (OSError, SyntaxError, ValueError):
+        return False
+
+
+def pictures(explainer: Explainer, explanation: Explanation) -> dict[str, np.ndarray]:
+    """The pictures of a report by name, uint8: the cell, its evidence map and, with an edit, edit and difference."""
+    e = explanation
+    drawn = {"original": e.cell}
+    shown = _model_view(e, explainer)
+    drawn["evidence"] = explainer.draw.evidence(shown, e.elbo.evidence[e.index], PICTURE)
+    if e.edit is not None:
+        drawn["counterfactual"] = e.edit.full_resolution[e.index]
+        drawn["difference"] = explainer.draw.difference(shown, e.edit.difference[e.index], PICTURE)
+    return drawn
+
+
+def write_report(
+    explainer: Explainer,
+    explanation: Explanation,
+    stem: Path,
+    seed: int,
+    sheets: Sequence[str] = ("png", "pdf"),
+    book: "PdfPages | None" = None,
+) -> dict[str, Any]:
+    """Writes STEM_original.png and its sisters, STEM_sheet.png, STEM.pdf and, last, STEM.json; returns its values.
+
+    `sheets` names the formats in which the sheet is wanted; `book`, a PDF of many reports, gets it as one more page.
+    """
+    stem.parent.mkdir(parents=True, exist_ok=True)
+    report = report_json(explainer, explanation, seed)
+    drawn = pictures(explainer, explanation)
+    for name, picture in drawn.items():
+        save_png(picture, stem.with_name(f"{stem.name}_{name}.png"))
+    sheet = draw_sheet(panels(explainer, explanation, drawn), report)
+    for kind in sheets:
+        name = f"{stem.name}{SHEETS[kind]}"
+        replace_file(stem.with_name(name), lambda path, kind=kind: save_sheet(sheet, report, path, kind))
+    if book is not None:
+        book.savefig(sheet)
+    text = json.dumps(report, indent=1, ensure_ascii=False) + "\n"
+    replace_file(stem.with_name(f"{stem.name}.json"), lambda path: path.write_text(text, encoding="utf-8"))
+    return report
+
+
+def panels(explainer: Explainer, explanation: Explanation, drawn: dict[str, np.ndarray]) -> list[Panel]:
+    """The drawn pictures with their titles, and the maps with the units and colours of their bars."""
+    e = explanation
+    first, second = e.elbo.labels[:2]
+    found = [
+        Panel("The cell" if e.prediction.familiar[e.index] else "The picture", drawn["original"]),
+        Panel(
+            f"Evidence: orange for {first}, blue for {second}",
+            drawn["evidence"],
+            "log-odds a pixel of the model",
+            explainer.draw.evidence_scale(e.elbo.evidence[e.index]),
+            EVIDENCE_STOPS,
+        ),
+    ]
+    if e.edit is not None:
+        found += [
+            Panel(f"Edited to {e.edit.labels[int(e.edit.target[e.index])]}", drawn["counterfactual"]),
+            Panel(
+                "Change: green is brighter, purple darker",
+                drawn["difference"],
+                "change of luminance, in 1/255",
+                255 * explainer.draw.difference_scale(e.edit.difference[e.index]),
+                CHANGE_STOPS,
+            ),
+        ]
+    return found
+
+
+def save_png(picture: np.ndarray, path: Path) -> None:
+    """A picture (H, W, 3) uint8 as PNG, with the notice among its text fields and no other metadata."""
+    notice = PngInfo()
+    notice.add_text("Comment", NOTICE)
+    replace_file(path, lambda partial: Image.fromarray(picture).save(partial, "PNG", pnginfo=notice))
+
+
+def _model_view(e: Explanation, explainer: Explainer) -> np.ndarray:
+    return e.edit.original[e.index] if e.edit is not None else explainer.model_view(e.cell)

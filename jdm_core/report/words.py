@@ -1,0 +1,235 @@
+"""What is said of one cell: the verdict and its rule, figures and edits in words, alike on the page and in a report.
+
+English is written here. A `Language` says a message in the reader's; whoever has catalogues makes others of it.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from jdm_core.checkpoint.calibration import Thresholds
+from jdm_core.images.find import Finding
+
+UNCLEAR, DISAGREE, NOT_A_CELL = "unclear", "disagree", "not a cell"  # what a verdict is where it is no label
+MINUS, THIN, UNBROKEN = "−", "\u202f", "\u00a0"
+
+
+def noop(message: str) -> str:
+    """A message that is said later: the mark by which the catalogues' messages are collected."""
+    return message
+
+
+NOTICE = noop("Research use only, not for diagnosis")
+HEAD, POSTERIOR = noop("Classifier"), noop("Likelihood")
+LABELS = noop("Parasitized"), noop("Uninfected")
+NO_CELL = noop("This does not look like a stained red cell")
+
+
+class Language:
+    """English, as it is written. A message's fields, in braces, are filled in after it was translated."""
+
+    code = "en"
+
+    def __call__(self, message: str, /, **fields: object) -> str:
+        """A message in this language."""
+        return message.format(**fields) if fields else message
+
+    def plural(self, one: str, many: str, count: int, /, **fields: object) -> str:
+        """The form of a message for so many; its field `count` is the number."""
+        return (one if count == 1 else many).format(count=self.number(count), **fields)
+
+    def number(self, value: float, digits: int | None = None, sign: bool = False) -> str:
+        """A number with so many digits behind the point, or as many as it has."""
+        plus = "+" if sign else ""
+        written = f"{value:{plus},g}" if digits is None else f"{value:{plus},.{digits}f}"
+        return written.replace(",", THIN).replace("-", MINUS)
+
+    def share(self, value: float, digits: int = 0) -> str:
+        """A share from 0 to 1 in percent."""
+        return f"{value:.{digits}%}".replace("%", f"{UNBROKEN}%")
+
+    def percent(self, value: float) -> str:
+        """A probability or share as a person reads it: certain is nothing, so never 100 % nor 0 %."""
+        if value < 0.01:
+            return f"<{self.share(0.01)}"
+        if value > 0.99:
+            return f">{self.share(0.99)}"
+        return self.share(value)
+
+    def reached(self, value: float, least: float) -> str:
+        """A share in percent beside what is needed: one that falls short never looks as if it did not."""
+        if value < least and self.percent(value) == self.percent(least):
+            return self.share(math.floor(1000 * value) / 1000, 1)
+        return self.percent(value)
+
+    def nats(self, value: float, error: float, sign: bool = False) -> str:
+        """A number of nats, whole where its standard error is 1 or more."""
+        return self.number(value, 0 if error >= 1 else 1, sign)
+
+
+ENGLISH = Language()
+
+
+class Verdict(NamedTuple):
+    """A verdict in plain words: a title, what the two readings say, and its tone (a label's index, or "unsure")."""
+
+    title: str
+    detail: str
+    tone: str
+
+
+def likeliest(shares: Sequence[float]) -> int:
+    """The index of the largest."""
+    return max(range(len(shares)), key=shares.__getitem__)
+
+
+def verdict_kind(
+    labels: Sequence[str],
+    head: Sequence[float],
+    posterior: Sequence[float] | None,
+    unsure_below: float,
+    familiar: bool = True,
+) -> str:
+    """The label that the head (K,) says, or why there is none: UNCLEAR, DISAGREE or NOT_A_CELL.
+
+    The head is unclear below `unsure_below`; the posterior (K,), once there, may disagree with it; and a picture that
+    is not familiar gets no verdict, whatever they say.
+    """
+    best = likeliest(head)
+    if not familiar:
+        return NOT_A_CELL
+    if posterior is not None and likeliest(posterior) != best:
+        return DISAGREE
+    return UNCLEAR if head[best] < unsure_below else labels[best]
+
+
+def verdict_words(
+    kind: str,
+    labels: Sequence[str],
+    head: Sequence[float],
+    posterior: Sequence[float] | None,
+    say: Language = ENGLISH,
+) -> Verdict:
+    """A verdict of `verdict_kind` in words; without a posterior there is no detail yet."""
+    best = likeliest(head)
+    name, share = say(labels[best]), say.percent(head[best])
+    if kind == NOT_A_CELL:
+        detail = say(
+            "The model has seen nothing like it, so its figures mean nothing. If it is a red cell all the same, the "
+            "model does not know its stain or lighting: look at it yourself."
+        )
+        return Verdict(say(NO_CELL), detail, "unsure")
+    detail = "" if posterior is None else _both(kind, labels, best, head[best], posterior, say)
+    if kind == DISAGREE:
+        return Verdict(say("The two verdicts disagree"), detail, "unsure")
+    if kind == UNCLEAR:
+        title = say("Unclear: the classifier is not sure ({share} {name})", share=share, name=name)
+        return Verdict(title, detail, "unsure")
+    return Verdict(f"{name} {share}", detail, str(best))
+
+
+def _both(kind: str, labels: Sequence[str], best: int, share: float, posterior: Sequence[float], say: Language) -> str:
+    """What the likelihood says beside the classifier."""
+    if kind == DISAGREE:
+        likelier = likeliest(posterior)
+        return say(
+            "Classifier: {first}, {first_share}. Likelihood: {second}, {second_share}. Trust neither.",
+            first=say(labels[best]),
+            first_share=say.percent(share),
+            second=say(labels[likelier]),
+            second_share=say.percent(posterior[likelier]),
+        )
+    if kind == UNCLEAR:
+        return say("The likelihood leans the same way: {share}.", share=say.percent(posterior[best]))
+    return say("Both verdicts agree; by likelihood {share}.", share=say.percent(posterior[best]))
+
+
+def found_words(status: str, count: int, familiar: bool, say: Language = ENGLISH) -> str:
+    """How the cell was obtained from a picture that shows `count` of them; called one only where it is `familiar`."""
+    if status == "as given":
+        return say("The picture is read as it is.")
+    if status == "none":
+        return say("No whole cell stands out from a background: the whole picture is read as one cell.")
+    if status == "several":
+        return say.plural(
+            "{count} cell, not clearly the one that is meant: the whole picture is read as one cell.",
+            "{count} cells, none of them clearly the one that is meant: the whole picture is read as one cell.",
+            count,
+        )
+    if not familiar:
+        return say("What stands out from the background was cut out and put on black.")
+    return say.plural(
+        "One cell was found on a bright background and put on black.",
+        "One of the {count} cells in the picture was found on a bright background and put on black.",
+        count,
+    )
+
+
+def found_note(finding: Finding, familiar: bool, say: Language = ENGLISH) -> str:
+    """How the cell was obtained, in a sentence that calls it one only where it is `familiar`; "" if as given."""
+    return "" if finding.status == "as given" else found_words(finding.status, finding.count, familiar, say)
+
+
+def elbo_figure(labels: Sequence[str], difference: float, error: float, say: Language = ENGLISH) -> str:
+    """The paired difference of the bounds of two labels, in nats, with its standard error."""
+    return say(
+        "ELBO, {first} less {second}: {difference} ± {error} nats",
+        first=say(labels[0]),
+        second=say(labels[1]),
+        difference=say.nats(difference, error, sign=True),
+        error=say.nats(error, error),
+    )
+
+
+def elbo_meaning(
+    labels: Sequence[str], difference: float, error: float, posterior: Sequence[float], say: Language = ENGLISH
+) -> str:
+    """How the difference of two labels' bounds stands to the likelihood verdict, the posterior (K,); never a verdict.
+
+    The bound counts all noise levels alike, most of which do not see a parasite; what counts is the posterior.
+    """
+    likelier = likeliest(posterior)
+    verdict = f"{say(labels[likelier])} {say.percent(posterior[likelier])}"
+    if abs(difference) >= 2 * error and (difference > 0) == (likelier == 1):
+        return say(
+            "It points the other way from the likelihood verdict ({verdict}). That verdict reads only the noise levels "
+            "that tell the classes apart, and it is the one that counts. ± is the noise of the random draws, not how "
+            "far the model may be wrong.",
+            verdict=verdict,
+        )
+    reads = say(
+        "The likelihood verdict reads only the noise levels that tell the classes apart: {verdict}.", verdict=verdict
+    )
+    if abs(difference) < 2 * error:
+        nothing = say("A difference within twice its error says nothing.")
+        return f"{nothing} {reads}"
+    return reads
+
+
+def shortfall(head: float, posterior: float, thresholds: Thresholds, say: Language = ENGLISH) -> str:
+    """Why an edit did not change both verdicts: what each of them gives its target, and what is needed."""
+    reasons = [
+        say(template, share=say.reached(share, least), least=say.percent(least))
+        for template, share, least in (
+            (noop("the classifier gives {share}, and {least} is needed"), head, thresholds.flip_head),
+            (noop("the likelihood gives {share}, and {least} is needed"), posterior, thresholds.flip_posterior),
+        )
+        if share < least
+    ]
+    least = say.percent(thresholds.flip_head)
+    return "; ".join(reasons) or say("at the cell’s own resolution the classifier stays below {least}", least=least)
+
+
+def outcome(
+    flipped: bool,
+    target: str,
+    head: float,
+    posterior: float,
+    thresholds: Thresholds,
+    say: Language = ENGLISH,
+) -> str:
+    """Whether an edit did what it should, by what head and posterior give its target, and if not, what fell short."""
+    if flipped:
+        return say("This edit works: classifier and likelihood both say {target} now.", target=say(target))
+    reason = shortfall(head, posterior, thresholds, say)
+    return say("Not convincing: {reason}. Do not take this picture as an explanation.", reason=reason)
