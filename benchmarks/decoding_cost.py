@@ -34,7 +34,7 @@ def milliseconds(read: Callable[[bytes, str], np.ndarray], data: bytes) -> float
 def large() -> dict[str, bytes]:
     """Files of 40 million pixels, none beyond 64 MiB."""
     small = np.random.default_rng(0).integers(0, 256, (SHAPE[0] // 20, SHAPE[1] // 20, 3), np.uint8)
-    rgb = Image.fromarray(small).resize(SHAPE[::-1])
+    rgb = Image.fromarray(small).resize((SHAPE[1], SHAPE[0]))
     deep = Image.fromarray(np.asarray(rgb.convert("L")).astype(np.uint16) * 257)
     return {
         "PNG, 8-bit colour": _encoded(rgb, "PNG", compress_level=3),
