@@ -280,8 +280,8 @@ def zip_bombs(count: int = 4, megabytes: int = 60) -> bytes:
 
 
 def zip_shared_member(count: int = 20_000) -> bytes:
-    """A directory whose entries all name the same picture, which lies there once."""
-    once = zipped({"00000.png": png(32, 32, 8, 0, bytes(33 * 32))}, zipfile.ZIP_STORED)
+    """A directory whose entries all name the same file, which lies there once and is no picture."""
+    once = zipped({"00000.png": PNG_MAGIC + bytes(2000)}, zipfile.ZIP_STORED)
     start, end = once.index(b"PK\1\2"), once.index(b"PK\5\6")
     directory = b"".join(once[start:end].replace(b"00000.png", b"%05d.png" % number) for number in range(count))
     counts = struct.pack("<HHIIH", count, count, len(directory), start, 0)

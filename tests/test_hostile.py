@@ -3,6 +3,8 @@
 import json
 import socket
 import statistics
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -91,6 +93,23 @@ class Honest:
             self.faults.append(f"{type(error).__name__}: {error}")
 
 
+class Busy:
+    """How many times as long as on an idle machine a little work takes on this one."""
+
+    def __init__(self) -> None:
+        command = "import time\nwhile True:\n    start = time.monotonic(), time.process_time()\n"
+        command += "    while time.process_time() - start[1] < 0.1: pass\n"
+        command += "    print((time.monotonic() - start[0]) / 0.1, flush=True)\n    time.sleep(0.4)\n"
+        self._process = subprocess.Popen([sys.executable, "-c", command], stdout=subprocess.PIPE, text=True)
+
+    def factor(self) -> float:
+        """The mean of the tenth of the time in which it was busiest; to be asked once."""
+        self._process.terminate()
+        told = sorted(float(line) for line in self._process.communicate()[0].splitlines()[:-1])
+        worst = told[-max(1, len(told) // 10) :]
+        return max(1.0, statistics.mean(worst))
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory) -> Iterator[tuple[str, int, Path]]:
     """Address, process and folder of a server with default settings."""
@@ -112,11 +131,14 @@ def batch_function(address: str) -> int:
 
 
 def post_raw(address: str, path: str, kind: str, body: bytes) -> int:
-    """The status of the answer to a body, sent until the server will have no more of it; 0 where it does not answer."""
+    """The status of the answer to a body, sent until the server will have no more of it; 0 where it closes without one.
+
+    Raises TimeoutError where it does neither.
+    """
     host, port = address.removeprefix("http://").split(":")
     head = f"POST {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: {kind}\r\n"
     answer = b""
-    with socket.create_connection((host, int(port)), timeout=60) as connection:
+    with socket.create_connection((host, int(port)), timeout=JOB) as connection:
         with suppress(ConnectionError):
             connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
         with suppress(ConnectionError):
@@ -124,36 +146,42 @@ def post_raw(address: str, path: str, kind: str, body: bytes) -> int:
     return int(answer.split(b" ", 2)[1]) if answer else 0
 
 
-def post_pictures(address: str) -> Iterator[str]:
-    """Every picture, to the endpoints that read one: those that must be refused are, and every call ends."""
+def post_pictures(address: str, made: dict[str, bytes]) -> Iterator[str]:
+    """Every picture: those that must be refused are, at both endpoints, and every call ends."""
     visitor = Visitor(address, "192.0.2.1")
-    for name, make in (hostile.PICTURES | hostile.HONEST_BUT_LARGE).items():
+    for name in hostile.PICTURES:
         for endpoint in ("predict", "explain"):
-            ended = "error"
-            if (file := visitor.upload(f"{name}.png", make())) is not None:
-                ended = visitor.call(endpoint, file)
-            if ended not in (("error",) if name in hostile.PICTURES else ("complete", "error")):
+            file = visitor.upload(f"{name}.png", made[name])
+            if file is not None and (ended := visitor.call(endpoint, file)) != "error":
                 yield f"{name}: {endpoint} ended with {ended!r}"
+    for name in hostile.HONEST_BUT_LARGE:
+        file = visitor.upload(f"{name}.png", made[name])
+        if file is not None and (ended := visitor.call("predict", file)) not in ("complete", "error"):
+            yield f"{name}: ended with {ended!r}"
 
 
-def post_zips(address: str) -> Iterator[str]:
+def post_zips(address: str, made: dict[str, bytes]) -> Iterator[str]:
     """Every zip many times in one request, and all pictures at once, to the tab for many cells, which reads on."""
     visitor, function = Visitor(address, "192.0.2.2"), batch_function(address)
-    requests = {name: [visitor.upload(f"{name}.zip", make())] * 20 for name, make in hostile.ZIPS.items()}
-    requests["pictures"] = [visitor.upload(f"{name}.png", make()) for name, make in hostile.PICTURES.items()]
+    requests = {name: [visitor.upload(f"{name}.zip", made[name])] * 20 for name in hostile.ZIPS}
+    requests["pictures"] = [visitor.upload(f"{name}.png", made[name]) for name in hostile.PICTURES]
     for name, files in requests.items():
         if not visitor.read_batch(function, [file for file in files if file], f"session-{name}"):
             yield f"{name}: a batch that failed"
 
 
-def post_bodies(address: str) -> Iterator[str]:
+def post_bodies(address: str, made: dict[str, bytes]) -> Iterator[str]:
     """Every body, to addresses that take none such: all are refused, and none is a fault of the server's."""
     json_paths = ("call/predict", "call/v2/explain", "run/predict", "queue/join", "call/upload", "run/upload", "upload")
-    for name, make in hostile.BODIES.items():
-        body, form = make(), name.startswith("form")
+    for name in hostile.BODIES:
+        body, form = made[name], name.startswith("form")
         kind = "multipart/form-data; boundary=b" if form else "application/json"
         for path in ("upload", "run/upload") if form else json_paths:
-            status = post_raw(address, f"{API}/{path}", kind, body)
+            try:
+                status = post_raw(address, f"{API}/{path}", kind, body)
+            except TimeoutError:
+                yield f"{name}: {path} did not answer"
+                continue
             taken = name == "json_files_of_the_server" and status == 200  # as a job, which then says what is wrong
             if not (taken or status in (0, 503) or 400 <= status < 500):
                 yield f"{name}: {path} answered {status}"
@@ -161,6 +189,8 @@ def post_bodies(address: str) -> Iterator[str]:
 
 def test_an_honest_prediction_comes_back_while_the_whole_corpus_is_posted(server):
     address, pid, folder = server
+    kinds = (hostile.PICTURES, hostile.HONEST_BUT_LARGE, hostile.ZIPS, hostile.BODIES)
+    made = {name: make() for kind in kinds for name, make in kind.items()}  # before, as it takes the processor too
     honest = Honest(Visitor(address, "198.51.100.1"))
     for _ in range(6):
         honest.one()
@@ -168,15 +198,15 @@ def test_an_honest_prediction_comes_back_while_the_whole_corpus_is_posted(server
     honest.waits.clear()
     faults, most = [], 0
 
-    def post(what: Callable[[str], Iterator[str]]) -> None:
+    def post(what: Callable[[str, dict[str, bytes]], Iterator[str]]) -> None:
         start = time.monotonic()
         try:
-            faults.extend(what(address))
+            faults.extend(what(address, made))
         except Exception as error:
             faults.append(f"{what.__name__}: {type(error).__name__}: {error}")
         print(f"{what.__name__}: {time.monotonic() - start:.1f} s")
 
-    visit = threading.Thread(target=honest.go_on)
+    busy, visit = Busy(), threading.Thread(target=honest.go_on)
     attacks = [threading.Thread(target=post, args=(what,)) for what in (post_pictures, post_zips, post_bodies)]
     for thread in (visit, *attacks):
         thread.start()
@@ -185,12 +215,13 @@ def test_an_honest_prediction_comes_back_while_the_whole_corpus_is_posted(server
         time.sleep(0.05)
     honest.told.set()
     visit.join()
+    factor = busy.factor()
     print(f"alone {alone:.2f} s; beside the corpus {len(honest.waits)}, at most {max(honest.waits):.2f} s", end="; ")
-    print(f"memory {most / 2**20:.0f} MiB above idle at most")
+    print(f"memory {most / 2**20:.0f} MiB above idle at most; all {factor:.1f} times as slow as on an idle machine")
     faults += honest.faults
     assert not faults, "\n".join(faults)
     assert len(honest.waits) >= 5
-    assert max(honest.waits) < SECONDS + 4 * alone  # a busy machine stretches both
+    assert max(honest.waits) < SECONDS * factor
     assert httpx.get(f"{address}/healthz", **WEB).json() == {"status": "ok"}
     assert tree_memory(pid) - idle < MEMORY
     assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) < 200 * 2**20

@@ -83,9 +83,10 @@ class Json:
         self._port = port
 
     def make(self, rng: random.Random) -> bytes:
-        body = rng.choice(BODIES)
-        body = json.dumps(body).encode() if rng.random() < 0.1 else text(spoiled(body, rng), rng)
-        return _request(rng, "POST", rng.choice(JSON_PATHS), "application/json", body)
+        """One request in twelve as it should be, for a file that is not there."""
+        if rng.random() < 1 / 12:
+            return _request(rng, "POST", f"{API}/call/v2/predict", KINDS[0], json.dumps({"file": FILE}).encode())
+        return _request(rng, "POST", rng.choice(JSON_PATHS), KINDS[0], text(spoiled(rng.choice(BODIES), rng), rng))
 
     def read(self, data: bytes) -> str:
         """Says what the server answered; a fault is an answer of its own failure, silence, or a visitor who waits."""
@@ -107,6 +108,8 @@ class Requests(Json):
 
     def make(self, rng: random.Random) -> bytes:
         how, path = rng.random(), rng.choice((*JSON_PATHS, *GET_PATHS))
+        if how < 0.05:
+            return _request(rng, "GET", rng.choice(GET_PATHS), KINDS[3], b"")
         if how < 0.4:
             return _request(rng, "POST", f"{API}/upload", KINDS[1], _form(self._files, rng))
         if how < 0.6:
