@@ -61,8 +61,10 @@ def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray) ->
 
 
 METRICS: dict[str, Metric] = {
-    "accuracy": accuracy, "auroc": mean_auroc, "ece": expected_calibration_error,
-}  # fmt: skip
+    "accuracy": accuracy,
+    "auroc": mean_auroc,
+    "ece": expected_calibration_error,
+}
 
 
 def clustered_interval(
@@ -124,10 +126,11 @@ def slide_spread(probabilities: np.ndarray, labels: np.ndarray, slides: Sequence
     values = {str(s): accuracy(probabilities[of_slide == s], labels[of_slide == s]) for s in np.unique(of_slide)}
     low, quartile, median = np.percentile(list(values.values()), [0, 25, 50])
     return {
-        "lowest": round(float(low), 4), "lower_quartile": round(float(quartile), 4),
+        "lowest": round(float(low), 4),
+        "lower_quartile": round(float(quartile), 4),
         "median": round(float(median), 4),
         "below_0.9": {slide: round(value, 4) for slide, value in values.items() if value < 0.9},
-    }  # fmt: skip
+    }
 
 
 def frechet_distance(first: np.ndarray, second: np.ndarray) -> float:

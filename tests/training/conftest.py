@@ -32,9 +32,7 @@ def own(trained, tmp_path) -> Path:
 @pytest.fixture
 def inputs(trained, tmp_path) -> Inputs:
     """What a study of the toy checkpoint reads."""
-    return Inputs(
-        {"cells": trained / "cells.zip"}, tmp_path / "runs", "toy", trained / "manifest.json", "cpu"
-    )
+    return Inputs({"cells": trained / "cells.zip"}, tmp_path / "runs", "toy", trained / "manifest.json", "cpu")
 
 
 @pytest.fixture

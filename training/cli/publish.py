@@ -1,4 +1,4 @@
-"""The commands that make a run into what ships: export, calibrate, evaluate, edits, familiarity, examples, card, hub."""
+"""The commands that make of a run what ships: export, calibrate, evaluate, edits, familiarity, examples, card, hub."""
 
 import argparse
 import json
@@ -8,8 +8,8 @@ from pathlib import Path
 from jdm_core import Explainer
 from jdm_core.checkpoint.calibration import Calibration
 from jdm_core.checkpoint.manifest import MANIFEST, locate, read_manifest
-from jdm_core.model.device import choose_device
 from jdm_core.explain.likelihood import POSTERIOR_DRAWS
+from jdm_core.model.device import choose_device
 from training.cli.options import (
     DATA,
     DEVICE,
@@ -81,9 +81,11 @@ def register(commands: Commands) -> None:
     familiarity.add_argument("--out", type=Path, required=True, metavar="FILE.json")
     familiarity.add_argument("--record", action="store_true", help="put fit and figures into the manifest too")
     familiarity.add_argument(
-        "--part", choices=("validation", "test"), default="test",
+        "--part",
+        choices=("validation", "test"),
+        default="test",
         help="whose cells outliers are told from (default: test)",
-    )  # fmt: skip
+    )
     familiarity.add_argument(
         "--cells", type=int, default=3000, metavar="N", help="at most so many cells of each part (default: 3000)"
     )
@@ -159,8 +161,10 @@ def _evaluate(options: argparse.Namespace) -> int:
         record_metrics(manifest, name, {"test_set": test_set, **figures})
     for verdict in ("head", "posterior"):
         f = figures[verdict]
-        shown = ", ".join(f"{key} {f[key]:.4f} [{f[f'{key}_interval'][0]:.4f}, {f[f'{key}_interval'][1]:.4f}]"
-                          for key in ("accuracy", "auroc", "ece"))  # fmt: skip
+        shown = ", ".join(
+            f"{key} {f[key]:.4f} [{f[f'{key}_interval'][0]:.4f}, {f[f'{key}_interval'][1]:.4f}]"
+            for key in ("accuracy", "auroc", "ece")
+        )
         print(f"{verdict}: {shown}")
     print(f"{sample(figures)} ({test_set}); {options.out}")
     return 0
@@ -173,19 +177,21 @@ def _edits(options: argparse.Namespace) -> int:
     name, manifest = locate(options.checkpoint, options.manifest)
     explainer = Explainer.load(name, options.device, manifest)
     keep, test_set = wanted_slides(explainer, options)
-    figures = evaluate_edits(
-        explainer, options.data, options.judge, keep, options.cells, options.seed, options.sheet
-    )  # fmt: skip
+    figures = evaluate_edits(explainer, options.data, options.judge, keep, options.cells, options.seed, options.sheet)
     write_json(options.out, {"test_set": test_set, **figures})
     if options.record:
         record_metrics(manifest, name, {"edits": {"test_set": test_set, **figures}})
     for label in explainer.labels:
         f = figures[f"from_{label}"]
-        shown = ", ".join(f"{who} {f[f'{who}_flips']['rate']:.3f} {f[f'{who}_flips']['interval']}"
-                          for who in ("judge", "head", "posterior"))  # fmt: skip
-        print(f"from {label}: n {f['n']} of {f['slides']} slides; flips: {shown}; "
-              f"median changed {f['changed_fraction_median']:.3f}; {f['network_passes_mean']} passes; "
-              f"{f['cells_with_dark_specks']} cells with dark specks")  # fmt: skip
+        shown = ", ".join(
+            f"{who} {f[f'{who}_flips']['rate']:.3f} {f[f'{who}_flips']['interval']}"
+            for who in ("judge", "head", "posterior")
+        )
+        print(
+            f"from {label}: n {f['n']} of {f['slides']} slides; flips: {shown}; "
+            f"median changed {f['changed_fraction_median']:.3f}; {f['network_passes_mean']} passes; "
+            f"{f['cells_with_dark_specks']} cells with dark specks"
+        )
     return 0
 
 

@@ -53,7 +53,7 @@ def register(commands: Commands) -> None:
     adapt.set_defaults(function=_adapt)
 
     classifier = commands.add_parser("classifier", help="train a classifier alone, to compare with")
-    classifier.add_argument("--architecture", choices=("resnet18", "encoder"), required=True, help="of its network")
+    classifier.add_argument("--architecture", choices=("cnn", "resnet18", "encoder"), required=True, help="of its network")
     classifier.add_argument("--recipe", default="malaria-64", help="whose size, split, augmentation and rates")
     classifier.add_argument("--set", **SET)
     classifier.add_argument("--data", **DATA)
@@ -138,14 +138,18 @@ def _adapt(options: argparse.Namespace) -> int:
 def _classifier(options: argparse.Namespace) -> int:
     from training.data.cells import load_cells
     from training.publish.export import record_classifier
-    from training.run.fit_classifier import ClassifierRecipe, train_classifier
+    from training.run.fit_classifier import ClassifierRecipe, plain_recipe, train_classifier
     from training.run.recipe import labelled_cells, split_cells
 
     recipe = load_recipe(options.recipe, options.set)
     cells = load_cells(options.data, recipe.labels, recipe.architecture.image_size)
     split = split_cells(cells, recipe)
     training = labelled_cells(cells.of_slides(split.train), recipe)
-    settings = ClassifierRecipe.like(recipe, options.architecture, options.images or recipe.images, recipe.seed)
+    images = options.images or recipe.images
+    if options.architecture == "cnn":
+        settings = plain_recipe(recipe, images, recipe.seed)
+    else:
+        settings = ClassifierRecipe.like(recipe, options.architecture, images, recipe.seed)
     figures = train_classifier(
         settings, training, cells.of_slides(split.validation), split.digest, options.out, choose_device(options.device)
     )

@@ -14,10 +14,10 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
+from jdm_core.files import replace_file
 from jdm_core.images.pixels import content_sha256, to_tensor, to_uint8
 from jdm_core.images.read import image_files
 from jdm_core.images.refused import CellImageError
-from jdm_core.files import replace_file
 from training.data.digits import TEST_PREFIX, holds_digits, read_digits
 from training.data.members import DataError, choose_members, read_members, slide_of, unreadable
 
@@ -43,9 +43,11 @@ class Cells:
             indices = range(*indices.indices(len(self)))
         index = torch.as_tensor(indices, dtype=torch.long)
         return Cells(
-            self.images[index], self.labels[index],
-            [self.slides[i] for i in indices], [self.names[i] for i in indices],
-        )  # fmt: skip
+            self.images[index],
+            self.labels[index],
+            [self.slides[i] for i in indices],
+            [self.names[i] for i in indices],
+        )
 
     def of_slides(self, slides: Iterable[str]) -> "Cells":
         """The cells whose slide is one of `slides`."""
@@ -69,9 +71,14 @@ def squares(cells: Sequence[np.ndarray], size: int) -> np.ndarray:
 
 
 def load_cells(
-    source: Path, labels: Sequence[str], size: int, keep: Callable[[str], bool] | None = None,
-    at_most: int | None = None, seed: int = 0, channels: int | None = None,
-) -> Cells:  # fmt: skip
+    source: Path,
+    labels: Sequence[str],
+    size: int,
+    keep: Callable[[str], bool] | None = None,
+    at_most: int | None = None,
+    seed: int = 0,
+    channels: int | None = None,
+) -> Cells:
     """The labelled cells of a zip or folder, or digits, at size×size, decoded once; `keep` chooses by slide.
 
     Of more than `at_most`, so many are drawn by `seed`. In so many channels, 1 for gray or 3; None: gray for digits

@@ -59,7 +59,7 @@ CORRUPTIONS: dict[str, tuple[Corruption, tuple[float, float, float]]] = {
     "brightness": (brightness, (0.1, 0.25, 0.4)),
     "stain_strength": (stain_strength, (0.25, 0.6, 1.0)),
     "stain_hue": (stain_hue, (0.08, 0.16, 0.24)),
-}  # fmt: skip
+}
 SEVERITIES = (1, 2, 3)
 
 

@@ -40,8 +40,10 @@ def read_digits(source: Path) -> Digits:
     parts = _read_npz(source) if source.suffix == ".npz" else _read_mnist(source)
     for part, (images, labels) in zip(PARTS, parts, strict=True):
         if images.dtype != np.uint8 or images.ndim != 3 or labels.shape != images.shape[:1]:
-            raise ValueError(f"{source}: {part}: images {images.shape} of {images.dtype} with labels {labels.shape}, "
-                             "where (N, H, W) of uint8 with (N,) are expected")  # fmt: skip
+            raise ValueError(
+                f"{source}: {part}: images {images.shape} of {images.dtype} with labels {labels.shape}, "
+                "where (N, H, W) of uint8 with (N,) are expected"
+            )
         if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) <= 9:
             raise ValueError(f"{source}: {part}: labels {labels.min()} to {labels.max()}, where 0 to 9 are expected")
     names = [f"{part}-{i:05d}" for part, (images, _) in zip(PARTS, parts, strict=True) for i in range(len(images))]

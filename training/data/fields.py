@@ -25,9 +25,12 @@ from jdm_core.images.limits import MAX_ASPECT, MIN_SIDE
 from training.data.members import DataError
 
 KINDS = {
-    "ring": "Parasitized", "trophozoite": "Parasitized", "schizont": "Parasitized", "gametocyte": "Parasitized",
+    "ring": "Parasitized",
+    "trophozoite": "Parasitized",
+    "schizont": "Parasitized",
+    "gametocyte": "Parasitized",
     "red blood cell": "Uninfected",
-}  # fmt: skip
+}
 PARTS = ("adapt", "test")
 MARGIN = 0.1  # of a box's sides, added on each: boxes are drawn by hand, and some cut their cell
 NECK = 0.06  # of the shorter side: half the width of what joins a cell to something else
@@ -128,9 +131,10 @@ def find_cell(foreground: np.ndarray, boxes: Sequence[Box], index: int) -> tuple
     if min(height, width) < MIN_SIDE or max(height, width) > MAX_ASPECT * min(height, width):
         return None
     return (
-        slice(top + tight[0].start, top + tight[0].stop), slice(left + tight[1].start, left + tight[1].stop),
+        slice(top + tight[0].start, top + tight[0].stop),
+        slice(left + tight[1].start, left + tight[1].stop),
         mask[tight],
-    )  # fmt: skip
+    )
 
 
 def cut_cells(pixels: np.ndarray, boxes: Sequence[Box]) -> Iterator[tuple[int, np.ndarray | str]]:

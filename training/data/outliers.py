@@ -16,9 +16,20 @@ from training.data.members import DataError
 from training.data.vision import MNIST
 
 PHOTOGRAPHS = (
-    "astronaut", "brick", "camera", "cat", "coffee", "coins", "grass", "gravel", "hubble_deep_field",
-    "immunohistochemistry", "moon", "retina", "rocket",
-)  # fmt: skip
+    "astronaut",
+    "brick",
+    "camera",
+    "cat",
+    "coffee",
+    "coins",
+    "grass",
+    "gravel",
+    "hubble_deep_field",
+    "immunohistochemistry",
+    "moon",
+    "retina",
+    "rocket",
+)
 SMALLEST_CROP = 96
 CELLS_OF_A_FIELD = 20
 

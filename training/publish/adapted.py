@@ -52,7 +52,7 @@ def adapt_checkpoint(
 def complete_adaptation(
     explainer: Explainer, manifest: Path, folder: Path, run: Path, images: int, seed: int
 ) -> Explainer:
-    """The checkpoint of a run that adapted `explainer` to the images of a folder, adapted first where it is not there."""
+    """The checkpoint of a run that adapted `explainer` to the images of a folder; adapted first unless it is there."""
     if not (run / MANIFEST.name).exists():
         adapt_checkpoint(*locate(explainer.name, manifest), folder, run, images, seed, explainer.device)
     return load_adapted(str(run), explainer)
@@ -79,7 +79,8 @@ def _save(
     provenance = asdict(before) | {
         "source": (
             f"{before.source}; then {adapted.found} images of {folder!r} without labels, by the diffusion "
-            f"loss alone ({adapted.seen} seen, learning rate {adapted.recipe.learning_rate}, seed {adapted.recipe.seed}), "
+            f"loss alone ({adapted.seen} seen, learning rate {adapted.recipe.learning_rate}, "
+            f"seed {adapted.recipe.seed}), "
             f"from {name} {_origin(checkpoint)}"
         ),
         "licence": f"{before.licence}; images of {folder!r} under their owner's terms",

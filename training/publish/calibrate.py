@@ -8,10 +8,9 @@ from scipy.special import log_softmax
 from torch import Tensor
 from tqdm import tqdm
 
-from jdm_core.checkpoint.calibration import Calibration
-from jdm_core.model.diffusion import cosine_logsnr
-from jdm_core.checkpoint.calibration import Window
+from jdm_core.checkpoint.calibration import Calibration, Window
 from jdm_core.explain.likelihood import POSTERIOR_DRAWS, Draws, draw, error_per_draw
+from jdm_core.model.diffusion import cosine_logsnr
 from jdm_core.model.network import JointDiffusionNetwork
 from training.data.cells import Cells, as_images
 from training.data.members import chunks
@@ -69,10 +68,15 @@ def choose_window(
             scores = relative_scores(window.weights(logsnr) * kept, errors, kept.sum(1).clamp(min=1))
             tau, _, loss = fit_scores(scores, truth)
             auroc = mean_auroc(log_softmax(scores / tau, axis=1), truth)
-            table.append({
-                "low": low, "high": high, "weight": weight, "auroc": round(auroc, 5),
-                "log_loss": round(loss, 5),
-            })  # fmt: skip
+            table.append(
+                {
+                    "low": low,
+                    "high": high,
+                    "weight": weight,
+                    "auroc": round(auroc, 5),
+                    "log_loss": round(loss, 5),
+                }
+            )
     best = min(table, key=lambda row: row["log_loss"])
     return Window(best["low"], best["high"], best["weight"], symmetries), table
 

@@ -47,14 +47,21 @@ def summary(sources: Sources) -> str:
     m = sources.metrics(SHIPPED[0])
     edits, shift = m["edits"], sources.tables("shift")[0]
     rows: list[list[Cell]] = [
-        [f"accuracy, {m['n']:,} cells of {m['slides']} unseen slides",
-         *(Figure.of(m[key], "accuracy") for key, _ in _VERDICTS), NOTHING],
+        [
+            f"accuracy, {m['n']:,} cells of {m['slides']} unseen slides",
+            *(Figure.of(m[key], "accuracy") for key, _ in _VERDICTS),
+            NOTHING,
+        ],
         ["AUROC on them", *(Figure.of(m[key], "auroc") for key, _ in _VERDICTS), NOTHING],
-    ]  # fmt: skip
+    ]
     for label, words in _EDITS:
         f = edits[f"from_{label}"]
-        rows.append([f"edits that {words} and turn the verdict, {f['n']} cells",
-                     *(_rate(f, who) for who in ("head", "posterior", "judge"))])  # fmt: skip
+        rows.append(
+            [
+                f"edits that {words} and turn the verdict, {f['n']} cells",
+                *(_rate(f, who) for who in ("head", "posterior", "judge")),
+            ]
+        )
     for colours, words in (("as they are", ""), ("matched by field", ", colours matched by field")):
         found = {str(row[0]).split(": ")[1]: row[2] for row in shift.rows if row[1] == colours and _own(row[0])}
         judge = next(row[2] for row in shift.rows if row[0] == "judge: classifier" and row[1] == colours)
@@ -121,8 +128,15 @@ def edits(sources: Sources) -> str:
         "labelled. An edit passes its own check where the classifier reaches 90 %, for the edit at the upload's own "
         "resolution too, and the likelihood 50 %."
     )
-    header = ("Edit", "n (slides)", "Judge turns", "Classifier turns", "Likelihood turns", "Passes its own check",
-              "Median share changed")  # fmt: skip
+    header = (
+        "Edit",
+        "n (slides)",
+        "Judge turns",
+        "Classifier turns",
+        "Likelihood turns",
+        "Passes its own check",
+        "Median share changed",
+    )
     return Table.make(header, rows, note=note).markdown()
 
 

@@ -21,9 +21,14 @@ SPECK_DARK, SPECK_BEFORE = 0.2, 0.35  # a speck: brightest channel below the one
 
 
 def evaluate_edits(
-    explainer: Explainer, data: Path, judge_file: Path, keep: Callable[[str], bool] | None, per_class: int, seed: int,
+    explainer: Explainer,
+    data: Path,
+    judge_file: Path,
+    keep: Callable[[str], bool] | None,
+    per_class: int,
+    seed: int,
     sheet: Path | None,
-) -> dict[str, object]:  # fmt: skip
+) -> dict[str, object]:
     """Edits `per_class` cells of each class, drawn by `seed`, to the other class; figures each way as JSON values.
 
     Counted are cells that head and judge both read as labelled before the edit: of the others nothing could flip.
@@ -109,9 +114,11 @@ def _draw_sheet(
         edit, k = edits[i // CHUNK], i % CHUNK
         original, changed = edit.original[k], edit.images[k]
         pictures = [
-            _enlarged(original), explainer.draw.evidence(original, scores.evidence[i], SHEET_PICTURE),
-            _enlarged(changed), explainer.draw.difference(original, edit.difference[k], SHEET_PICTURE),
-        ]  # fmt: skip
+            _enlarged(original),
+            explainer.draw.evidence(original, scores.evidence[i], SHEET_PICTURE),
+            _enlarged(changed),
+            explainer.draw.difference(original, edit.difference[k], SHEET_PICTURE),
+        ]
         columns.append(np.concatenate(pictures))
     half = (len(columns) + 1) // 2
     columns += [np.zeros_like(columns[0])] * (2 * half - len(columns))

@@ -96,11 +96,16 @@ def measure_familiarity(explainer: Explainer, cells: Cells, kinds: Iterable[Outl
         strange = explainer.predict(kind.pictures)
         scores = np.concatenate([own.unfamiliarity, strange.unfamiliarity])
         positive = np.arange(len(scores)) >= len(cells)
-        rows.append({
-            "kind": kind.name, "near": kind.near, "n": len(kind.pictures), "groups": len(set(kind.groups)),
-            **summarise(scores, positive, [*slides, *kind.groups], {"auroc": auroc}),
-            **share_figures("found", ~strange.familiar, kind.groups),
-        })  # fmt: skip
+        rows.append(
+            {
+                "kind": kind.name,
+                "near": kind.near,
+                "n": len(kind.pictures),
+                "groups": len(set(kind.groups)),
+                **summarise(scores, positive, [*slides, *kind.groups], {"auroc": auroc}),
+                **share_figures("found", ~strange.familiar, kind.groups),
+            }
+        )
     return {
         "checkpoint": explainer.name,
         "sha256": explainer.sha256,

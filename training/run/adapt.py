@@ -66,9 +66,13 @@ def adaptation_recipe(source: Recipe, images: int, found: int, seed: int) -> Rec
     if images < batch:
         raise ValueError(f"number of images: {images}, where one batch is {batch}")
     return replace(
-        source, seed=seed, images=images, batch_size=batch, learning_rate=LEARNING_RATE,
+        source,
+        seed=seed,
+        images=images,
+        batch_size=batch,
+        learning_rate=LEARNING_RATE,
         warmup_images=round(WARMUP_SHARE * images),
-    )  # fmt: skip
+    )
 
 
 def adapt(
@@ -167,6 +171,10 @@ def _batch(pixels: Tensor, no_class: int, recipe: Recipe, step: int) -> Batch:
     generator = torch.Generator(pixels.device).manual_seed(recipe.seed * 1_000_003 + step)
     labels = torch.full((len(pixels),), UNLABELLED, device=pixels.device)
     return draw_batch(
-        augment(pixels, recipe.stain_jitter, generator, recipe.symmetries, recipe.translate), labels, no_class,
-        recipe.label_dropout, generator, recipe.architecture.logsnr_shift,
-    )  # fmt: skip
+        augment(pixels, recipe.stain_jitter, generator, recipe.symmetries, recipe.translate),
+        labels,
+        no_class,
+        recipe.label_dropout,
+        generator,
+        recipe.architecture.logsnr_shift,
+    )

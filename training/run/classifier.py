@@ -2,7 +2,7 @@
 
 "judge" and "resnet18" are ResNets (He et al. 2016, arXiv 1512.03385) of torchvision without pretraining, the first
 with one block a stage. "encoder" is the encoder and head of the joint network itself: what it lacks beside a
-joint model, the diffusion loss gave. The judge is never used to make an edit, only to say whether one flipped: an edit
+joint model, the diffusion loss gave. "cnn" is the plainest rival (see `plain_cnn`). The judge is never used to make an edit, only to say whether one flipped: an edit
 that fools the network that made it, and not this one, is adversarial. `training.run.fit_classifier` trains them.
 """
 
@@ -24,10 +24,11 @@ from jdm_core.files import read_file
 from jdm_core.model.architecture import Architecture
 from jdm_core.model.network import JointDiffusionNetwork
 from training.data.vision import BasicBlock, ResNet
+from training.run.plain_cnn import PlainCNN
 from training.run.state import StateError
 
 BLOCKS = {"judge": [1, 1, 1, 1], "resnet18": [2, 2, 2, 2]}  # residual blocks of each of the four stages
-KINDS = (*BLOCKS, "encoder")
+KINDS = (*BLOCKS, "encoder", "cnn")
 CHUNK = 128
 FIRST_SIZE = 64  # of classifiers whose file is of the time when there was no other
 
@@ -64,6 +65,8 @@ def build_classifier(kind: str, classes: int, architecture: Architecture | None)
     """An untrained classifier of `KINDS`: logits (B, classes) of images in [-1, 1]. ResNets need no architecture."""
     if kind == "encoder":
         return EncoderClassifier(architecture)
+    if kind == "cnn":
+        return PlainCNN(classes)
     return ResNet(BasicBlock, BLOCKS[kind], num_classes=classes)
 
 

@@ -18,6 +18,7 @@ from training.data.split import batches
 from training.data.vision import ResNet
 from training.metrics import accuracy, mean_auroc
 from training.run.classifier import Classifier, build_classifier, class_logits, load_classifier
+from training.run.plain_cnn import PlainCNN
 from training.run.recipe import Recipe, labelled_cells
 from training.run.state import StateError
 from training.run.step import Stepper, join_processes
@@ -40,22 +41,59 @@ class ClassifierRecipe:
     stain_jitter: float
     symmetries: bool = True
     translate: int = 0
+    appearance: float = 0.0
 
     @classmethod
     def like(cls, recipe: Recipe, kind: str, images: int, seed: int) -> "ClassifierRecipe":
         """The settings of a joint run, as far as cross-entropy alone has them."""
         return cls(
-            kind, recipe.architecture, recipe.labels, seed, images, recipe.batch_size, recipe.learning_rate,
-            recipe.weight_decay, recipe.label_smoothing, recipe.stain_jitter, recipe.symmetries, recipe.translate,
-        )  # fmt: skip
+            kind,
+            recipe.architecture,
+            recipe.labels,
+            seed,
+            images,
+            recipe.batch_size,
+            recipe.learning_rate,
+            recipe.weight_decay,
+            recipe.label_smoothing,
+            recipe.stain_jitter,
+            recipe.symmetries,
+            recipe.translate,
+            recipe.appearance,
+        )
+
+
+def plain_recipe(recipe: Recipe, images: int, seed: int) -> ClassifierRecipe:
+    """How the plain rival is trained: as is best for it, on the cells and their varied appearance of a joint run."""
+    return ClassifierRecipe(
+        kind="cnn",
+        architecture=recipe.architecture,
+        labels=recipe.labels,
+        seed=seed,
+        images=images,
+        batch_size=128,
+        learning_rate=4e-3,
+        weight_decay=0.02,
+        label_smoothing=0.05,
+        stain_jitter=0.0,
+        appearance=1.0,
+    )
 
 
 def judge_recipe(recipe: Recipe, images: int) -> ClassifierRecipe:
     """How the judge is trained: nothing of a joint run's recipe but what an image and a label are."""
     return ClassifierRecipe(
-        kind="judge", architecture=recipe.architecture, labels=recipe.labels, seed=7, images=images, batch_size=64,
-        learning_rate=1e-3, weight_decay=0.05, label_smoothing=0.05, stain_jitter=0.08,
-    )  # fmt: skip
+        kind="judge",
+        architecture=recipe.architecture,
+        labels=recipe.labels,
+        seed=7,
+        images=images,
+        batch_size=64,
+        learning_rate=1e-3,
+        weight_decay=0.05,
+        label_smoothing=0.05,
+        stain_jitter=0.08,
+    )
 
 
 @dataclass(frozen=True)
@@ -95,7 +133,7 @@ def train_classifier(
     torch.manual_seed(recipe.seed)
     network = build_classifier(recipe.kind, len(recipe.labels), recipe.architecture)
     # Convolutions are faster on channels-last tensors, GroupNorm several times slower.
-    layout = torch.channels_last if isinstance(network, ResNet) else torch.contiguous_format
+    layout = torch.channels_last if isinstance(network, ResNet | PlainCNN) else torch.contiguous_format
     network = network.to(device, memory_format=layout)
     optimizer = torch.optim.AdamW(network.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay)
     steps = max(1, recipe.images // recipe.batch_size)
@@ -113,7 +151,9 @@ def train_classifier(
         index = next(indices)
         generator = torch.Generator(device).manual_seed(recipe.seed * 1_000_003 + step)
         pixels = training.images[index].to(device)
-        x = augment(pixels, recipe.stain_jitter, generator, recipe.symmetries, recipe.translate)
+        x = augment(
+            pixels, recipe.stain_jitter, generator, recipe.symmetries, recipe.translate, recipe.appearance
+        )
         batch = LabelledImages(x.contiguous(memory_format=layout), training.labels[index].to(device))
         stepper(step, batch, lambda index=index: ", ".join(training.names[i] for i in index.tolist()))
     network.eval()

@@ -47,9 +47,15 @@ def focused(u: Tensor, focus: Sequence[float]) -> Tensor:
 
 
 def draw_batch(
-    images: Tensor, labels: Tensor, classes: int, label_dropout: float, generator: torch.Generator,
-    logsnr_shift: float = 0.0, focus: Sequence[float] = (), margin_weight: float = 0.0,
-) -> Batch:  # fmt: skip
+    images: Tensor,
+    labels: Tensor,
+    classes: int,
+    label_dropout: float,
+    generator: torch.Generator,
+    logsnr_shift: float = 0.0,
+    focus: Sequence[float] = (),
+    margin_weight: float = 0.0,
+) -> Batch:
     """Noise, levels and dropped labels for images (B, C, S, S) in [-1, 1] and labels (B,).
 
     The times are stratified over the batch, one a stratum, which lowers the variance of the loss.
@@ -72,9 +78,13 @@ def diffusion_loss(network: JointDiffusionNetwork, batch: Batch) -> tuple[Tensor
 
 
 def margin_loss(
-    network: JointDiffusionNetwork, batch: Batch, z: Sequence[Tensor], error: Tensor, logits: Tensor,
+    network: JointDiffusionNetwork,
+    batch: Batch,
+    z: Sequence[Tensor],
+    error: Tensor,
+    logits: Tensor,
     levels: tuple[float, float],
-) -> Tensor:  # fmt: skip
+) -> Tensor:
     """-log p(y | x_λ, ε) against the most likely wrong class, a scalar: the Diffusion Classifier's own cross-entropy.
 
     p(c | x_λ, ε) ∝ exp(-½ ‖ε - ε̂_c‖²), one draw of what the posterior averages. Taken where λ lies between `levels`
@@ -126,7 +136,10 @@ class JointLoss(nn.Module):
 
     def _cross_entropy(self, logits: Tensor, batch: Batch) -> Tensor:
         total = F.cross_entropy(
-            logits.float(), batch.labels, ignore_index=UNLABELLED, reduction="sum",
+            logits.float(),
+            batch.labels,
+            ignore_index=UNLABELLED,
+            reduction="sum",
             label_smoothing=self.recipe.label_smoothing,
-        )  # fmt: skip
+        )
         return total / (batch.labelled or 1.0)

@@ -11,9 +11,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from jdm_core.checkpoint.records import RecordError, parse_json
 from jdm_core.files import replace_file
 from jdm_core.model.network import JointDiffusionNetwork
-from jdm_core.checkpoint.records import RecordError, parse_json
 from training.run.recipe import Recipe, recipe_from_dict
 
 STATE_FILE = "state.safetensors"
@@ -36,9 +36,15 @@ class RunState:
 
 
 def save_state(
-    run: Path, recipe: Recipe, step: int, seconds: float, split_digest: str,
-    network: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer,
-) -> None:  # fmt: skip
+    run: Path,
+    recipe: Recipe,
+    step: int,
+    seconds: float,
+    split_digest: str,
+    network: nn.Module,
+    average: nn.Module,
+    optimizer: torch.optim.Optimizer,
+) -> None:
     """Writes weights, their average, the optimizer's moments and the step; every random draw follows from the step.
 
     Raises StateError where it cannot be written (a full disk); an earlier state is then still whole.
@@ -48,8 +54,12 @@ def save_state(
     for name, parameter in network.named_parameters():
         tensors |= {f"optimizer.{key}.{name}": value for key, value in optimizer.state[parameter].items()}
     facts = {
-        "format": FORMAT, "recipe": recipe.as_dict(), "step": step, "seconds": seconds, "split_digest": split_digest,
-    }  # fmt: skip
+        "format": FORMAT,
+        "recipe": recipe.as_dict(),
+        "step": step,
+        "seconds": seconds,
+        "split_digest": split_digest,
+    }
     contiguous = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
     metadata = {"run": json.dumps(facts)}
     metadata["sha256"] = _digest(metadata["run"], contiguous)

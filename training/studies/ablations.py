@@ -37,9 +37,13 @@ METRICS: dict[str, Mapping[str, Metric]] = {
 
 
 def ablate(
-    recipes: Mapping[str, Recipe], data: Path, seeds: Sequence[int], runs: Path, device: torch.device,
+    recipes: Mapping[str, Recipe],
+    data: Path,
+    seeds: Sequence[int],
+    runs: Path,
+    device: torch.device,
     should_stop: Callable[[], bool],
-) -> dict[str, object]:  # fmt: skip
+) -> dict[str, object]:
     """Trains every recipe with every seed and measures head and scores on the validation cells; plain JSON values.
 
     Gains in accuracy are over the first recipe, paired; all must share size and split. Values are means over the seeds,
@@ -76,8 +80,12 @@ def ablate(
         row["denoising"] = summarise(paired, labels, slides, {"error_ratio": error_ratio})
         rows[name] = row
     return {
-        "recipe": first.as_dict(), "n": len(validation), "slides": len(set(slides)), "seeds": list(seeds), "rows": rows,
-    }  # fmt: skip
+        "recipe": first.as_dict(),
+        "n": len(validation),
+        "slides": len(set(slides)),
+        "seeds": list(seeds),
+        "rows": rows,
+    }
 
 
 @dataclass(frozen=True)
@@ -87,29 +95,33 @@ class Ablations(Study):
     recipe: str = "malaria-32"
     common: tuple[str, ...] = ()  # of all runs
     changes: tuple[str, ...] = (  # one a run
-        "noisy_weight=0", "clean_weight=0.01", "label_smoothing=0", "stain_jitter=0",
-        "architecture.widths=[64, 128, 192]", "focus=[0.2, 0.55, 0.5]", "margin_weight=0.0025",
+        "noisy_weight=0",
+        "clean_weight=0.01",
+        "label_smoothing=0",
+        "stain_jitter=0",
+        "architecture.widths=[64, 128, 192]",
+        "focus=[0.2, 0.55, 0.5]",
+        "margin_weight=0.0025",
     )
     seeds: tuple[int, ...] = (0, 1)
 
     name = "ablations"
     title = "Choices of the recipe"
-    question = "What does each choice of the recipe bring the head, the likelihood scores and the denoising?"
-    setup = (
-        "One choice of `malaria-32` changed at a time, 30,720 images, two seeds each, on validation slides. Scores are "
-        "those of four draws, and far from what they reach in a longer run. The denoising error, under the cell's own "
-        "label and at the middle noise levels (times 0.25 to 0.55), is a multiple of that of the recipe as it is."
-    )
-    conclusion = (
-        "What the head gains the scores lose: a tenth of the head's weight (`clean_weight=0.01`, as `malaria-64` has "
-        "it) gives scores that are better by 0.03, and a head that starts to learn late. Without the stain jitter the "
-        "scores lose 0.02, the head nothing. Without label smoothing, or without the head's training on noisy cells, "
-        "both lose a little, within chance. Wider levels give scores that are better by 0.04 for nearly twice the time. "
-        "Half of the noise levels drawn where the posterior reads (`focus`) lowers the denoising error there by 6 % and "
-        "brings the verdicts nothing that two seeds show. Training the classes apart by their denoising errors "
-        "(`margin_weight`) brings the scores most, 0.05, and costs a fifth more denoising error: too much for edits and "
-        "evidence, which are made of that model. A fourth of that weight went into the last leg of `malaria-64`."
-    )
+    question = """What does each choice of the recipe bring the classifier, the likelihood's scores and the denoising?
+        """
+    setup = """One choice of `malaria-32` changed at a time, 30,720 images, two seeds each, on validation slides.
+        Scores are those of four draws, and far from what they reach in a longer run. The denoising error, under the
+        cell's own label and at the middle noise levels (times 0.25 to 0.55), is a multiple of that of the recipe as it
+        is."""
+    conclusion = """What the classifier gains the likelihood's scores lose: a tenth of the classifier's weight
+        (`clean_weight=0.01`, as `malaria-64` has it) gives scores that are better by 0.03, and a classifier that
+        starts to learn late. Without the stain jitter the scores lose 0.02, the classifier nothing. Without label
+        smoothing, or without the classifier's training on noisy cells, both lose a little, within chance. Wider levels
+        give scores that are better by 0.04 for nearly twice the time. Half of the noise levels drawn where the
+        likelihood reads (`focus`) lowers the denoising error there by 6 % and brings the verdicts nothing that two
+        seeds show. Training the classes apart by their denoising errors (`margin_weight`) brings the scores most,
+        0.05, and costs a fifth more denoising error: too much for edits and evidence, which are made of that model. A
+        fourth of that weight went into the last leg of `malaria-64`."""
     reads = ()
 
     def measure(self, inputs: Inputs) -> Findings:
@@ -117,9 +129,7 @@ class Ablations(Study):
         data = inputs.data["cells"]
         recipes = {"as it is": load_recipe(self.recipe, self.common)}
         recipes |= {change: load_recipe(self.recipe, [*self.common, change]) for change in self.changes}
-        measured = ablate(
-            recipes, data, self.seeds, inputs.folder / self.name, inputs.torch_device, inputs.should_stop
-        )
+        measured = ablate(recipes, data, self.seeds, inputs.folder / self.name, inputs.torch_device, inputs.should_stop)
         counted = f"{sample(measured)} ({part_name('validation', data)}), {len(self.seeds)} seeds"
         return Findings([self.table(measured)], counted, measured)
 
@@ -128,14 +138,24 @@ class Ablations(Study):
         rows = []
         for name, row in measured["rows"].items():
             head, scores = row["head"], row["scores"]
-            rows.append([
-                name,
-                *(Figure.of(head, column) for column in ("accuracy", "accuracy_gain", "log_loss")),
-                *(Figure.of(scores, column) for column in ("accuracy", "accuracy_gain", "auroc")),
-                Figure.of(row["denoising"], "error_ratio"),
-                " ".join(f"{value:.3f}" for value in head["per_seed"]),
-            ])
+            rows.append(
+                [
+                    name,
+                    *(Figure.of(head, column) for column in ("accuracy", "accuracy_gain", "log_loss")),
+                    *(Figure.of(scores, column) for column in ("accuracy", "accuracy_gain", "auroc")),
+                    Figure.of(row["denoising"], "error_ratio"),
+                    " ".join(f"{value:.3f}" for value in head["per_seed"]),
+                ]
+            )
         header = (
-            "recipe", "head", "gain", "log loss", "scores", "gain", "AUROC", "denoising error", "head, each seed",
+            "recipe",
+            "head",
+            "gain",
+            "log loss",
+            "scores",
+            "gain",
+            "AUROC",
+            "denoising error",
+            "head, each seed",
         )
         return Table.make(header, rows)

@@ -40,9 +40,15 @@ def right_by_any(probabilities: np.ndarray, labels: np.ndarray) -> float:
 
 
 def compare(
-    explainer: Explainer, others: Sequence[Explainer], classifiers: Sequence[Path], judge: Path, data: Path,
-    keep: Callable[[str], bool] | None, draws: int, seed: int,
-) -> dict[str, object]:  # fmt: skip
+    explainer: Explainer,
+    others: Sequence[Explainer],
+    classifiers: Sequence[Path],
+    judge: Path,
+    data: Path,
+    keep: Callable[[str], bool] | None,
+    draws: int,
+    seed: int,
+) -> dict[str, object]:
     """Figures of checkpoints and classifiers on the cells of `data` whose slide `keep` wants; plain JSON values.
 
     All are given on the cells whose label the judge, a network apart, does not dispute as well. Such figures favour
@@ -81,8 +87,15 @@ def compare(
 def comparison_table(measured: Mapping[str, Any], title: str) -> Table:
     """A row a verdict, and below how many labels are in dispute."""
     header = (
-        "", "accuracy", "less the head", "AUROC", "ECE", "ECE uncalibrated", "slides: lowest, quartile, median",
-        "accuracy, undisputed", "AUROC, undisputed",
+        "",
+        "accuracy",
+        "less the head",
+        "AUROC",
+        "ECE",
+        "ECE uncalibrated",
+        "slides: lowest, quartile, median",
+        "accuracy, undisputed",
+        "AUROC, undisputed",
     )
     rows = []
     for name, f in measured["verdicts"].items():
@@ -102,22 +115,20 @@ class ClassifiersAlone(Study):
     """The head beside classifiers that learn nothing else."""
 
     name = "compare"
-    title = "The head beside classifiers alone"
-    question = "Is the joint model's head as good a classifier as networks that only classify?"
-    setup = (
-        "A ResNet-18 of torchvision without pretraining, and the joint model's own encoder and head without the "
-        "diffusion loss. Each saw 128,000 augmented cells of the same training slides (`python -m training classifier "
-        "--architecture ... --images 128000`), one seed. The joint model saw 430,000. *Less the head* is the paired "
-        "difference. *Disputed* are cells whose label the judge, a network apart, contradicts with at least 95 %."
-    )
-    conclusion = (
-        "On the test slides the same encoder alone is less accurate than the head, by an interval that does not hold "
-        "0. But the head saw more than three times as many images, so this does not show that joint training helps. On "
-        "the validation slides nobody wins. Whether learning to generate costs anything at equal length was measured at "
-        "32×32 pixels alone: with all labels there is no difference ([few labels](few-labels.md)). At least one of the "
-        "three is right on 0.976 of the test cells and 0.974 of the validation cells. What all three miss is likelier "
-        "to lie in the labels, or in 64×64 pixels, than in one network ([a second look](second-look.md))."
-    )
+    title = "The joint model beside classifiers alone"
+    question = "Is the joint model's classifier as good as networks that do nothing but classify?"
+    setup = """A ResNet-18 of torchvision without pretraining, and the joint model's own encoder and classifier trained
+        without the diffusion loss. Each saw 128,000 augmented cells of the same training slides (`python -m training
+        classifier --architecture ... --images 128000`), one seed. The joint model saw 430,000. *Classifier* is the
+        joint model's; *less the classifier* is the paired difference. *Disputed* are cells whose label the judge, a
+        network apart, contradicts with at least 95 %."""
+    conclusion = """On the test slides the same encoder alone is less accurate than the joint model's classifier, by an
+        interval that does not hold 0. But the joint model saw more than three times as many images, so this does not
+        show that joint training helps. On the validation slides nobody wins. Whether learning to generate costs
+        anything at equal length was measured at 32×32 pixels alone: with all labels there is no difference ([few
+        labels](few-labels.md)). At least one of the three is right on 0.976 of the test cells and 0.974 of the
+        validation cells. What all three miss is likelier to lie in the labels, or in 64×64 pixels, than in one network
+        ([a second look](second-look.md))."""
     concluded_on: ClassVar = {"malaria-64": 3}
 
     def measure(self, inputs: Inputs) -> Findings:
@@ -142,14 +153,11 @@ class Resolutions(Study):
     name = "resolutions"
     title = "Two resolutions"
     question = "Does a model of 128×128 pixels read cells better than one of 64×64?"
-    setup = (
-        "Both checkpoints on the validation slides. The rows *head* and *posterior* are those of `malaria-128`, which "
-        "grew from version 2 of `malaria-64`; `malaria-64` reads the same cells at half the side. Posteriors of 8 draws."
-    )
-    conclusion = (
-        "The heads are alike. The posterior of `malaria-64` is ahead by 0.018: it gained that with its last leg of "
-        "training and with draws under the square's symmetries, which `malaria-128` has not had."
-    )
+    setup = """Both checkpoints on the validation slides. The rows *classifier* and *likelihood* are those of
+        `malaria-128`, which grew from version 2 of `malaria-64`; `malaria-64` reads the same cells at half the side.
+        Likelihoods of 8 draws."""
+    conclusion = """The classifiers are alike. The likelihood of `malaria-64` is ahead by 0.018: it gained that with
+        its last leg of training and with draws under the square's symmetries, which `malaria-128` has not had."""
     concluded_on: ClassVar = {"malaria-64": 3}
 
     @property

@@ -27,9 +27,15 @@ from training.tables import Figure, Table
 
 
 def few_labels(
-    recipe: Recipe, data: Path, shares: Sequence[float], seeds: Sequence[int], part: str, runs: Path,
-    device: torch.device, should_stop: Callable[[], bool],
-) -> dict[str, object]:  # fmt: skip
+    recipe: Recipe,
+    data: Path,
+    shares: Sequence[float],
+    seeds: Sequence[int],
+    part: str,
+    runs: Path,
+    device: torch.device,
+    should_stop: Callable[[], bool],
+) -> dict[str, object]:
     """Trains both networks at every share with every seed, and measures them on a part of the split; plain JSON.
 
     What the folder `runs` holds already is not trained again. Accuracy, AUROC and the gain in accuracy are means over
@@ -59,9 +65,13 @@ def few_labels(
         row |= accuracy_gain(over_seeds["joint"], over_seeds["alone"], labels, measured.slides)
         rows.append(row)
     return {
-        "recipe": recipe.as_dict(), "part": part, "n": len(measured), "slides": len(set(measured.slides)),
-        "seeds": list(seeds), "rows": rows,
-    }  # fmt: skip
+        "recipe": recipe.as_dict(),
+        "part": part,
+        "n": len(measured),
+        "slides": len(set(measured.slides)),
+        "seeds": list(seeds),
+        "rows": rows,
+    }
 
 
 def _joint(recipe: Recipe, data: Path, run: Path, device: torch.device, should_stop: Callable[[], bool]) -> Classifier:
@@ -86,17 +96,15 @@ class FewLabels(Study):
     name = "few-labels"
     title = "Few labels"
     question = "With few labelled cells, does the joint model classify better than its encoder alone?"
-    setup = (
-        "Deja et al. 2023 claim that a joint model with 5 % of the labels classifies almost as well as with all. Here "
-        "both networks start from the same weights and see 46,080 images (recipe `malaria-32`, three seeds a share). "
-        "The joint model also sees the cells without a label, for half of its batches. Measured on validation slides."
-    )
-    conclusion = (
-        "The claim does not show on these cells: with 5 % of the labels the joint model is right on 0.886, with all on "
-        "0.948. The classifier alone, without any unlabelled cell, has 0.940 and 0.948. With few labels the joint model "
-        "is behind by 0.05 to 0.14 and differs much from seed to seed: its head starts to learn later. Whether longer "
-        "training narrows that was not measured. With all labels there is no difference (-0.006 to 0.004)."
-    )
+    setup = """Deja et al. 2023 claim that a joint model with 5 % of the labels classifies almost as well as with all.
+        Here both networks start from the same weights and see 46,080 images (recipe `malaria-32`, three seeds a
+        share). The joint model also sees the cells without a label, for half of its batches. Measured on validation
+        slides."""
+    conclusion = """The claim does not show on these cells: with 5 % of the labels the joint model is right on 0.886,
+        with all on 0.948. The classifier alone, without any unlabelled cell, has 0.940 and 0.948. With few labels the
+        joint model is behind by 0.05 to 0.14 and differs much from seed to seed: its classifier starts to learn later.
+        Whether longer training narrows that was not measured. With all labels there is no difference (-0.006 to
+        0.004)."""
     reads = ()
     data_name = "cells"
 
@@ -104,7 +112,13 @@ class FewLabels(Study):
         """Trains what is not there yet."""
         data, recipe = inputs.data[self.data_name], load_recipe(self.recipe, self.changes)
         measured = few_labels(
-            recipe, data, self.shares, self.seeds, self.part, inputs.folder / self.name, inputs.torch_device,
+            recipe,
+            data,
+            self.shares,
+            self.seeds,
+            self.part,
+            inputs.folder / self.name,
+            inputs.torch_device,
             inputs.should_stop,
         )
         counted = f"{sample(measured)} ({part_name(self.part, data)}), {len(self.seeds)} seeds"
@@ -115,7 +129,8 @@ class FewLabels(Study):
         rows = []
         for row in measured["rows"]:
             each = (" ".join(f"{value:.3f}" for value in row[name]["per_seed"]) for name in ("joint", "alone"))
-            gains = (Figure.of(row["joint"], "accuracy"), Figure.of(row["alone"], "accuracy"), Figure.of(row, "accuracy_gain"))
+            accuracies = (Figure.of(row[name], "accuracy") for name in ("joint", "alone"))
+            gains = (*accuracies, Figure.of(row, "accuracy_gain"))
             rows.append([f"{100 * row['share']:g} %", row["labelled_cells"], *gains, *each])
         header = ("labels", "labelled cells", "joint", "alone", "gain", "joint, each seed", "alone, each seed")
         return Table.make(header, rows)
@@ -127,8 +142,15 @@ class FewLabelsOfDigits(FewLabels):
 
     recipe: str = "mnist-28"
     changes: tuple[str, ...] = (  # a fourth of the weights, few images: there are many runs
-        "architecture.widths=[32, 64]", "images=16_000", "batch_size=32", "validate_every=16_000",
-        "validation_cells=128", "warmup_images=1_000", "ema_decay=0.995", "clean_weight=0.1", "focus=[]",
+        "architecture.widths=[32, 64]",
+        "images=16_000",
+        "batch_size=32",
+        "validate_every=16_000",
+        "validation_cells=128",
+        "warmup_images=1_000",
+        "ema_decay=0.995",
+        "clean_weight=0.1",
+        "focus=[]",
         "margin_weight=0",
     )
     shares: tuple[float, ...] = (0.001, 0.01, 0.05, 0.1, 1.0)
@@ -137,15 +159,12 @@ class FewLabelsOfDigits(FewLabels):
     name = "few-labels-digits"
     title = "Few labels: digits"
     question = "With few labelled digits, does the joint model classify better than its encoder alone?"
-    setup = (
-        "As for [cells](few-labels.md), on all 10,000 test digits of MNIST: a network of a fourth of `mnist-28`'s "
-        "weights, 16,000 images seen, three seeds a share."
-    )
-    conclusion = (
-        "The claim that 5 % of the labels do almost as well as all does not show here either: the joint model is right "
-        "on 0.955 with 5 % and on 0.974 with all; the classifier alone has 0.966 and 0.968. The joint model is ahead "
-        "where labels are very few (53 of them: by 0.022) and where all are known (by 0.006), and 0.01 behind in "
-        "between. Half of its images have no label there, so its head has seen half as many as the classifier alone."
-    )
+    setup = """As for [cells](few-labels.md), on all 10,000 test digits of MNIST: a network of a fourth of `mnist-28`'s
+        weights, 16,000 images seen, three seeds a share."""
+    conclusion = """The claim that 5 % of the labels do almost as well as all does not show here either: the joint
+        model is right on 0.955 with 5 % and on 0.974 with all; the classifier alone has 0.966 and 0.968. The joint
+        model is ahead where labels are very few (53 of them: by 0.022) and where all are known (by 0.006), and 0.01
+        behind in between. Half of its images have no label there, so its classifier has seen half as many as the
+        classifier alone."""
     needs = ("digits",)
     data_name = "digits"

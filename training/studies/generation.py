@@ -60,9 +60,14 @@ def generate(explainer: Explainer, guide: Guide, labels: Tensor, steps: int, see
 
 
 def study_generation(
-    explainer: Explainer, judge: nn.Module, real: Cells, per_class: int, steps: int, seed: int,
+    explainer: Explainer,
+    judge: nn.Module,
+    real: Cells,
+    per_class: int,
+    steps: int,
+    seed: int,
     guides: Sequence[Guide] = GUIDES,
-) -> tuple[dict[str, object], dict[str, Tensor]]:  # fmt: skip
+) -> tuple[dict[str, object], dict[str, Tensor]]:
     """Figures of the cells that every guide makes, `per_class` of each class, beside as many real ones; and the cells.
 
     All guides begin with the same noise. Fréchet distance, precision and recall are in the judge's features; `as_asked`
@@ -86,9 +91,13 @@ def study_generation(
         cells[guide.name] = generate(explainer, guide, labels, steps, seed)
         rows[guide.name] = _figures(judge, cells[guide.name], reference, labels)
     figures: dict[str, object] = {
-        "checkpoint": explainer.name, "sha256": explainer.sha256, "n": len(labels), "steps": steps, "seed": seed,
+        "checkpoint": explainer.name,
+        "sha256": explainer.sha256,
+        "n": len(labels),
+        "steps": steps,
+        "seed": seed,
         "guides": rows,
-    }  # fmt: skip
+    }
     return figures, cells
 
 
@@ -127,23 +136,18 @@ class Generation(Study):
     name = "generation"
     title = "Which guide makes cells"
     question = "Which guide makes the most real cells of the class that is asked for?"
-    setup = (
-        "100 cells of each class from the same noise, 25 steps, by every guide: the class with classifier-free guidance "
-        "w (0 is unconditional), the gradient of the head on the pixels, and Algorithm 1 of Deja et al. 2023, which "
-        "moves the representations by the head's gradient, in normalised steps of either sign and with the paper's "
-        "constant. Beside as many real test cells: Fréchet distance, precision and recall "
-        "([Kynkäänniemi et al. 2019](https://arxiv.org/abs/1904.06991)) in the judge's features, and how often the judge "
-        "reads the class that was asked for. *real* is one half of the real cells against the other, the best that a "
-        "guide can reach."
-    )
-    conclusion = (
-        "w = 1 makes the cells nearest to real ones (Fréchet 12.6, where real ones have 11.2), and the judge reads the "
-        "class that was asked for in 0.975 of them. With w = 2 nearly all are as asked at a small price (15.3). With "
-        "w = 4 they are so too clearly: more and larger parasites than real cells have. The head's gradient on the "
-        "pixels does as well as w = 2, for a gradient each step. Algorithm 1 guides hardly at all (0.47 to 0.57, where "
-        "chance is 0.5), with either sign and every constant: the paper's claim that it generates from a class does not "
-        "hold on this data, with a head that reads mean-pooled features."
-    )
+    setup = """100 cells of each class from the same noise, 25 steps, by every guide: the class with classifier-free
+        guidance w (0 is unconditional), the gradient of the classifier on the pixels, and Algorithm 1 of Deja et al.
+        2023, which moves the representations by the classifier's gradient, in normalised steps of either sign and with
+        the paper's constant. Beside as many real test cells: Fréchet distance, precision and recall ([Kynkäänniemi et
+        al. 2019](https://arxiv.org/abs/1904.06991)) in the judge's features, and how often the judge reads the class
+        that was asked for. *real* is one half of the real cells against the other, the best that a guide can reach."""
+    conclusion = """w = 1 makes the cells nearest to real ones (Fréchet 12.6, where real ones have 11.2), and the judge
+        reads the class that was asked for in 0.975 of them. With w = 2 nearly all are as asked at a small price
+        (15.3). With w = 4 they are so too clearly: more and larger parasites than real cells have. The classifier's
+        gradient on the pixels does as well as w = 2, for a gradient each step. Algorithm 1 guides hardly at all (0.47
+        to 0.57, where chance is 0.5), with either sign and every constant: the paper's claim that it generates from a
+        class does not hold on this data, with a classifier that reads mean-pooled features."""
     concluded_on: ClassVar = {"malaria-64": 3}
 
     def measure(self, inputs: Inputs) -> Findings:

@@ -1,7 +1,8 @@
-"""Runs studies and writes their pages: NAME.json with the tables, NAME.curves.json with all measured, NAME.md to read."""
+"""Runs studies and writes their pages: NAME.json with the tables, NAME.curves.json with all, NAME.md to read."""
 
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
@@ -13,12 +14,12 @@ from jdm_core.files import replace_file
 from training.metrics import write_json
 from training.studies.ablations import Ablations
 from training.studies.compare import ClassifiersAlone, Resolutions
-from training.studies.editing.measure import EditStudy
+from training.studies.editing.study import EditStudy
 from training.studies.features.objectives import Objectives
 from training.studies.features.probes import Probes
 from training.studies.few_labels import FewLabels, FewLabelsOfDigits
 from training.studies.generation import Generation
-from training.studies.heatmaps.measure import Heatmaps
+from training.studies.heatmaps.study import Heatmaps
 from training.studies.robustness import Robustness
 from training.studies.scores.study import Scores, ScoresOfDigits
 from training.studies.second_look import SecondLook
@@ -26,7 +27,7 @@ from training.studies.shift.digits import MnistToUsps
 from training.studies.shift.microscopes import Shift
 from training.studies.shipped import Edits, Familiar, Verdicts, VerdictsOfDigits
 from training.studies.study import Inputs, Study
-from training.tables import Table
+from training.tables import Cell, Table
 
 PAGES = Path(__file__).resolve().parents[2] / "docs" / "studies"
 STUDIES: tuple[Study, ...] = (
@@ -51,6 +52,8 @@ STUDIES: tuple[Study, ...] = (
     FewLabelsOfDigits(),
     MnistToUsps(),
 )
+WORDS = {"head": "classifier", "posterior": "likelihood", "posteriors": "likelihoods"}
+_CODE = re.compile(rf"\b({'|'.join(WORDS)})\b")
 SETTINGS = "95 % intervals are from 2,000 bootstrap samples of whole slides; of shares of 0 or 1 they are exact."
 
 
@@ -112,8 +115,8 @@ def page(study: Study, found: Mapping[str, Any], curves: bool) -> str:
         f"# {study.title}",
         f"## Question\n\n{paragraphs(study.question)}",
         f"## Set-up\n\n{paragraphs(study.setup)}\n\n{measured} {SETTINGS}",
-        "## Figures\n\n" + "\n\n".join(Table.from_json(table).markdown() for table in found["tables"]),
-        f"{found['sample'][:1].upper()}{found['sample'][1:]}.",
+        "## Figures\n\n" + "\n\n".join(for_people(Table.from_json(table)).markdown() for table in found["tables"]),
+        f"{found['sample']}.",
         *(f"![{study.title}]({picture})" for picture in found["pictures"]),
         f"## Conclusion\n\n{paragraphs(study.conclusion)}{warning}",
         f"## Repeat it\n\n```\n{command(study)}\n```",
@@ -123,10 +126,26 @@ def page(study: Study, found: Mapping[str, Any], curves: bool) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def for_people(table: Table) -> Table:
+    """A table in the words that people read: `head` and `posterior` are names of the code and of JSON."""
+
+    def words(cell: Cell) -> Cell:
+        return _CODE.sub(lambda name: WORDS[name[0]], cell) if isinstance(cell, str) else cell
+
+    rows = [[words(cell) for cell in row] for row in table.rows]
+    return Table.make(
+        [str(words(column)) for column in table.columns], rows, *(str(words(t)) for t in (table.title, table.note))
+    )
+
+
 def command(study: Study) -> str:
     """The command line that runs one study."""
-    options = {"cells": "--data cell_images.zip", "digits": "--digits MNIST_ROOT", "usps": "--usps usps.npz",
-               "fields": "--fields IML_FOLDER"}  # fmt: skip
+    options = {
+        "cells": "--data cell_images.zip",
+        "digits": "--digits MNIST_ROOT",
+        "usps": "--usps usps.npz",
+        "fields": "--fields IML_FOLDER",
+    }
     return " ".join(["python -m training report --only", study.name, *(options[name] for name in study.needs)])
 
 

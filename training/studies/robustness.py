@@ -40,9 +40,14 @@ def groups() -> dict[str, slice]:
 
 
 def robustness(
-    explainer: Explainer, classifiers: Sequence[Path], data: Path, keep: Callable[[str], bool] | None,
-    count: int | None, draws: int, seed: int,
-) -> dict[str, object]:  # fmt: skip
+    explainer: Explainer,
+    classifiers: Sequence[Path],
+    data: Path,
+    keep: Callable[[str], bool] | None,
+    count: int | None,
+    draws: int,
+    seed: int,
+) -> dict[str, object]:
     """Figures of every verdict on clean and on corrupted cells, averaged over conditions; plain JSON values.
 
     `count` cells drawn by `seed`, or all, of the slides that `keep` wants, are corrupted at their own resolution, as
@@ -98,19 +103,16 @@ class Robustness(Study):
     name = "robustness"
     title = "Corrupted cells"
     question = "How much accuracy does each classifier lose when the picture of a cell gets worse?"
-    setup = (
-        "1,000 test cells, clean and under six corruptions of three severities each: out of focus, short exposure, "
-        "JPEG, a brighter or darker lamp, more or less stain, a stain of another hue (`training/data/corruptions.py`). "
-        "Cells are corrupted at their own resolution and then scaled down, as a user's picture would be. The columns "
-        "of single corruptions are accuracies over the three severities. *Less the head* is the paired difference. A "
-        "resampled calibration error (ECE) is larger than the error itself, so its intervals lie above it."
-    )
-    conclusion = (
-        "The head loses one cell in a hundred on average, and two or three under a strong or weak stain. It holds out "
-        "better than both residual networks, ResNet-18 and the judge, by an interval that does not hold 0. Its own "
-        "encoder trained alone does just as well: what robustness there is comes from the network and its "
-        "augmentation. That joint training adds any was not seen."
-    )
+    setup = """1,000 test cells, clean and under six corruptions of three severities each: out of focus, short
+        exposure, JPEG, a brighter or darker lamp, more or less stain, a stain of another hue
+        (`training/data/corruptions.py`). Cells are corrupted at their own resolution and then scaled down, as a user's
+        picture would be. The columns of single corruptions are accuracies over the three severities. *Less the
+        classifier* is the paired difference. A resampled calibration error (ECE) is larger than the error itself, so
+        its intervals lie above it."""
+    conclusion = """The joint model's classifier loses one cell in a hundred on average, and two or three under a
+        strong or weak stain. It holds out better than both residual networks, ResNet-18 and the judge, by an interval
+        that does not hold 0. Its own encoder trained alone does just as well: what robustness there is comes from the
+        network and its augmentation. That joint training adds any was not seen."""
     concluded_on: ClassVar = {"malaria-64": 3}
 
     def measure(self, inputs: Inputs) -> Findings:
@@ -118,9 +120,7 @@ class Robustness(Study):
         explainer, data = inputs.load(), inputs.data["cells"]
         rivals = train_rivals(inputs)
         keep, test_set = part_of(explainer, data, "test")
-        measured = robustness(
-            explainer, [inputs.judge, *rivals], data, keep, self.cells, self.draws, inputs.seed
-        )
+        measured = robustness(explainer, [inputs.judge, *rivals], data, keep, self.cells, self.draws, inputs.seed)
         return Findings([self.table(measured)], f"{sample(measured)} ({test_set})", measured)
 
     def table(self, measured: Mapping[str, Any]) -> Table:

@@ -45,9 +45,13 @@ class Readings:
 
 
 def take_readings(
-    explainer: Explainer, others: Sequence[Explainer], classifiers: Sequence[Path], data: Path,
-    keep: Callable[[str], bool] | None, seed: int,
-) -> Readings:  # fmt: skip
+    explainer: Explainer,
+    others: Sequence[Explainer],
+    classifiers: Sequence[Path],
+    data: Path,
+    keep: Callable[[str], bool] | None,
+    seed: int,
+) -> Readings:
     """What head, other checkpoints' heads and classifiers read of the cells of `data` whose slide `keep` wants."""
     verdicts = gather_verdicts(explainer, classifiers, 0, seed, others)
     cells = load_cells(data, explainer.labels, explainer.size, keep)
@@ -104,9 +108,12 @@ def summarise_looks(looks: Looks, readings: Readings, labels: Sequence[str]) -> 
         for name, p in readings.probabilities.items()
     }
     return {
-        "n": len(looks), "cells": len(cells), "rows": rows, "contradicted": int(contradicted.sum()),
+        "n": len(looks),
+        "cells": len(cells),
+        "rows": rows,
+        "contradicted": int(contradicted.sum()),
         "verdicts": verdicts,
-    }  # fmt: skip
+    }
 
 
 def read_looks(path: Path) -> Looks:
@@ -157,21 +164,17 @@ class SecondLook(Study):
     name = "second-look"
     title = "A second look at the labels"
     question = "Where no network reads a cell as it is labelled, is the label right?"
-    setup = (
-        "Three networks read the test cells: the heads of `malaria-128` and `malaria-64`, and the judge. 93 of the "
-        "cells whose label none of them gives, and as many of the same labels that all three give, were shuffled and "
-        "looked at without label, file name or verdict, by a vision-language model and no microscopist "
-        "([how](../../training/marks/README.md)). They were drawn with version 2 of `malaria-64`; four of them version "
-        "3 reads as labelled. In the second table *head* is that of `malaria-128`."
-    )
-    conclusion = (
-        "Where the networks agree with the label, so does this eye: it sees a parasite in 56 of 60 cells labelled "
-        "*Parasitized* and in none of 33 labelled *Uninfected*. Where they contradict the label, the eye sides with the "
-        "networks far more often than with the label: of 59 cells labelled *Parasitized*, 40 show no parasite to it and "
-        "4 do; of 30 labelled *Uninfected*, 9 show one and 2 do not. The others are faint marks and dots at a rim. "
-        "Without the 51 cells whose label the eye contradicts, the head is right on 0.977 of the test cells instead of "
-        "0.966. That is kind to the head: wrong labels with which it agrees do not count against it."
-    )
+    setup = """Three networks read the test cells: the classifiers of `malaria-128` and `malaria-64`, and the judge. 93
+        of the cells whose label none of them gives, and as many of the same labels that all three give, were shuffled
+        and looked at without label, file name or verdict, by a vision-language model and no microscopist
+        ([how](../../training/marks/README.md)). They were drawn with version 2 of `malaria-64`; four of them version 3
+        reads as labelled. In the second table *classifier* is that of `malaria-128`."""
+    conclusion = """Where the networks agree with the label, so does this eye: it sees a parasite in 56 of 60 cells
+        labelled *Parasitized* and in none of 33 labelled *Uninfected*. Where they contradict the label, the eye sides
+        with the networks far more often than with the label: of 59 cells labelled *Parasitized*, 40 show no parasite
+        to it and 4 do; of 30 labelled *Uninfected*, 9 show one and 2 do not. The others are faint marks and dots at a
+        rim. Without the 51 cells whose label the eye contradicts, the classifier is right on 0.977 of the test cells
+        instead of 0.966. That is kind to the classifier: wrong labels with which it agrees do not count against it."""
     concluded_on: ClassVar = {"malaria-64": 3}
 
     @property

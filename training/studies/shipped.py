@@ -34,13 +34,13 @@ class Verdicts(OfCheckpoints):
 
     name = "evaluate"
     title = "Verdicts on unseen slides"
-    question = """How often are the classifier and the likelihood right on slides that training never saw?"""
-    setup = """All cells of the test slides, each read as a user's would be: squashed to the model's square, classified, and
-        scored by its likelihood. The slides were split before training, by patient and never by cell. Intervals are from
-        2,000 bootstrap samples of whole slides."""
-    conclusion = """Classifier and likelihood are right on 0.966 and 0.970 of the test cells of `malaria-64`. They agree on
-        98.2 % of the cells, so they are hardly two opinions: where one errs, the other nearly always does too. Slides
-        differ: the worst has 0.81 right, the median 0.98."""
+    question = "How often are the classifier and the likelihood right on slides that training never saw?"
+    setup = """All cells of the test slides, each read as a user's would be: squashed to the model's square,
+        classified, and scored by its likelihood. The slides were split before training, by patient and never by cell.
+        Intervals are from 2,000 bootstrap samples of whole slides."""
+    conclusion = """Classifier and likelihood are right on 0.966 and 0.970 of the test cells of `malaria-64`. They
+        agree on 98.2 % of the cells, so they are hardly two opinions: where one errs, the other nearly always does
+        too. Slides differ: the worst has 0.81 right, the median 0.98."""
     concluded_on: ClassVar = {"malaria-64": 3}
 
     def measure(self, inputs: Inputs) -> Findings:
@@ -68,7 +68,8 @@ class Verdicts(OfCheckpoints):
             f"{name}: {m['agreement']['share']:.1%} agree, {m['agreement']['accuracy_where_agreed']:.1%} of those right"
             for name, m in measured.items()
         )
-        tables = [Table.make(("verdict", "n", "accuracy", "AUROC", "ECE"), rows, note=f"The two verdicts: {agreement}.")]
+        note = f"The two verdicts: {agreement}."
+        tables = [Table.make(("verdict", "n", "accuracy", "AUROC", "ECE"), rows, note=note)]
         header = ("verdict", "lowest", "lower quartile", "median")
         return [*tables, *([Table.make(header, spread, "Accuracy over slides")] if spread else [])]
 
@@ -81,11 +82,11 @@ class VerdictsOfDigits(Verdicts):
 
     name = "evaluate-digits"
     title = "Verdicts on MNIST's test digits"
-    question = """Does the same network class read digits, by its classifier and by its likelihood alone?"""
-    setup = """All 10,000 test digits of MNIST, 20 draws of the likelihood. Intervals are from 2,000 bootstrap samples of
-        images. It is the third look at the test digits: a window of noise levels chosen by a rule that was unfair to
-        narrow windows gave 0.9876; window and rule were then mended on validation digits alone, for 0.9904; the second
-        leg of training was chosen on validation digits too."""
+    question = "Does the same network class read digits, by its classifier and by its likelihood alone?"
+    setup = """All 10,000 test digits of MNIST, 20 draws of the likelihood. Intervals are from 2,000 bootstrap samples
+        of images. It is the third look at the test digits: a window of noise levels chosen by a rule that was unfair
+        to narrow windows gave 0.9876; window and rule were then mended on validation digits alone, for 0.9904; the
+        second leg of training was chosen on validation digits too."""
     conclusion = """Read by its likelihood alone, it gets 0.9944 right. The simple Diffusion Classifier reports 0.9827,
         0.9898 and 0.9923 for 20, 50 and 100 draws, of networks that denoise and nothing else; trained so, after the
         first leg, this one has 0.9904. What the second leg adds is discrimination: its scores say less of how likely a
@@ -112,18 +113,18 @@ class Edits(OfCheckpoints):
 
     name = "edits"
     title = "Do the edits convince another network?"
-    question = """When the model removes or adds a parasite, does a network that had no part in it agree?"""
-    setup = """Cells drawn at random from the test slides, counted where the head and the judge both read the cell as
-        labelled. The judge is a small ResNet with its own seed, trained on the training slides alone (0.953 accuracy on
-        the validation slides); it takes no part in making an edit, though the strengths that the search tries were
-        chosen by its verdicts on validation slides. A verdict flips where it turns at all; an edit passes its own check
-        where the head is sure, of the edit in the picture at its own resolution too, and the likelihood turns. Dark
-        specks are pixels inside the cell that turned almost black."""
-    conclusion = """Of 194 removed and 190 added parasites of `malaria-64`, the judge is convinced by 0.995 each. 0.949 of
-        the removals pass the tool's own, stricter check. On a sheet of 24 cells drawn at random, removed parasites leave
-        plausible cytoplasm, and what is added is mostly one dot of the colour and size of real ones. A ring or the
-        border of a parasite may stay faintly; stain or an artefact beside it goes too; beside a bright centre a band may
-        be painted where one dot would do."""
+    question = "When the model removes or adds a parasite, does a network that had no part in it agree?"
+    setup = """Cells drawn at random from the test slides, counted where the classifier and the judge both read the
+        cell as labelled. The judge is a small ResNet with its own seed, trained on the training slides alone (0.953
+        accuracy on the validation slides); it takes no part in making an edit, though the strengths that the search
+        tries were chosen by its verdicts on validation slides. A verdict flips where it turns at all; an edit passes
+        its own check where the classifier is sure, of the edit in the picture at its own resolution too, and the
+        likelihood turns. Dark specks are pixels inside the cell that turned almost black."""
+    conclusion = """Of 194 removed and 190 added parasites of `malaria-64`, the judge is convinced by 0.995 each. 0.949
+        of the removals pass the tool's own, stricter check. On a sheet of 24 cells drawn at random, removed parasites
+        leave plausible cytoplasm, and what is added is mostly one dot of the colour and size of real ones. A ring or
+        the border of a parasite may stay faintly; stain or an artefact beside it goes too; beside a bright centre a
+        band may be painted where one dot would do."""
     concluded_on: ClassVar = {"malaria-64": 3}
     edits = True
 
@@ -148,8 +149,15 @@ class Edits(OfCheckpoints):
                 specks = f["cells_with_dark_specks"]
                 rows.append([f"{name}: {title}", f"{f['n']} ({f['slides']})", *flips, changed, passes, specks])
         header = (
-            "edit", "n (slides)", "judge flips", "head flips", "likelihood flips", "passes its own check",
-            "median share of the cell changed", "encoder passes, mean", "cells with dark specks",
+            "edit",
+            "n (slides)",
+            "judge flips",
+            "head flips",
+            "likelihood flips",
+            "passes its own check",
+            "median share of the cell changed",
+            "encoder passes, mean",
+            "cells with dark specks",
         )
         return Table.make(header, rows)
 
@@ -164,11 +172,11 @@ class Familiar(OfCheckpoints):
 
     name = "familiarity"
     title = "What is told from red cells"
-    question = """Does the model notice that a picture is no red cell, or one of another microscope?"""
-    setup = """Ellipsoids over the size of features and the hue, fitted on 3,000 training cells so that 99 % of the cells of
-        left-out slides lie inside, and measured on 3,000 cells of the test slides. Beside them digits, photographs,
-        noise, single colours, cells in inverted colours, and cells of another microscope (IML). AUROC is how well the
-        distance tells them from test cells; *found* is the share outside the limit."""
+    question = "Does the model notice that a picture is no red cell, or one of another microscope?"
+    setup = """Ellipsoids over the size of features and the hue, fitted on 3,000 training cells so that 99 % of the
+        cells of left-out slides lie inside, and measured on 3,000 cells of the test slides. Beside them digits,
+        photographs, noise, single colours, cells in inverted colours, and cells of another microscope (IML). AUROC is
+        how well the distance tells them from test cells; *found* is the share outside the limit."""
     conclusion = """All pictures that are no cells are found. So are nearly all cells of another microscope: unfamiliar
         means *not like the training cells*, and not *no red cell*. Of the test cells 0.939 are familiar, but on single
         slides as few as 0.30: on such a slide the warning says little."""
@@ -199,8 +207,16 @@ class Familiar(OfCheckpoints):
             ]
             for name, m in measured.items()
         ]
-        header = ("test cells", "n", "familiar", "slides: lowest", "lower quartile", "median",
-                  "head right on the familiar", "on the others")
+        header = (
+            "test cells",
+            "n",
+            "familiar",
+            "slides: lowest",
+            "lower quartile",
+            "median",
+            "head right on the familiar",
+            "on the others",
+        )
         tables = [Table.make(header, own)]
         for name, m in measured.items():
             rows = [

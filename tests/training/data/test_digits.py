@@ -10,10 +10,10 @@ import torch
 from PIL import Image
 
 from jdm_core import Explainer
-from jdm_core.images.pixels import cell_mask, to_tensor, to_uint8
 from jdm_core.explain.edit import _without_specks
 from jdm_core.explain.likelihood import compared_classes
 from jdm_core.images.find import prepare
+from jdm_core.images.pixels import cell_mask, to_tensor, to_uint8
 from tests.toy import TINY_OPTIONS
 from training.cli import main
 from training.data.augment import augment
@@ -254,8 +254,23 @@ def test_adapting_to_other_digits_and_what_it_brings(checkpoint, mnist, tmp_path
     assert json.loads((run / "manifest.json").read_text())["checkpoints"]["mnist-28"]["metrics"] == {}
     weights = json.loads((run / "manifest.json").read_text())["checkpoints"]["mnist-28"]["provenance"]["source"]
     assert "then 20 images of 'usps.npz' without labels" in weights
-    transfer = ["transfer", "--checkpoint", "mnist-28", *manifest, "--adapted", str(run), "--images", str(usps),
-                "--data", str(mnist), "--draws", "3", "--out", str(out), *device]  # fmt: skip
+    transfer = [
+        "transfer",
+        "--checkpoint",
+        "mnist-28",
+        *manifest,
+        "--adapted",
+        str(run),
+        "--images",
+        str(usps),
+        "--data",
+        str(mnist),
+        "--draws",
+        "3",
+        "--out",
+        str(out),
+        *device,
+    ]
     assert main(transfer) == 0
     figures = json.loads(out.read_text())
     assert (figures["other"]["n"], figures["own_validation"]["n"]) == (10, 12)
@@ -280,8 +295,19 @@ def test_adapting_to_other_digits_and_what_it_brings(checkpoint, mnist, tmp_path
 
 def test_transfer_adapts_to_nothing_that_it_measures(checkpoint, tmp_path, capsys):
     (tmp_path / "cells").mkdir()
-    transfer = ["transfer", "--checkpoint", "mnist-28", "--manifest", str(checkpoint / "manifest.json"), "--images",
-                str(tmp_path / "cells"), "--data", str(tmp_path), "--out", str(tmp_path / "figures.json")]  # fmt: skip
+    transfer = [
+        "transfer",
+        "--checkpoint",
+        "mnist-28",
+        "--manifest",
+        str(checkpoint / "manifest.json"),
+        "--images",
+        str(tmp_path / "cells"),
+        "--data",
+        str(tmp_path),
+        "--out",
+        str(tmp_path / "figures.json"),
+    ]
     assert main([*transfer, "--adapted", str(tmp_path / "run"), "--number", "40", "--device", "cpu"]) == 1
     assert "not digits" in capsys.readouterr().err and not (tmp_path / "run").exists()
 

@@ -1,6 +1,5 @@
 """Cells cut from drawn fields: found, set on black, named, left out for a reason, neighbours in one part."""
 
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -22,8 +21,12 @@ def test_cells_stand_on_black_and_what_is_no_cell_is_left_out(fields):
     pixels = np.array(Image.open(field.path))
     found = dict(cut_cells(pixels, field.boxes))
     assert [type(found[i]) is str for i in range(7)] == [False, False, False, True, True, True, True]
-    assert [found[i] for i in (3, 4, 5, 6)] == ["black marks", "of kind 'difficult'", "marked twice",
-                                                "no whole cell found"]  # fmt: skip
+    assert [found[i] for i in (3, 4, 5, 6)] == [
+        "black marks",
+        "of kind 'difficult'",
+        "marked twice",
+        "no whole cell found",
+    ]
     for i in (0, 1, 2):
         height, width = found[i].shape[:2]
         assert 33 <= height <= 40

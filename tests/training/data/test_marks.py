@@ -111,8 +111,14 @@ def test_the_server_keeps_marks_and_refuses_what_is_none(page):
     assert post(f"{address}/marks/0", []) == 200
     expected = {members[0]: (), members[2]: (Box(**box),)}
     assert read_marks(out) == expected
-    refused = [("marks/9", [box]), ("marks/1", [{"left": 2}]), ("marks/1", [{**box, "left": 0.5}]), ("marks/1", b"{"),
-               ("marks/1", 3), ("cell/0.png", [])]  # fmt: skip
+    refused = [
+        ("marks/9", [box]),
+        ("marks/1", [{"left": 2}]),
+        ("marks/1", [{**box, "left": 0.5}]),
+        ("marks/1", b"{"),
+        ("marks/1", 3),
+        ("cell/0.png", []),
+    ]
     for path, value in refused:
         with pytest.raises(urllib.error.HTTPError):
             post(f"{address}/{path}", value)

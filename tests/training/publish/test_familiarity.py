@@ -12,9 +12,9 @@ import torch
 from PIL import Image
 
 from jdm_core import CheckpointError, Explainer
-from jdm_core.cli import main as explain_main
-from jdm_core.checkpoint.manifest import MANIFEST, read_manifest
 from jdm_core.checkpoint.familiarity import COLOURS, LIMIT, Ellipsoid, Familiarity, measure_traits, trait_count
+from jdm_core.checkpoint.manifest import MANIFEST, read_manifest
+from jdm_core.cli import main as explain_main
 from jdm_core.report.report import verdict_fields
 from tests.toy import toy_cell, write_toy_zip
 from training.cli import main
@@ -180,7 +180,8 @@ def test_the_limit_is_that_of_slides_that_the_fit_did_not_see(explainer, monkeyp
     cells = Cells(torch.zeros(600, 3, 1, 1), torch.zeros(600), [str(i // 10) for i in range(600)], ["x"] * 600)
     tables = iter((own, others))
     monkeypatch.setattr(
-        "training.publish.familiarity.gather_traits", lambda _, cells, device: next(tables)[[int(s) for s in cells.slides]]
+        "training.publish.familiarity.gather_traits",
+        lambda _, cells, device: next(tables)[[int(s) for s in cells.slides]],
     )
     known, inside = fit_familiarity(explainer.network, cells, cells, torch.device("cpu"))
     assert inside.mean() > 0.9
@@ -209,8 +210,19 @@ def test_export_fits_and_the_command_measures_and_records(toy, tmp_path, capsys,
     exported = read_manifest(folder / "manifest.json")["toy"].calibration.familiarity
     assert exported is not None and len(exported.traits.centre) == trait_count(2)
     out, before = tmp_path / "figures.json", (folder / "manifest.json").read_text()
-    command = ["familiarity", "--checkpoint", str(folder), "--data", str(data), "--out", str(out), "--device", "cpu",
-               "--number", "6"]  # fmt: skip
+    command = [
+        "familiarity",
+        "--checkpoint",
+        str(folder),
+        "--data",
+        str(data),
+        "--out",
+        str(out),
+        "--device",
+        "cpu",
+        "--number",
+        "6",
+    ]
     assert main(command) == 0
     assert (folder / "manifest.json").read_text() == before
     figures = json.loads(out.read_text())
@@ -260,8 +272,21 @@ def test_an_adapted_checkpoint_does_not_inherit_the_fit(toy, tmp_path):
     images.mkdir()
     for seed in range(8):
         Image.fromarray(toy_cell(seed % 2 == 0, seed)).save(images / f"{seed}.png")
-    command = ["adapt", "--checkpoint", "toy", "--manifest", str(toy[1] / "manifest.json"), "--images", str(images),
-               "--run", str(run), "--number", "8", "--device", "cpu"]  # fmt: skip
+    command = [
+        "adapt",
+        "--checkpoint",
+        "toy",
+        "--manifest",
+        str(toy[1] / "manifest.json"),
+        "--images",
+        str(images),
+        "--run",
+        str(run),
+        "--number",
+        "8",
+        "--device",
+        "cpu",
+    ]
     assert main(command) == 0
     adapted = Explainer.load(str(run), "cpu")
     assert adapted.checkpoint.calibration.familiarity is None

@@ -54,8 +54,19 @@ def cut(tmp_path_factory):
 
 
 def command(toy, images, run, *more):
-    return ["adapt", "--checkpoint", "toy", "--manifest", str(toy[1]), "--images", str(images), "--run", str(run),
-            *NUMBER, *more]  # fmt: skip
+    return [
+        "adapt",
+        "--checkpoint",
+        "toy",
+        "--manifest",
+        str(toy[1]),
+        "--images",
+        str(images),
+        "--run",
+        str(run),
+        *NUMBER,
+        *more,
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -220,14 +231,39 @@ def test_shift_measures_every_verdict_under_every_colour(toy, cut, adapted, tmp_
     judge, out = tmp_path / "judge.safetensors", tmp_path / "shift.json"
     judged = ["classifier", "--architecture", "resnet18", "--data", str(data), "--images", "8", "--out", str(judge)]
     assert main([*judged, *TINY_OPTIONS, "--device", "cpu"]) == 0
-    shift = ["shift", "--checkpoint", "toy", "--manifest", str(manifest), "--images", str(cut), "--data", str(data),
-             "--judge", str(judge), "--cells", "4", "--draws", "2", "--device", "cpu", "--out", str(out)]  # fmt: skip
+    shift = [
+        "shift",
+        "--checkpoint",
+        "toy",
+        "--manifest",
+        str(manifest),
+        "--images",
+        str(cut),
+        "--data",
+        str(data),
+        "--judge",
+        str(judge),
+        "--cells",
+        "4",
+        "--draws",
+        "2",
+        "--device",
+        "cpu",
+        "--out",
+        str(out),
+    ]
     assert main([*shift, "--adapted", str(adapted)]) == 0
     figures = json.loads(out.read_text())
     assert (figures["n"], figures["infected"], figures["fields"]) == (9, 5, 5)
     rows = {(row["model"], row["verdict"], row["colours"]): row for row in figures["rows"]}
-    verdicts = {("toy", "head"), ("toy", "posterior"), ("judge", "classifier"), ("judge", "batch statistics"),
-                ("adapted", "head"), ("adapted", "posterior")}  # fmt: skip
+    verdicts = {
+        ("toy", "head"),
+        ("toy", "posterior"),
+        ("judge", "classifier"),
+        ("judge", "batch statistics"),
+        ("adapted", "head"),
+        ("adapted", "posterior"),
+    }
     assert rows.keys() == {(*v, c) for v in verdicts for c in ("as they are", "matched", "matched by field")}
     for row in rows.values():
         assert 0 <= row["auroc_interval"][0] <= row["auroc"] <= row["auroc_interval"][1] <= 1
@@ -257,9 +293,29 @@ def test_shift_cuts_and_adapts_what_is_not_there(toy, tmp_path, monkeypatch, cap
     monkeypatch.setattr(metrics, "RESAMPLES", 50)
     data, manifest = toy
     fields = write_fields(tmp_path / "iml", NAMES)
-    shift = ["shift", "--checkpoint", "toy", "--manifest", str(manifest), "--images", str(tmp_path / "cut"), "--data",
-             str(data), "--judge", str(tmp_path / "judge.safetensors"), "--cells", "4", "--draws", "0",
-             "--device", "cpu", "--out", str(tmp_path / "shift.json"), "--number", "64"]  # fmt: skip
+    shift = [
+        "shift",
+        "--checkpoint",
+        "toy",
+        "--manifest",
+        str(manifest),
+        "--images",
+        str(tmp_path / "cut"),
+        "--data",
+        str(data),
+        "--judge",
+        str(tmp_path / "judge.safetensors"),
+        "--cells",
+        "4",
+        "--draws",
+        "0",
+        "--device",
+        "cpu",
+        "--out",
+        str(tmp_path / "shift.json"),
+        "--number",
+        "64",
+    ]
     judged = ["classifier", "--architecture", "resnet18", "--data", str(data), "--images", "8", "--out"]
     assert main([*judged, str(tmp_path / "judge.safetensors"), *TINY_OPTIONS, "--device", "cpu"]) == 0
     assert main([*shift, "--fields", str(fields)]) == 1

@@ -42,7 +42,7 @@ def parts(toy, recipe):
     return cells.of_slides(split.train), cells.of_slides(split.validation)
 
 
-@pytest.mark.parametrize("kind", ["judge", "resnet18", "encoder"])
+@pytest.mark.parametrize("kind", ["judge", "resnet18", "encoder", "cnn"])
 def test_each_kind_trains_and_loads_back(kind, recipe, parts, tmp_path):
     out = tmp_path / f"{kind}.safetensors"
     settings = ClassifierRecipe.like(recipe, kind, images=24, seed=5)
@@ -80,8 +80,11 @@ def test_encoder_alone_is_the_joint_network_without_its_decoder(recipe):
     x = torch.rand(4, 3, 16, 16) * 2 - 1
     torch.testing.assert_close(alone(x), joint.classify(joint.encode(x, torch.full((4,), LOGSNR_MAX))))
     assert {name.split(".")[1] for name, _ in alone.named_parameters()} == {
-        "encoder_embedding", "stem", "encoder", "head"
-    }  # fmt: skip
+        "encoder_embedding",
+        "stem",
+        "encoder",
+        "head",
+    }
 
 
 def test_a_rival_that_is_there_is_taken_for_what_it_was_trained_as_alone(recipe, parts, tmp_path):
@@ -132,8 +135,20 @@ def test_what_is_no_classifier_is_refused(tmp_path, metadata):
 
 def test_command_trains_on_a_share_of_the_labels(toy, tmp_path, capsys):
     out = tmp_path / "encoder.safetensors"
-    command = ["classifier", "--architecture", "encoder", "--data", str(toy), "--images", "16", "--out", str(out),
-               "--device", "cpu", *TINY_OPTIONS]  # fmt: skip
+    command = [
+        "classifier",
+        "--architecture",
+        "encoder",
+        "--data",
+        str(toy),
+        "--images",
+        "16",
+        "--out",
+        str(out),
+        "--device",
+        "cpu",
+        *TINY_OPTIONS,
+    ]
     assert main([*command, "--set", "label_share=0.3", "--set", "seed=9"]) == 0
     said = capsys.readouterr().out
     with safe_open(out, framework="pt") as file:

@@ -25,8 +25,23 @@ def toy(tmp_path_factory):
 
 def command(toy, run, *more):
     # fp32, since bf16 rounds each process's share of a gradient before it is added up.
-    return ["train", "--data", str(toy), "--run", str(run), "--device", "cpu", *TINY_OPTIONS, "--set",
-            f"images={8 * STEPS}", "--set", "precision=fp32", "--set", "label_share=0.5", *more]  # fmt: skip
+    return [
+        "train",
+        "--data",
+        str(toy),
+        "--run",
+        str(run),
+        "--device",
+        "cpu",
+        *TINY_OPTIONS,
+        "--set",
+        f"images={8 * STEPS}",
+        "--set",
+        "precision=fp32",
+        "--set",
+        "label_share=0.5",
+        *more,
+    ]
 
 
 DATA_NORMALISED = ("--set", "architecture.normalisation=data", "--set", "architecture.pooling=max")
@@ -45,7 +60,7 @@ def alone(toy, more, tmp_path_factory):
 
 
 def largest_difference(first, second):
-    # The normalisation by the batch takes these biases out again: their gradient is rounding alone, which Adam magnifies.
+    # The normalisation by the batch takes these biases out again: rounding is their gradient, which Adam magnifies.
     idle = re.compile(r"weights\.encoder\..*\.conv1\.bias") if "weights.head.0.mean" in first.tensors else None
     names = [name for name in first.tensors if name.startswith("weights.") and not (idle and idle.match(name))]
     return max(float((first.tensors[name] - second.tensors[name]).abs().max()) for name in names)
@@ -72,10 +87,22 @@ def test_two_processes_train_as_one(toy, more, alone, tmp_path):
     program, run = tmp_path / "program.py", tmp_path / "run"
     program.write_text(PROGRAM)
     done = subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--", str(program),
-         *command(toy, run, *more)],
-        capture_output=True, text=True, timeout=240, env=os.environ | {"PYTHONPATH": os.getcwd()},
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "torch.distributed.run",
+            "--standalone",
+            "--nproc-per-node",
+            "2",
+            "--",
+            str(program),
+            *command(toy, run, *more),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        env=os.environ | {"PYTHONPATH": os.getcwd()},
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     digests = [line.split()[1:] for line in done.stdout.splitlines() if line.startswith("parameters")]
     assert len(digests) == 2

@@ -34,8 +34,19 @@ def toy(tmp_path_factory):
 
 
 def train_command(toy, run, *more):
-    return ["train", "--recipe", "malaria-64", "--data", str(toy), "--run", str(run), "--device", "cpu",
-            *TINY_OPTIONS, *more]  # fmt: skip
+    return [
+        "train",
+        "--recipe",
+        "malaria-64",
+        "--data",
+        str(toy),
+        "--run",
+        str(run),
+        "--device",
+        "cpu",
+        *TINY_OPTIONS,
+        *more,
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -230,8 +241,21 @@ def test_schedule_warms_up_holds_and_ends_at_zero():
 
 def test_from_run_to_figures(toy, unbroken, tmp_path, capsys):
     manifest, out = tmp_path / "manifest.json", tmp_path / "figures.json"
-    export = ["export", "--run", str(unbroken), "--data", str(toy), "--manifest", str(manifest), "--cells", "8",
-              "--name", "toy", "--device", "cpu"]  # fmt: skip
+    export = [
+        "export",
+        "--run",
+        str(unbroken),
+        "--data",
+        str(toy),
+        "--manifest",
+        str(manifest),
+        "--cells",
+        "8",
+        "--name",
+        "toy",
+        "--device",
+        "cpu",
+    ]
     assert main(export) == 0
     entry = json.loads(manifest.read_text())["checkpoints"]["toy"]
     assert entry["provenance"]["images"] == 160
@@ -264,8 +288,24 @@ def test_from_run_to_figures(toy, unbroken, tmp_path, capsys):
     assert other["temperature"] != entry["calibration"]["temperature"]
     assert other["familiarity"] == entry["calibration"]["familiarity"]
 
-    edits = ["edits", "--checkpoint", "toy", "--manifest", str(manifest), "--data", str(toy), "--cells", "20",
-             "--out", str(out), "--device", "cpu", "--sheet", str(tmp_path / "sheet.png"), "--record"]  # fmt: skip
+    edits = [
+        "edits",
+        "--checkpoint",
+        "toy",
+        "--manifest",
+        str(manifest),
+        "--data",
+        str(toy),
+        "--cells",
+        "20",
+        "--out",
+        str(out),
+        "--device",
+        "cpu",
+        "--sheet",
+        str(tmp_path / "sheet.png"),
+        "--record",
+    ]
     assert main(edits) in (0, 1)  # a network this small may leave no cell to count, and then says so
     message = capsys.readouterr().err
     if "no cell" not in message:

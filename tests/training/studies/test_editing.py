@@ -7,9 +7,8 @@ import pytest
 import torch
 
 from jdm_core import Explainer
-from jdm_core.explain import edit
-from jdm_core.images.pixels import from_uint8
 from jdm_core.explain.edit import DEFAULT_EDIT, Strength, decode_edit, invert, uninverted
+from jdm_core.images.pixels import from_uint8
 from jdm_core.model.diffusion import add_noise, alpha_sigma
 from jdm_core.model.network import JointDiffusionNetwork
 from tests.toy import toy_cell, write_toy_zip
@@ -18,8 +17,9 @@ from training.data.members import DataError
 from training.metrics import frechet_distance, write_json
 from training.run.classifier import judge_features, judge_probabilities, load_judge
 from training.studies.editing.figures import Readings, changes, flips
-from training.studies.editing.measure import SEARCH, EditStudy, draw_study_cells, study_edits
+from training.studies.editing.measure import SEARCH, draw_study_cells, study_edits
 from training.studies.editing.methods import WAYS, Method, ancestral_mean, edit_once
+from training.studies.editing.study import EditStudy
 from training.studies.guidance import towards
 from training.studies.stain import StainProxy
 from training.studies.study import JUDGE, Inputs
@@ -59,7 +59,7 @@ def test_noise_forgets_more_than_inversion_does(explainer, toy_x):
 
 def test_residuals_in_the_whole_cell_are_the_edit_of_the_core(explainer, toy_x, monkeypatch):
     """But for the core's rule against specks, which no way of the study has."""
-    monkeypatch.setattr(counterfactual, "_without_specks", lambda image, own: image)
+    monkeypatch.setattr("jdm_core.explain.edit._without_specks", lambda image, own: image)
     source, target = torch.tensor([0, 1]), torch.tensor([1, 0])
     levels = replace(DEFAULT_EDIT, steps=3, ladder=(Strength(1, 1.0),)).logsnr(toy_x.device)
     for region in (0.0, 0.25):
@@ -89,8 +89,10 @@ def test_head_guide_raises_the_target_s_probability(explainer, toy_x):
     level, target = torch.zeros(2), torch.tensor([1, 0])
     with torch.no_grad():
         z = explainer.network.encode(toy_x, level)
-        before, after = (explainer.network.classify(levels).softmax(1).gather(1, target[:, None])
-                         for levels in (z, towards(explainer.network, z, target, 0.02)))  # fmt: skip
+        before, after = (
+            explainer.network.classify(levels).softmax(1).gather(1, target[:, None])
+            for levels in (z, towards(explainer.network, z, target, 0.02))
+        )
     assert (after > before).all()
     moved = edited(explainer, toy_x, [0, 1], [1, 0], Method("residuals", "head", 2.0)).images
     assert (moved - toy_x).abs().max() * 127.5 > 1
@@ -165,9 +167,7 @@ def quick(explainer):
     )
     calibration = replace(explainer.checkpoint.calibration, familiarity=None)  # its traits are another network's
     preprocessing = replace(explainer.checkpoint.preprocessing, size=16)
-    checkpoint = replace(
-        explainer.checkpoint, architecture=small, calibration=calibration, preprocessing=preprocessing
-    )
+    checkpoint = replace(explainer.checkpoint, architecture=small, calibration=calibration, preprocessing=preprocessing)
     shorter = Explainer(JointDiffusionNetwork(small).eval(), checkpoint, explainer.name, explainer.device)
     shorter.edit = replace(shorter.edit, steps=2, ladder=(Strength(2, 2.0),))
     return shorter
@@ -176,7 +176,9 @@ def quick(explainer):
 def test_study_goes_on_where_it_stopped(quick, tmp_path, monkeypatch):
     judge = load_judge(JUDGE, ("Parasitized", "Uninfected"))
     data, out = write_toy_zip(tmp_path / "toy.zip", slides=3, per_class=1), tmp_path / "figures.json"
-    monkeypatch.setattr("training.studies.editing.measure.class_logits", lambda _, x, device: torch.eye(2)[[0, 0, 1, 1]])
+    monkeypatch.setattr(
+        "training.studies.editing.measure.class_logits", lambda _, x, device: torch.eye(2)[[0, 0, 1, 1]]
+    )
     monkeypatch.setattr(
         quick, "predict", lambda cells: type("P", (), {"probabilities": np.eye(2)[[0, 0, 1, 1][: len(cells)]]})
     )

@@ -37,10 +37,12 @@ def test_a_constant_step_goes_up_the_heads_gradient(explainer):
     with torch.no_grad():
         z = explainer.network.encode(x, level)
     likelihoods = [
-        explainer.network.classify(towards(explainer.network, z, LABELS, step, normalised=False)).log_softmax(1)
-        .gather(1, LABELS[:, None]).detach()
+        explainer.network.classify(towards(explainer.network, z, LABELS, step, normalised=False))
+        .log_softmax(1)
+        .gather(1, LABELS[:, None])
+        .detach()
         for step in (-20.0, 0.0, 20.0)
-    ]  # fmt: skip
+    ]
     assert (likelihoods[0] < likelihoods[1]).all() and (likelihoods[1] < likelihoods[2]).all()
 
 

@@ -25,7 +25,8 @@ from training.studies.heatmaps.attributions import (
     usual_attributions,
 )
 from training.studies.heatmaps.localisation import correlation, energy_inside
-from training.studies.heatmaps.measure import Heatmaps, null_edit, stability
+from training.studies.heatmaps.measure import null_edit, stability
+from training.studies.heatmaps.study import Heatmaps
 from training.studies.stain import fit_stain_proxy
 
 LABELS = ("Parasitized", "Uninfected")
@@ -164,16 +165,28 @@ def toy(trained, tmp_path_factory):
 
 def test_study_from_marks_to_table_and_sheet(toy, inputs, monkeypatch, few_resamples):
     pytest.importorskip("captum")
-    monkeypatch.setattr(Explainer, "predict", lambda self, images: SimpleNamespace(
-        probabilities=np.tile([[0.9, 0.1]], (len(images), 1))))  # fmt: skip
+    monkeypatch.setattr(
+        Explainer,
+        "predict",
+        lambda self, images: SimpleNamespace(probabilities=np.tile([[0.9, 0.1]], (len(images), 1))),
+    )
     found = Heatmaps(draws=(3,), marks=str(toy)).measure(inputs)
     figures = found.measured
     assert (figures["n"], figures["marked"], figures["no_parasite_visible"]) == (3, 3, 1)
     assert figures["boxes_of_picture"] == pytest.approx(box_mask([Box(0.2, 0.2, 0.8, 0.8)], 16).mean(), abs=1e-4)
     assert figures["null_edit_change"] == 0
-    names = {"evidence, 3 draws", "evidence, 3 draws, not smoothed", "edit difference", "saliency",
-             "integrated gradients", "integrated gradients, smoothed", "occlusion", "Grad-CAM", "stain proxy",
-             "random, centred"}  # fmt: skip
+    names = {
+        "evidence, 3 draws",
+        "evidence, 3 draws, not smoothed",
+        "edit difference",
+        "saliency",
+        "integrated gradients",
+        "integrated gradients, smoothed",
+        "occlusion",
+        "Grad-CAM",
+        "stain proxy",
+        "random, centred",
+    }
     assert set(figures["methods"]) == set(figures["all_marked"]) == names
     for values in figures["methods"].values():
         low, high = values["energy_interval"]

@@ -1,107 +1,123 @@
-"""The report of all measurements: commands that parse, what is there is not run again, tables between their markers."""
+"""From a study to its page: typed figures and tables, what is there is not measured again, and pages as shipped."""
 
 import json
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
-from training.report import STEPS, TABLES, Step, tables
 
-from tests.toy import TINY_OPTIONS, train_toy
 from training.cli import main
+from training.metrics import exact_interval
+from training.studies import report
+from training.studies.report import PAGES, STUDIES, complete, fingerprint, for_people, page
+from training.studies.shipped import Edits, Verdicts
+from training.tables import NOTHING, Figure, Table
 
-ROOT = Path(__file__).resolve().parents[1]
-
-
-def test_every_step_is_a_command_with_these_options(monkeypatch, tmp_path):
-    parsed = []
-    for module in ("measure", "heat", "familiarity", "generation", "scores", "study", "adapt"):
-        name = f"training.commands.{module}"
-        module = __import__(name, fromlist=["register"])
-        for name, function in list(vars(module).items()):
-            if callable(function) and list(getattr(function, "__annotations__", ())) == ["options", "return"]:
-                monkeypatch.setattr(module, name, lambda options: parsed.append(options.out) or 0)
-    data = {name: Path(name) for name in ("cells", "digits", "usps", "fields")}
-    for step in STEPS:
-        checkpoint = ["--checkpoint", "malaria-64", "--seed", "0", "--device", "cpu"]
-        assert main(step.command(checkpoint, data, tmp_path)) == 0
-    assert parsed == [step.out(tmp_path) for step in STEPS]
+TOY = Verdicts(checkpoints=("toy",))
+NAMES = [study.name for study in STUDIES]
 
 
-def test_the_model_card_has_a_place_for_tables_of_steps_alone():
-    text = (ROOT / "MODEL_CARD.md").read_text(encoding="utf-8")
-    names = TABLES.names(text)
-    assert names and set(names) <= {step.name for step in STEPS}
-    assert len(names) == len(set(names)) == text.count(TABLES.end)
+def test_a_share_of_one_is_not_certain():
+    assert exact_interval(10, 10) == (pytest.approx(0.025 ** (1 / 10)), 1.0)
+    assert exact_interval(0, 10) == (0.0, pytest.approx(1 - 0.025 ** (1 / 10)))
+    assert exact_interval(5, 10) == pytest.approx((0.187, 0.813), abs=1e-3)
+    flags = {"flips": 1.0, "flips_interval": [1.0, 1.0]}
+    assert str(Figure.of(flags, "flips", 194)) == "1.000 (0.981 to 1.000)"
+    assert str(Figure.of(flags, "flips")) == "1.000 (1.000 to 1.000)"  # a correlation, say, that has no such number
+    assert Figure.of(flags, "nothing", 3) == NOTHING
 
 
-def test_tables_go_between_their_markers():
-    document = "\n".join(f"{TABLES.begin(name)}\nold\n{TABLES.end}\ntext" for name in ("one", "two"))
-    written = TABLES.fill(document, {"one": "| new |"}.get)
-    assert "| new |" in written and written.count("old") == 1 and written.count("text") == 2
-    assert TABLES.fill(written, {"one": "| new |"}.get) == written
-    with pytest.raises(ValueError, match="no <!-- table of NAME"):
-        TABLES.fill("text", {}.get)
+def test_a_table_survives_json_and_is_markdown():
+    table = Table.make(("who", "n", "right"), [["head", 3, Figure(0.5, 0.25, 0.75)], ["judge", 3, "–"]], "Title", "Note.")
+    assert Table.from_json(json.loads(json.dumps(table.as_json()))) == table
+    lines = table.markdown().splitlines()
+    assert lines[0] == "**Title**" and lines[-1] == "Note."
+    assert "| head | 3 | 0.500 (0.250 to 0.750) |" in lines and lines[2:4] == ["| who | n | right |", "| --- | --- | --- |"]
+    assert str(Figure(None)) == NOTHING and str(Figure(0.5)) == "0.500"
+    with pytest.raises(ValueError, match="a row of 1 cells under 2 columns"):
+        Table.make(("a", "b"), [["a"]])
 
 
-def report_of(data, manifest, out, document):
-    return ["report", "--checkpoint", "toy", "--manifest", str(manifest), "--data", str(data), "--device", "cpu",
-            "--out", str(out), "--document", str(document)]  # fmt: skip
+def test_people_read_classifier_and_likelihood():
+    table = for_people(Table.make(("verdict", "less the head"), [["toy: posterior", "–"], ["overhead", "–"]]))
+    assert table.columns == ("verdict", "less the classifier")
+    assert [row[0] for row in table.rows] == ["toy: likelihood", "overhead"]
 
 
-def test_measures_once_and_again_for_other_weights(tmp_path, monkeypatch, capfd):
-    toy = train_toy(tmp_path, images=40)
-    monkeypatch.setattr("training.commands.report.STEPS", (
-        Step("evaluate", ("evaluate", "--part", "test", "--draws", "3")),
-        Step("broken", ("evaluate", "--part", "nowhere")),
-        Step("of digits", ("evaluate", "--part", "test"), data="digits"),
-        Step("of cells and digits", ("evaluate", "--part", "{usps}")),
-    ))  # fmt: skip
-    document, out = tmp_path / "evidence.md", tmp_path / "report"
-    document.write_text(f"before\n{TABLES.begin('evaluate')}\n{TABLES.end}\n")
-    command = report_of(*toy, out, document)
-    assert main(command) == 1
-    told = capfd.readouterr()
-    assert "not measured: broken\n" in told.err and "digits" not in told.out
-    assert "head: accuracy" in document.read_text() and str(tmp_path) not in document.read_text()
-    figures = json.loads((out / "report.json").read_text())
-    assert list(figures) == ["evaluate"] and figures["evaluate"]["n"] == 16
+def test_what_is_there_is_not_measured_again(inputs, tmp_path, monkeypatch, few_resamples):
+    pages = tmp_path / "pages"
+    assert complete(TOY, inputs, pages) and not complete(TOY, inputs, pages)
+    found = json.loads((pages / "evaluate.json").read_text())
+    assert found["sample"] == "n 16 cells of 2 slides (test slides of cells.zip)"
+    assert found["measured_on"]["toy"]["version"] == 1
+    assert json.loads((pages / "evaluate.curves.json").read_text())["toy"]["n"] == 16
+    assert complete(TOY, replace(inputs, seed=1), pages)
 
-    assert main([*command, "--only", "evaluate"]) == 0
-    assert "evaluate: there already" in capfd.readouterr().out
-    manifest = json.loads(toy[1].read_text())
-    manifest["checkpoints"]["toy"]["metrics"] = {"test": {"n": 1}}  # says nothing about what would be measured
-    toy[1].write_text(json.dumps(manifest))
-    assert main([*command, "--only", "evaluate"]) == 0
-    assert "evaluate: there already" in capfd.readouterr().out
+
+def test_what_decides_the_figures_is_in_the_fingerprint(own, inputs, monkeypatch):
+    inputs = replace(inputs, manifest=own / "manifest.json")
+    edits = Edits(checkpoints=("toy",))
+    before, edited = fingerprint(TOY, inputs), fingerprint(edits, inputs)
+    monkeypatch.setattr(report, "DEFAULT_EDIT", "another search")
+    assert fingerprint(TOY, inputs) == before and fingerprint(edits, inputs) != edited
+    assert fingerprint(replace(edits, cells=3), inputs) != fingerprint(edits, inputs)
+    manifest = json.loads(inputs.manifest.read_text())
+    manifest["checkpoints"]["toy"]["metrics"] = {"n": 1}  # says nothing about what would be measured
+    inputs.manifest.write_text(json.dumps(manifest))
+    assert fingerprint(TOY, inputs) == before
     manifest["checkpoints"]["toy"]["calibration"]["posterior_bias"] += 0.5
-    toy[1].write_text(json.dumps(manifest))
-    assert main([*command, "--only", "evaluate"]) == 0
-    assert "evaluate: python -m training evaluate" in capfd.readouterr().out
-    assert main([*command, "--only", "evaluate"]) == 0
-    assert "evaluate: there already" in capfd.readouterr().out
+    inputs.manifest.write_text(json.dumps(manifest))
+    assert fingerprint(TOY, inputs) != before
 
 
-def test_weights_that_later_steps_read_are_trained_once(tmp_path, monkeypatch, capfd):
-    toy = train_toy(tmp_path, images=40)
-    tiny = (*TINY_OPTIONS, "--images", "8")
-    monkeypatch.setattr("training.commands.report.STEPS", (
-        Step("encoder", ("classifier", "--architecture", "encoder", *tiny), of_checkpoint=False, suffix=".safetensors"),
-        Step("compare", ("compare", "--part", "test", "--judge", "{folder}/encoder.safetensors")),
-    ))  # fmt: skip
-    document, out = tmp_path / "evidence.md", tmp_path / "report"
-    document.write_text(f"{TABLES.begin('compare')}\n{TABLES.end}\n")
-    command = report_of(*toy, out, document)
-    assert main(command) == 0
-    assert (out / "encoder.safetensors").exists() and not (out / "encoder.md").exists()
-    assert "encoder.safetensors disputes" in document.read_text()
-    capfd.readouterr()
-    assert main(command) == 0
-    assert "encoder: there already" in capfd.readouterr().out
+def test_the_command_measures_what_its_data_allow_and_writes_pages(trained, tmp_path, monkeypatch, capsys, few_resamples):
+    class Broken(Verdicts):
+        name = "broken"
+
+        def measure(self, inputs):
+            raise ValueError("nothing to see")
+
+    digits = replace(STUDIES[NAMES.index("evaluate-digits")])
+    monkeypatch.setattr(report, "STUDIES", (Broken(checkpoints=("toy",)), TOY, digits))
+    out = tmp_path / "pages"
+    command = ["report", "--checkpoint", "toy", "--manifest", str(trained / "manifest.json"), "--device", "cpu",
+               "--runs", str(tmp_path / "runs"), "--out", str(out)]  # fmt: skip
+    assert main([*command, "--data", str(trained / "cells.zip")]) == 1
+    told = capsys.readouterr()
+    assert "error: broken: nothing to see" in told.err and told.err.endswith("error: not measured: broken\n")
+    assert "evaluate: measured" in told.out and "evaluate-digits" not in told.out
+    text = (out / "evaluate.md").read_text()
+    for part in ("# Verdicts on unseen slides", "## Question", "## Set-up", "## Conclusion", "| toy: classifier | 16 |",
+                 "python -m training report --only evaluate", "(evaluate.curves.json)"):  # fmt: skip
+        assert part in text
+    assert "[Verdicts on unseen slides](evaluate.md)" in (out / "README.md").read_text()
+    assert main([*command, "--only", "evaluate", "--data", str(trained / "cells.zip"), "--set", "draws=3"]) == 1
+    assert "unknown key 'draws'" in capsys.readouterr().err
+    assert main([*command, "--only", "evaluate-digits"]) == 1
+    assert "evaluate-digits: needs digits" in capsys.readouterr().err
+    assert main([*command, "--only", "nothing"]) == 1
+    assert "no study nothing (known: broken, evaluate" in capsys.readouterr().err
 
 
-def test_what_a_table_says_of_files_is_left_out(tmp_path):
-    (tmp_path / "compare.json").write_text("{}")
-    printed = f"| a |\n| --- |\n| 1 |\nn 3 cells; {tmp_path}/compare.json\n{tmp_path}/compare.png\n"
-    (tmp_path / "compare.md").write_text(printed)
-    (tmp_path / "notes.md").write_text("not a table")
-    assert tables(tmp_path) == {"compare": "| a |\n| --- |\n| 1 |\n\nn 3 cells"}
+def test_a_page_says_of_which_version_its_conclusion_speaks():
+    study = STUDIES[NAMES.index("robustness")]
+    found = json.loads((PAGES / "robustness.json").read_text())
+    assert "Written for version" not in page(study, found, curves=False)
+    found["measured_on"] = {"malaria-64": {"version": 99, "sha256": ""}}
+    assert "*Written for version 3 of `malaria-64`; the tables are of version 99.*" in page(study, found, curves=False)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_study_ships_with_its_page(name):
+    study = STUDIES[NAMES.index(name)]
+    found = json.loads((PAGES / f"{name}.json").read_text())
+    curves = (PAGES / f"{name}.curves.json").exists()
+    assert (PAGES / f"{name}.md").read_text() == page(study, found, curves), "python -m training report --write-only"
+    for table in map(Table.from_json, found["tables"]):
+        for cell in (cell for row in table.rows for cell in row if isinstance(cell, Figure) and cell.low is not None):
+            assert cell.low <= cell.high
+
+
+def test_names_are_those_of_one_study_each():
+    assert len(NAMES) == len(set(NAMES))
+    shipped = {path.name.split(".")[0] for path in PAGES.glob("*.json")}
+    assert shipped == set(NAMES)

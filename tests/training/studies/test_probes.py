@@ -35,7 +35,7 @@ def tiny():
     checkpoint = SimpleNamespace(calibration=SimpleNamespace(temperature=1.0))
     return SimpleNamespace(
         network=network, labels=recipe.labels, size=16, device=CPU, name="tiny", sha256="", checkpoint=checkpoint
-    )  # fmt: skip
+    )
 
 
 def right(probe, features, labels):
@@ -87,9 +87,10 @@ def test_probing_fits_and_measures_on_slides_apart(tiny, toy, tmp_path, monkeypa
     split = split_slides(cells.slides, cells.labels.tolist(), 0.2, 0.3, 0)
     asked = []
     monkeypatch.setattr(
-        probing, "pooled_features",
+        probing,
+        "pooled_features",
         lambda network, part, *more: asked.append(set(part.slides)) or pooled_features(network, part, *more),
-    )  # fmt: skip
+    )
     figures = probe_network(tiny, toy, split, 30, 0)
     assert [slides <= set(part) for slides, part in zip(asked, (split.train, split.validation) * 2, strict=True)] == [
         True

@@ -9,8 +9,7 @@ import pytest
 import torch
 
 from jdm_core import Explainer
-from jdm_core.checkpoint.calibration import Calibration
-from jdm_core.checkpoint.calibration import Window
+from jdm_core.checkpoint.calibration import Calibration, Window
 from jdm_core.explain.likelihood import error_per_draw, stratified_standard_error
 from tests.gaussian import GaussianNetwork
 from training.data.cells import Cells
@@ -51,9 +50,11 @@ def gaussian_explainer(explainer, classes=2, channels=1):
     network = GaussianNetwork(torch.randn(classes, channels, 4, 4, generator=generator))
     calibration = Calibration(1.0, 2 * KAPPA["window"], 0.0, WINDOW)
     checkpoint = replace(
-        explainer.checkpoint, architecture=network.architecture, labels=tuple("abcdefghij"[:classes]),
+        explainer.checkpoint,
+        architecture=network.architecture,
+        labels=tuple("abcdefghij"[:classes]),
         calibration=calibration,
-    )  # fmt: skip
+    )
     return Explainer(network, checkpoint, "gaussian", CPU)
 
 
@@ -170,9 +171,7 @@ def test_rule_decides_as_all_draws_do_with_fewer_passes(explainer, classes):
     gaussian = gaussian_explainer(explainer, classes)
     cells = gaussian_cells(gaussian, 200)
     pool = pools_of(gaussian, cells, "window", 64, ("stratified",))["stratified"]
-    rows = stopping_table(
-        pool.logsnr, pool.scores, cells.labels.numpy(), cells.slides, 64, np.zeros(classes)
-    )  # fmt: skip
+    rows = stopping_table(pool.logsnr, pool.scores, cells.labels.numpy(), cells.slides, 64, np.zeros(classes))
     draws, differ = [row["draws"] for row in rows], [row["differs"] for row in rows]
     assert draws == sorted(draws) and differ[0] > differ[-1]
     strict = next(row for row in rows if row["threshold"] == 4)
@@ -315,8 +314,9 @@ def test_bias_has_a_curve_of_its_own(explainer):
     figures = study_scores(gaussian, cells, Sizes(10, 2, 30), None, 0)
     first = float((cells.labels[:10] == 0).double().mean())
     for found in figures["curves"]["posterior"].values():
-        assert {p["accuracy"] for p in found["points"][-2:]} == {round(first if found["n"] == 10 else
-            float((cells.labels[:2] == 0).double().mean()), 5)}  # fmt: skip
+        assert {p["accuracy"] for p in found["points"][-2:]} == {
+            round(first if found["n"] == 10 else float((cells.labels[:2] == 0).double().mean()), 5)
+        }
 
 
 def test_all_that_is_chosen_is_chosen_on_validation_cells(inputs):

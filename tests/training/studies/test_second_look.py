@@ -36,9 +36,11 @@ def few(few_resamples):
 def make_readings(labels, agreeing, verdicts):
     """Cells of three slides, of whose labels the first `agreeing` verdicts are sure and the others not at all."""
     cells = Cells(
-        torch.zeros(len(labels), 3, 4, 4, dtype=torch.uint8), torch.as_tensor(labels),
-        [f"slide {i % 3}" for i in range(len(labels))], [f"cell {i}" for i in range(len(labels))],
-    )  # fmt: skip
+        torch.zeros(len(labels), 3, 4, 4, dtype=torch.uint8),
+        torch.as_tensor(labels),
+        [f"slide {i % 3}" for i in range(len(labels))],
+        [f"cell {i}" for i in range(len(labels))],
+    )
     own = np.eye(2)[labels]
     read = {f"verdict {j}": np.where(np.array(agreeing)[:, None] > j, own, 1 - own) for j in range(verdicts)}
     return Readings(cells, read)
@@ -69,8 +71,12 @@ def test_shares_of_what_was_seen():
     assert (figures["n"], figures["cells"]) == (5, 7)
     missed, given, healthy = figures["rows"]
     assert (missed["label"], missed["verdicts"], missed["cells"], missed["n"], missed["slides"]) == (
-        "Parasitized", 0, 4, 3, 3,
-    )  # fmt: skip
+        "Parasitized",
+        0,
+        4,
+        3,
+        3,
+    )
     assert [missed[seen] for seen in ANSWERS] == [0, pytest.approx(1 / 3, abs=1e-4), pytest.approx(2 / 3, abs=1e-4)]
     assert (given["verdicts"], given["cells"], given["n"], given["yes"]) == (2, 1, 1, 1)
     assert (healthy["label"], healthy["verdicts"], healthy["n"], healthy["no"]) == ("Uninfected", 2, 1, 1)
@@ -135,8 +141,22 @@ def test_from_sheets_to_a_table(trained, tmp_path, monkeypatch, capsys):
         lambda p, labels: np.where(np.arange(len(labels)) % 3 == 0, 0, p.shape[1]),
     )
     looks, folder, manifest = tmp_path / "looks.csv", tmp_path / "sheets", trained / "manifest.json"
-    command = ["looks", "--checkpoint", "toy", "--manifest", str(manifest), *data, "--judge", str(judge),
-               "--looks", str(looks), "--sheets", str(folder), "--cells", "3"]  # fmt: skip
+    command = [
+        "looks",
+        "--checkpoint",
+        "toy",
+        "--manifest",
+        str(manifest),
+        *data,
+        "--judge",
+        str(judge),
+        "--looks",
+        str(looks),
+        "--sheets",
+        str(folder),
+        "--cells",
+        "3",
+    ]
     assert main(command) == 0
     rows = list(csv.reader(looks.open(encoding="utf-8")))
     assert tuple(rows[0]) == COLUMNS and {row[2] for row in rows[1:]} == {""}
@@ -156,8 +176,11 @@ def test_from_sheets_to_a_table(trained, tmp_path, monkeypatch, capsys):
     write_looks(looks, filled)
     found = study.measure(inputs)
     assert [(row["label"], row["verdicts"], row["yes"]) for row in found.measured["rows"]] == [
-        ("Parasitized", 0, 1), ("Parasitized", 3, 1), ("Uninfected", 0, 0), ("Uninfected", 3, 0),
-    ]  # fmt: skip
+        ("Parasitized", 0, 1),
+        ("Parasitized", 3, 1),
+        ("Uninfected", 0, 0),
+        ("Uninfected", 3, 0),
+    ]
     seen, verdicts = found.tables
     assert seen.columns[:5] == ("label", "read so by", "cells", "looked at", "parasite seen: yes")
     assert [row[1] for row in seen.rows] == ["none of 3", "all of 3"] * 2

@@ -169,8 +169,10 @@ def test_checkpoints_stand_side_by_side(toy, explainer, tmp_path, monkeypatch):
 def test_rivals_are_trained_once_and_stand_beside_the_head(trained, inputs, monkeypatch, few_resamples):
     monkeypatch.setattr("training.studies.verdicts.RIVAL_IMAGES", 8)
     judge = trained / "run-judge.safetensors"
-    monkeypatch.setattr("training.studies.compare.classifier_verdict", lambda *_: Verdict(
-        lambda cells: np.tile([[0.6, 0.4]], (len(cells), 1)), 1.0))  # fmt: skip
+    monkeypatch.setattr(
+        "training.studies.compare.classifier_verdict",
+        lambda *_: Verdict(lambda cells: np.tile([[0.6, 0.4]], (len(cells), 1)), 1.0),
+    )
     found = ClassifiersAlone().measure(replace(inputs, judge=judge))
     assert [table.title for table in found.tables] == ["Test slides of cells.zip", "Validation slides of cells.zip"]
     for table in found.tables:
@@ -179,8 +181,12 @@ def test_rivals_are_trained_once_and_stand_beside_the_head(trained, inputs, monk
     written = {path: path.stat().st_mtime_ns for path in inputs.folder.glob("*.safetensors")}
     assert len(written) == 2
 
-    monkeypatch.setattr("training.studies.robustness.gather_verdicts", lambda explainer, classifiers, *more: gather_verdicts(
-        explainer, [path for path in classifiers if path != judge], *more))  # fmt: skip
+    monkeypatch.setattr(
+        "training.studies.robustness.gather_verdicts",
+        lambda explainer, classifiers, *more: gather_verdicts(
+            explainer, [path for path in classifiers if path != judge], *more
+        ),
+    )
     (table,) = Robustness(cells=3).measure(replace(inputs, judge=judge)).tables
     assert [row[0] for row in table.rows] == ["head", "resnet18", "encoder"] and "brightness" in table.columns
     assert written == {path: path.stat().st_mtime_ns for path in inputs.folder.glob("*.safetensors")}

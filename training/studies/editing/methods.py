@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from jdm_core.explain.region import class_shift, region_of
 from jdm_core.images.pixels import cell_mask
 from jdm_core.model.diffusion import add_noise, alpha_sigma, ddim_step, predicted_image
 from jdm_core.model.network import JointDiffusionNetwork
-from jdm_core.explain.region import class_shift, region_of
 from training.studies.guidance import towards
 
 WAYS = ("noise", "ddim", "residuals", "edit-friendly")
@@ -87,9 +87,14 @@ class _Reader:
 
 @torch.no_grad()
 def edit_once(
-    network: JointDiffusionNetwork, x: Tensor, source: Tensor, target: Tensor, logsnr: Tensor, method: Method,
+    network: JointDiffusionNetwork,
+    x: Tensor,
+    source: Tensor,
+    target: Tensor,
+    logsnr: Tensor,
+    method: Method,
     noise: Callable[[int], Tensor],
-) -> Edited:  # fmt: skip
+) -> Edited:
     """Edits x (B, C, S, S) from classes `source` to `target` (B,) along levels (n + 1,) by one method.
 
     noise(i) is the standard normal noise (B, C, S, S) of level i, for the ways that need any.

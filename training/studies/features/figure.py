@@ -19,10 +19,16 @@ def draw_accuracy(axis: Axes, points: Sequence[Mapping[str, Any]], label: str, s
     accuracy = np.array([point["accuracy"] for point in points])
     intervals = np.array([point["accuracy_interval"] for point in points])
     axis.errorbar(
-        [point["logsnr"] + shift for point in points], accuracy,
+        [point["logsnr"] + shift for point in points],
+        accuracy,
         yerr=[accuracy - intervals[:, 0], intervals[:, 1] - accuracy],
-        label=label, markersize=5, linewidth=1.6, elinewidth=1, capsize=2, **style,
-    )  # fmt: skip
+        label=label,
+        markersize=5,
+        linewidth=1.6,
+        elinewidth=1,
+        capsize=2,
+        **style,
+    )
 
 
 def draw_probes(figures: dict[str, object], widths: Sequence[int], path: Path) -> None:
@@ -38,9 +44,11 @@ def draw_probes(figures: dict[str, object], widths: Sequence[int], path: Path) -
     axis.axhline(figures["larger_class"], color="gray", linewidth=1, linestyle=":")
     axis.annotate("larger class", (axis.get_xlim()[1], figures["larger_class"]), ha="right", va="bottom", color="gray")
     axis.set(
-        xlabel="log-SNR of the noisy cell (left: more noise)", xticks=LOGSNR, ylabel="accuracy on unseen slides",
+        xlabel="log-SNR of the noisy cell (left: more noise)",
+        xticks=LOGSNR,
+        ylabel="accuracy on unseen slides",
         title=f"What the features of {figures['checkpoint']} know: {figures['n']} cells of {figures['slides']} slides",
-    )  # fmt: skip
+    )
     axis.legend(frameon=False, loc="lower right")
     axis.grid(alpha=0.3)
     axis.spines[["top", "right"]].set_visible(False)

@@ -34,9 +34,14 @@ JOINT, DIFFUSION, CLASSIFICATION = "joint", "diffusion alone", "classification a
 
 
 def train_objectives(
-    recipe: Recipe, data: Path, cells: Cells, split: Split, runs: Path, device: torch.device,
+    recipe: Recipe,
+    data: Path,
+    cells: Cells,
+    split: Split,
+    runs: Path,
+    device: torch.device,
     should_stop: Callable[[], bool],
-) -> dict[str, JointDiffusionNetwork]:  # fmt: skip
+) -> dict[str, JointDiffusionNetwork]:
     """A network of every objective, of one seed. What `runs` holds already is not trained again.
 
     Without the head's losses the decoder still learns under the cells' classes, which the encoder never sees.
@@ -53,9 +58,14 @@ def train_objectives(
 
 
 def compare_objectives(
-    recipe: Recipe, data: Path, seeds: Sequence[int], count: int, runs: Path, device: torch.device,
+    recipe: Recipe,
+    data: Path,
+    seeds: Sequence[int],
+    count: int,
+    runs: Path,
+    device: torch.device,
     should_stop: Callable[[], bool],
-) -> dict[str, object]:  # fmt: skip
+) -> dict[str, object]:
     """Accuracy of probes at each λ of each encoder level, for every objective; plain JSON values.
 
     Probes are fitted on at most `count` training cells and measured on at most as many validation cells, the same for
@@ -87,10 +97,14 @@ def compare_objectives(
                     point |= accuracy_gain(over_seeds[JOINT], probabilities, labels, slides)
                 series[name].setdefault(level, []).append(point)
     return {
-        "recipe": recipe.as_dict(), "training_cells": len(training), "n": len(validation), "slides": len(set(slides)),
-        "seeds": list(seeds), "larger_class": round(float(np.bincount(labels).max() / len(labels)), 5),
+        "recipe": recipe.as_dict(),
+        "training_cells": len(training),
+        "n": len(validation),
+        "slides": len(set(slides)),
+        "seeds": list(seeds),
+        "larger_class": round(float(np.bincount(labels).max() / len(labels)), 5),
         "series": series,
-    }  # fmt: skip
+    }
 
 
 @dataclass(frozen=True)
@@ -104,27 +118,29 @@ class Objectives(Study):
 
     name = "objectives"
     title = "What each loss lays open"
-    question = "Do the features tell a parasite because of the diffusion loss, or because of the head's?"
-    setup = (
-        "[The same probes](probes.md) after three trainings of one network (`malaria-32`, 30,720 images, two seeds) "
-        "from the same weights: jointly, by the diffusion loss alone, and by the classification of clean cells alone."
-    )
-    conclusion = (
-        "The diffusion loss by itself hardly lays the parasite open: 0.64 of nearly clean cells are told, where the "
-        "joint training's features tell 0.92. Deja et al. 2023 build on it that a denoiser's features classify well; "
-        "after so short a training at this size that does not hold for their means over the picture. A longer training "
-        "was not probed. The joint features are no better than those of classification alone: as good on nearly clean "
-        "cells (-0.012 to 0.007), behind at a log-SNR of 4 (-0.113 to -0.032). From a log-SNR of 2 down no training "
-        "tells much, where `malaria-64`, with twelve times the images, still has 0.93 at 2."
-    )
+    question = "Do the features tell a parasite because of the diffusion loss, or because of the classifier's?"
+    setup = """[The same probes](probes.md) after three trainings of one network (`malaria-32`, 30,720 images, two
+        seeds) from the same weights: jointly, by the diffusion loss alone, and by the classification of clean cells
+        alone."""
+    conclusion = """The diffusion loss by itself hardly lays the parasite open: 0.64 of nearly clean cells are told,
+        where the joint training's features tell 0.92. Deja et al. 2023 build on it that a denoiser's features classify
+        well; after so short a training at this size that does not hold for their means over the picture. A longer
+        training was not probed. The joint features are no better than those of classification alone: as good on nearly
+        clean cells (-0.012 to 0.007), behind at a log-SNR of 4 (-0.113 to -0.032). From a log-SNR of 2 down no
+        training tells much, where `malaria-64`, with twelve times the images, still has 0.93 at 2."""
     reads = ()
 
     def measure(self, inputs: Inputs) -> Findings:
         """Trains what is not there yet, probes, and draws the curves."""
         data, picture = inputs.data["cells"], f"{self.name}.png"
         measured = compare_objectives(
-            load_recipe(self.recipe, self.changes), data, self.seeds, self.cells, inputs.folder / self.name,
-            inputs.torch_device, inputs.should_stop,
+            load_recipe(self.recipe, self.changes),
+            data,
+            self.seeds,
+            self.cells,
+            inputs.folder / self.name,
+            inputs.torch_device,
+            inputs.should_stop,
         )
         draw_objectives(measured, inputs.folder / picture)
         counted = (

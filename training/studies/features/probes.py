@@ -59,16 +59,12 @@ class Probes(Study):
     name = "probes"
     title = "What the features know"
     question = "At which noise levels and in which levels of the encoder is a parasite told from none?"
-    setup = (
-        "Logistic probes on the mean-pooled features of each encoder level, fitted on 2,000 training cells and read on "
-        "2,000 validation cells, at nine noise levels; beside them the head, which saw noisy cells in training. All of "
-        "one joint training, one seed."
-    )
-    conclusion = (
-        "What tells a parasite is in the middle and lowest levels. It survives noise down to a log-SNR of about 2; at "
-        "0, where signal and noise are equally strong, three cells of four are still told. One linear map of the "
-        "features does as well as the head."
-    )
+    setup = """Logistic probes on the mean-pooled features of each encoder level, fitted on 2,000 training cells and
+        read on 2,000 validation cells, at nine noise levels; beside them the classifier, which saw noisy cells in
+        training. All of one joint training, one seed."""
+    conclusion = """What tells a parasite is in the middle and lowest levels. It survives noise down to a log-SNR of
+        about 2; at 0, where signal and noise are equally strong, three cells of four are still told. One linear map of
+        the features does as well as the classifier."""
     concluded_on: ClassVar = {"malaria-64": 3}
 
     def measure(self, inputs: Inputs) -> Findings:

@@ -1,9 +1,8 @@
 """Do the maps lie where an eye finds the parasite, and where do others do better?"""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -11,23 +10,17 @@ from torch import Tensor
 from tqdm import tqdm
 
 from jdm_core import Explainer
-from jdm_core.images.pixels import cell_mask, from_uint8, to_uint8
 from jdm_core.explain.edit import decode_edit, invert, uninverted
+from jdm_core.images.pixels import cell_mask, from_uint8, to_uint8
 from training.data.cells import squares
 from training.data.corruptions import corrupt
-from training.data.marks import Marks, box_mask, find_marks, read_marks
+from training.data.marks import Marks, box_mask
 from training.data.members import DataError, chunks, list_members, read_all, slide_of
 from training.metrics import clustered_interval, summarise
 from training.run.classifier import judge_probabilities, load_judge
-from training.run.recipe import split_of
 from training.studies.heatmaps.attributions import (
     Attribution,
     Maps,
-    by_chance,
-    edit_difference,
-    evidence,
-    stain,
-    usual_attributions,
 )
 from training.studies.heatmaps.localisation import (
     average_precision,
@@ -37,10 +30,6 @@ from training.studies.heatmaps.localisation import (
     pointing,
     pointing_by_chance,
 )
-from training.studies.heatmaps.sheet import draw_sheet
-from training.studies.stain import fit_proxy
-from training.studies.study import Findings, Inputs, Study
-from training.tables import Figure, Table
 
 CHUNK = 16
 STABLE_UNDER = ("blur", "noise", "jpeg")  # the mildest severity of each, which no verdict should mind
@@ -79,11 +68,21 @@ def measure_maps(
     """
     masks, rows = cell_mask(x), {}
     for name in tqdm(maps, desc="measuring", unit="method"):
-        rows[name] = np.array([
-            [energy_inside(values, where), average_precision(values, where), pointing(values, where),
-             *(area for read in readers.values() for area in deletion_and_insertion(read, picture, values, mask))]
-            for values, where, picture, mask in zip(maps[name], inside, x, masks, strict=True)
-        ])  # fmt: skip
+        rows[name] = np.array(
+            [
+                [
+                    energy_inside(values, where),
+                    average_precision(values, where),
+                    pointing(values, where),
+                    *(
+                        area
+                        for read in readers.values()
+                        for area in deletion_and_insertion(read, picture, values, mask)
+                    ),
+                ]
+                for values, where, picture, mask in zip(maps[name], inside, x, masks, strict=True)
+            ]
+        )
     return rows
 
 
@@ -104,8 +103,10 @@ def stability(
 ) -> dict[str, dict[str, object]]:
     """Correlation of every method's maps of cells with those of the same cells a little worse, and of another seed."""
     masks = [cell_mask(from_uint8(torch.from_numpy(cell)[None]))[0].numpy() for cell in cells]
-    others = {name: ([corrupt(cell, mask, name, 1, seed) for cell, mask in zip(cells, masks, strict=True)], seed)
-              for name in STABLE_UNDER} | {"seed": (list(cells), seed + 1)}  # fmt: skip
+    others = {
+        name: ([corrupt(cell, mask, name, 1, seed) for cell, mask in zip(cells, masks, strict=True)], seed)
+        for name in STABLE_UNDER
+    } | {"seed": (list(cells), seed + 1)}
     figures: dict[str, dict[str, object]] = {name: {} for name in clean}
     for condition, (pictures, other_seed) in others.items():
         for name, maps in draw_maps(methods, pictures, other_seed).items():
@@ -163,8 +164,13 @@ def study_heatmaps(
     stable = stability(methods, clean, [cells[i] for i in few], slides[few].tolist(), seed)
     interval = clustered_interval(lambda v, _: float(v.mean()), chance[read], chance[read], slides[read].tolist())
     figures: dict[str, object] = {
-        "checkpoint": explainer.name, "sha256": explainer.sha256, "seed": seed, "n": int(read.sum()),
-        "slides": len(set(slides[read])), "marked": len(cells), "no_parasite_visible": len(marks) - len(cells),
+        "checkpoint": explainer.name,
+        "sha256": explainer.sha256,
+        "seed": seed,
+        "n": int(read.sum()),
+        "slides": len(set(slides[read])),
+        "marked": len(cells),
+        "no_parasite_visible": len(marks) - len(cells),
         "boxes_of_picture": round(float(inside[read].mean()), 5),
         "pointing_by_chance": round(float(chance[read].mean()), 5),
         "pointing_by_chance_interval": [round(v, 5) for v in interval],
@@ -172,91 +178,10 @@ def study_heatmaps(
         "methods": summarise_maps({k: v[read] for k, v in rows.items()}, slides[read].tolist(), reference),
         "all_marked": summarise_maps(rows, slides.tolist(), reference),
         "stability": {"n": len(few), **stable},
-    }  # fmt: skip
+    }
     return figures, cells, maps
 
 
 def _ratio(both: np.ndarray, _: np.ndarray) -> float:
     """The reference's mean over the other's."""
     return float(both[:, 1].mean() / max(both[:, 0].mean(), 1e-9))
-
-
-COLUMNS = {
-    "energy in boxes": "energy", "AP": "average_precision", "pointing": "pointing", "deletion": "deletion",
-    "insertion": "insertion", "deletion, judge": "judge_deletion", "insertion, judge": "judge_insertion",
-    "energy, first over this": "energy_ratio",
-}
-
-
-@dataclass(frozen=True)
-class Heatmaps(Study):
-    """Maps against hand-marked parasites."""
-
-    draws: tuple[int, ...] = (16, 32)  # of the evidence maps
-    marks: str = "test.csv"  # a file, or one of training/marks
-
-    name = "heatmaps"
-    title = "What the maps point at"
-    question = "Do the model's maps lie where an eye finds the parasite, and do other maps lie there better?"
-    setup = (
-        "Boxes around the parasites of 97 test cells, drawn by a vision-language model that did not see the maps "
-        "([how](../../training/marks/README.md)): they say where something that looks at the picture sees a parasite, "
-        "not where a microscopist does. *Energy* is the share of a map that lies in the boxes, *AP* the average "
-        "precision of its pixels, *pointing* whether its maximum lies in a box; *energy, first over this* is the first "
-        "row's energy over this row's. Deletion (lower is better) and insertion (higher) follow the head's and the "
-        "judge's probability while the map's strongest pixels are taken away or put in. Correlations are with the map "
-        "of the same cell blurred, with noise, as JPEG, and with another seed, on 8 cells. The usual attributions are "
-        "captum's, of the head's log-odds, against the cell's mean colour. Intervals of shares are exact where all "
-        "cells agree."
-    )
-    conclusion = (
-        "Of the maps that the model itself gives, the evidence is the best: most energy in the boxes, the most precise "
-        "pixels, never a maximum beside a box, and hardly moved by blur, noise, JPEG or seed. Its lead over integrated "
-        "gradients, the best of the usual attributions, is small (1.08 times their energy, and 1.03, 0.98 to 1.07, "
-        "where they are smoothed alike) but for the precision of its pixels (0.76 against 0.68). By insertion the two "
-        "are level, and by deletion the difference of the edit is ahead of both, with head and judge. The stain proxy, "
-        "which knows no model at all, has the most energy, since parasites are what is stained here, and points badly, "
-        "since artefacts are too. Smoothing the evidence with its sum kept is worth 0.05 of energy; that was chosen on "
-        "30 validation cells. What the evidence map alone can say is that it adds up to the score that the posterior "
-        "reads."
-    )
-    concluded_on: ClassVar = {"malaria-64": 3}
-    edits = True
-
-    def measure(self, inputs: Inputs) -> Findings:
-        """Draws every map of every marked cell, and measures."""
-        explainer, data = inputs.load(), inputs.data["cells"]
-        marks = read_marks(find_marks(self.marks))
-        proxy = fit_proxy(explainer, data, split_of(explainer, data).train, inputs.seed)
-        methods = [
-            *(evidence(explainer, draws) for draws in self.draws), edit_difference(explainer),
-            usual_attributions(explainer), stain(proxy, explainer.size), by_chance(explainer.size),
-        ]
-        measured, cells, maps = study_heatmaps(explainer, methods, inputs.judge, data, marks, inputs.seed)
-        measured |= {"marks": Path(self.marks).name, "stain_direction": proxy.direction.tolist()}
-        boxes = [boxes for boxes in marks.values() if boxes]
-        draw_sheet(cells, boxes, maps, inputs.seed, inputs.folder / f"{self.name}.png")
-        counted = (
-            f"n {measured['n']} cells of {measured['slides']} slides that the head reads as {explainer.labels[0]}, of "
-            f"{measured['marked']} marked; {measured['no_parasite_visible']} more show no parasite"
-        )
-        return Findings([self.table(measured)], counted, measured)
-
-    def table(self, measured: Mapping[str, Any]) -> Table:
-        """A row a method."""
-        n, stable = measured["n"], {name: f for name, f in measured["stability"].items() if name != "n"}
-        conditions = [name for name in next(iter(stable.values())) if not name.endswith("_interval")]
-        rows = [
-            [
-                name,
-                *(Figure.of(f, key, n if key == "pointing" else None) for key in COLUMNS.values()),
-                *(Figure.of(stable[name], condition) for condition in conditions),
-            ]
-            for name, f in measured["methods"].items()
-        ]
-        note = (
-            f"By chance: energy {measured['boxes_of_picture']:.3f}, pointing "
-            f"{Figure.of(measured, 'pointing_by_chance')}. A null edit moves no pixel by more than "
-            f"{measured['null_edit_change']:g}/255."
-        )
-        return Table.make(("", *COLUMNS, *(f"correlation, {name}" for name in conditions)), rows, note=note)

@@ -7,10 +7,10 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw
 
-from jdm_core.images.pixels import from_uint8
-from jdm_core.files import replace_file
 from jdm_core.draw.colours import magnitude_overlay
 from jdm_core.draw.maps import robust_scale
+from jdm_core.files import replace_file
+from jdm_core.images.pixels import from_uint8
 from training.data.cells import squares
 from training.data.marks import Box
 
@@ -37,8 +37,12 @@ def draw_sheet(
             left, top = MARGIN + PICTURE * column, PICTURE * row
             sheet.paste(Image.fromarray(picture), (left, top))
             for box in boxes[i]:
-                corners = (left + box.left * PICTURE, top + box.top * PICTURE,
-                           left + box.right * PICTURE, top + box.bottom * PICTURE)  # fmt: skip
+                corners = (
+                    left + box.left * PICTURE,
+                    top + box.top * PICTURE,
+                    left + box.right * PICTURE,
+                    top + box.bottom * PICTURE,
+                )
                 pen.rectangle(corners, outline=(0, 255, 255))
     path.parent.mkdir(parents=True, exist_ok=True)
     replace_file(path, lambda partial: sheet.save(partial, "PNG"))

@@ -37,9 +37,14 @@ class Pool:
 
 @torch.inference_mode()
 def draw_pools(
-    explainer: Explainer, cells: Cells, weighting: Weighting, schemes: Sequence[Scheme], count: int, seed: int,
+    explainer: Explainer,
+    cells: Cells,
+    weighting: Weighting,
+    schemes: Sequence[Scheme],
+    count: int,
+    seed: int,
     progress: Callable[[int], object],
-) -> dict[Scheme, Pool]:  # fmt: skip
+) -> dict[Scheme, Pool]:
     """`count` draws of each scheme for each cell, decided by `seed` and its place; `progress` hears of cells done.
 
     shared: independent levels and noise, the same for every class. independent: the same for the first class, and
@@ -88,9 +93,10 @@ def curve(pool: Pool, labels: np.ndarray, slides: Sequence[str], offset: np.ndar
         right = (means.argmax(2) == labels[:, None]).mean(1)
         low, high = clustered_interval(lambda values, _: float(values.mean()), right, labels, slides)
         point: dict[str, object] = {
-            "draws": count, "accuracy": round(float(right.mean()), 5),
+            "draws": count,
+            "accuracy": round(float(right.mean()), 5),
             "accuracy_interval": [round(low, 5), round(high, 5)],
-        }  # fmt: skip
+        }
         if means.shape[2] == 2:
             margins = means[:, :, 0] - means[:, :, 1]
             point["auroc"] = round(float(np.mean([auroc(m, labels == 0) for m in margins.T])), 5)
@@ -98,9 +104,7 @@ def curve(pool: Pool, labels: np.ndarray, slides: Sequence[str], offset: np.ndar
             gaps = means[rows, :, leaders[:, 0]] - means[rows, :, leaders[:, 1]]
             point["standard_error"] = round(float(np.sqrt(gaps.var(axis=1, ddof=1).mean())), 5)
         points.append(point)
-    return {
-        "n": len(labels), "points": points, "draws_needed": {f"{t:g}": draws_needed(points, t) for t in TARGETS}
-    }  # fmt: skip
+    return {"n": len(labels), "points": points, "draws_needed": {f"{t:g}": draws_needed(points, t) for t in TARGETS}}
 
 
 def draws_needed(points: Sequence[dict[str, object]], target: float) -> int | None:

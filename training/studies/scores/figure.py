@@ -14,8 +14,11 @@ from training.studies.scores.curves import DRAWS
 SCHEMES = {"independent": ("#d55e00", "s"), "shared": ("#56b4e9", "o"), "stratified": ("#009e73", "D")}
 VERDICTS = {"head": ("#0072b2", "o"), "posterior": ("#cc79a7", "s"), "combination": ("black", "x")}
 TITLES = {
-    "elbo": "the bound", "simple": "plain error, all times", "window": "the window", "posterior": "window and bias"
-}  # fmt: skip
+    "elbo": "the bound",
+    "simple": "plain error, all times",
+    "window": "the window",
+    "posterior": "window and bias",
+}
 
 
 def draw_scores(figures: dict[str, Any], path: Path) -> None:
@@ -47,10 +50,17 @@ def _curves(axis: Axes, schemes: dict[str, Any]) -> None:
         accuracy = np.array([point["accuracy"] for point in points])
         intervals = np.array([point["accuracy_interval"] for point in points])
         axis.errorbar(
-            [point["draws"] * 1.04 ** (i - 1) for point in points], accuracy,
-            yerr=np.abs(intervals.T - accuracy), color=colour, marker=marker, markersize=5, linewidth=1.6,
-            elinewidth=1, capsize=2, label=f"{scheme} (n {found['n']})",
-        )  # fmt: skip
+            [point["draws"] * 1.04 ** (i - 1) for point in points],
+            accuracy,
+            yerr=np.abs(intervals.T - accuracy),
+            color=colour,
+            marker=marker,
+            markersize=5,
+            linewidth=1.6,
+            elinewidth=1,
+            capsize=2,
+            label=f"{scheme} (n {found['n']})",
+        )
     axis.set_xscale("log")
     axis.set_xticks(DRAWS, [str(draws) if draws != 20 else "" for draws in DRAWS])  # no room beside 16
     axis.minorticks_off()
@@ -60,9 +70,13 @@ def _curves(axis: Axes, schemes: dict[str, Any]) -> None:
 def _stopping(axis: Axes, figures: dict[str, Any]) -> None:
     for (limit, rows), colour in zip(figures["stopping"].items(), ("#e69f00", "#009e73"), strict=True):
         axis.plot(
-            [row["draws"] for row in rows], [row["differs"] for row in rows], color=colour, marker="o", markersize=4,
+            [row["draws"] for row in rows],
+            [row["differs"] for row in rows],
+            color=colour,
+            marker="o",
+            markersize=4,
             label=f"at most {limit} draws",
-        )  # fmt: skip
+        )
     axis.set(xlabel="mean draws", ylabel="decisions that all draws would change", title="stopping early")
     axis.legend(frameon=False)
 
@@ -73,11 +87,22 @@ def _reliability(axis: Axes, verdicts: dict[str, Any]) -> None:
         bins, n = verdicts[name]["bins"], sum(b["n"] for b in verdicts[name]["bins"])
         # A bin of three cells may lie anywhere: no line leads to it, and its mark is small.
         axis.scatter(
-            [b["confidence"] for b in bins], [b["accuracy"] for b in bins],
-            s=[10 + 190 * (b["n"] / n) ** 0.5 for b in bins], color=colour, marker=marker, alpha=0.75, clip_on=False,
-            linewidths=1.2, label=f"{name}: ECE {verdicts[name]['ece']:.3f}, Brier {verdicts[name]['brier']:.3f}",
-        )  # fmt: skip
+            [b["confidence"] for b in bins],
+            [b["accuracy"] for b in bins],
+            s=[10 + 190 * (b["n"] / n) ** 0.5 for b in bins],
+            color=colour,
+            marker=marker,
+            alpha=0.75,
+            clip_on=False,
+            linewidths=1.2,
+            label=f"{name}: ECE {verdicts[name]['ece']:.3f}, Brier {verdicts[name]['brier']:.3f}",
+        )
     lowest = min(b["low"] for name in VERDICTS for b in verdicts[name]["bins"])
-    axis.set(xlim=(lowest, 1.01), ylim=(0, 1.03), xlabel="confidence", ylabel="accuracy of the cells in a bin",
-             title="reliability, a bin's mark by how many it holds")  # fmt: skip
+    axis.set(
+        xlim=(lowest, 1.01),
+        ylim=(0, 1.03),
+        xlabel="confidence",
+        ylabel="accuracy of the cells in a bin",
+        title="reliability, a bin's mark by how many it holds",
+    )
     axis.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))

@@ -67,8 +67,10 @@ def study_scores(explainer: Explainer, cells: Cells, sizes: Sizes, fit: Fit | No
     lines: dict[str, dict[str, object]] = {}
     for weighting in weightings(explainer):
         if weighting == window:
-            pools = {**_pools(explainer, compared, window, ("independent", "shared"), DRAWS[-1], seed),
-                     "stratified": long}  # fmt: skip
+            pools = {
+                **_pools(explainer, compared, window, ("independent", "shared"), DRAWS[-1], seed),
+                "stratified": long,
+            }
         else:
             pools = _pools(explainer, compared, weighting, SCHEMES, DRAWS[-1], seed)
         lines[weighting.name] = curves(pools, sampled, np.zeros(classes))
@@ -76,9 +78,7 @@ def study_scores(explainer: Explainer, cells: Cells, sizes: Sizes, fit: Fit | No
             lines["posterior"] = curves(pools, sampled, offset)
 
     truth = sampled.labels.numpy()
-    tables = {
-        limit: stopping_table(long.logsnr, long.scores, truth, sampled.slides, limit, offset) for limit in LIMITS
-    }  # fmt: skip
+    tables = {limit: stopping_table(long.logsnr, long.scores, truth, sampled.slides, limit, offset) for limit in LIMITS}
     read = cells.take(range(min(sizes.verdicts, len(cells))))
     head, scores_posterior, seconds = read_verdicts(explainer, read, window, seed)
     if fit is None:
@@ -96,19 +96,24 @@ def study_scores(explainer: Explainer, cells: Cells, sizes: Sizes, fit: Fit | No
     return {
         "checkpoint": explainer.name,
         "sha256": explainer.sha256,
-        "n": len(sampled), "compared": len(compared), "slides": len(set(sampled.slides)), "seed": seed,
+        "n": len(sampled),
+        "compared": len(compared),
+        "slides": len(set(sampled.slides)),
+        "seed": seed,
         "curves": lines,
         "stopping": {str(limit): rows for limit, rows in tables.items()},
         "fitted_on_these_cells": fitted,
         "fit": asdict(fit),
         "rule": run_rule(explainer, read, window, offset, fit.threshold(RULE_LIMIT, RULE_ERROR), seed),
         "verdicts": {
-            "n": len(read), "slides": len(set(read.slides)), "draws": POSTERIOR_DRAWS,
+            "n": len(read),
+            "slides": len(set(read.slides)),
+            "draws": POSTERIOR_DRAWS,
             "posterior_seconds_per_cell": round(seconds, 5),
             **{name: verdict_reliability(p, labels, read.slides) for name, p in verdicts.items()},
         },
         "disagreement": disagreement(head, scores_posterior, combined, labels, read.slides),
-    }  # fmt: skip
+    }
 
 
 def estimated_minutes(explainer: Explainer, cells: Cells, sizes: Sizes) -> float:
@@ -165,12 +170,18 @@ def run_rule(
         score = computed(explainer.network, x, [(seed, i, RULE_STREAM) for i in index], RULE_LIMIT, window)
         found.append(decide(score, len(x), classes, RULE_LIMIT, threshold, offset))
     seconds = (time.perf_counter() - started) / len(cells)
-    labels, draws, passes = (np.concatenate([getattr(d, part) for d in found])
-                             for part in ("labels", "draws", "decoder_passes"))  # fmt: skip
+    labels, draws, passes = (
+        np.concatenate([getattr(d, part) for d in found]) for part in ("labels", "draws", "decoder_passes")
+    )
     probabilities = np.eye(classes)[labels]
     return {
-        "n": len(cells), "limit": RULE_LIMIT, "error": RULE_ERROR, "threshold": threshold,
+        "n": len(cells),
+        "limit": RULE_LIMIT,
+        "error": RULE_ERROR,
+        "threshold": threshold,
         **summarise(probabilities, cells.labels.numpy(), cells.slides, {"accuracy": accuracy}),
-        "draws": round(float(draws.mean()), 3), "decoder_passes": round(float(passes.mean()), 3),
-        "decoder_passes_all": RULE_LIMIT * classes, "seconds_per_cell": round(seconds, 5),
-    }  # fmt: skip
+        "draws": round(float(draws.mean()), 3),
+        "decoder_passes": round(float(passes.mean()), 3),
+        "decoder_passes_all": RULE_LIMIT * classes,
+        "seconds_per_cell": round(seconds, 5),
+    }

@@ -22,12 +22,14 @@ def confidence_bins(probabilities: np.ndarray, labels: np.ndarray) -> list[dict[
     index = np.minimum((confidence * BINS).astype(int), BINS - 1)
     return [
         {
-            "low": round(i / BINS, 4), "high": round((i + 1) / BINS, 4), "n": int((index == i).sum()),
+            "low": round(i / BINS, 4),
+            "high": round((i + 1) / BINS, 4),
+            "n": int((index == i).sum()),
             "confidence": round(float(confidence[index == i].mean()), 5),
             "accuracy": round(float(right[index == i].mean()), 5),
         }
         for i in np.unique(index)
-    ]  # fmt: skip
+    ]
 
 
 @dataclass(frozen=True)
@@ -70,9 +72,7 @@ def fit_combination(head: np.ndarray, posterior: np.ndarray, labels: np.ndarray)
 def verdict_reliability(probabilities: np.ndarray, labels: np.ndarray, slides: Sequence[str]) -> dict[str, object]:
     """Accuracy, ECE and Brier score with intervals clustered by slide, and the bins; plain JSON values."""
     metrics = {"accuracy": accuracy, "ece": expected_calibration_error, "brier": brier}
-    return {
-        **summarise(probabilities, labels, slides, metrics), "bins": confidence_bins(probabilities, labels)
-    }  # fmt: skip
+    return {**summarise(probabilities, labels, slides, metrics), "bins": confidence_bins(probabilities, labels)}
 
 
 def disagreement(

@@ -119,14 +119,17 @@ def stopping_table(
     rows = []
     for threshold in THRESHOLDS:
         found = decide(score, len(labels), classes, limit, threshold, offset)
-        rows.append({
-            "threshold": threshold, "draws": round(float(found.draws.mean()), 3),
-            "decoder_passes": round(float(found.decoder_passes.mean()), 3),
-            "decoder_passes_all": limit * classes,
-            **summarise(found.labels == labels, labels, slides, {"accuracy": share}),
-            "accuracy_all": round(float((full == labels).mean()), 5),
-            **summarise(found.labels != full, labels, slides, {"differs": share}),
-        })  # fmt: skip
+        rows.append(
+            {
+                "threshold": threshold,
+                "draws": round(float(found.draws.mean()), 3),
+                "decoder_passes": round(float(found.decoder_passes.mean()), 3),
+                "decoder_passes_all": limit * classes,
+                **summarise(found.labels == labels, labels, slides, {"accuracy": share}),
+                "accuracy_all": round(float((full == labels).mean()), 5),
+                **summarise(found.labels != full, labels, slides, {"differs": share}),
+            }
+        )
     return rows
 
 

@@ -38,11 +38,14 @@ def transfer(
     other = load_cells(images, labels, size, held_out)
     own = load_cells(data, labels, size, set(split.validation).__contains__, cells, seed)
     return {
-        "checkpoint": explainer.name, "sha256": explainer.sha256, "adapted_sha256": adapted.sha256,
-        "draws": draws, "seed": seed,
+        "checkpoint": explainer.name,
+        "sha256": explainer.sha256,
+        "adapted_sha256": adapted.sha256,
+        "draws": draws,
+        "seed": seed,
         "other": _before_and_after(explainer, adapted, other, draws, seed),
         "own_validation": _before_and_after(explainer, adapted, own, draws, seed),
-    }  # fmt: skip
+    }
 
 
 def _before_and_after(
@@ -75,17 +78,13 @@ class MnistToUsps(Study):
     name = "mnist-usps"
     title = "From MNIST to USPS without a label"
     question = "Does fine-tuning on unlabelled digits of another source help to read them?"
-    setup = (
-        "`mnist-28` fine-tuned on USPS's 7,291 training digits by the diffusion loss alone (60,000 augmented images "
-        "seen), and measured on USPS's 2,007 test digits, one seed. The temperatures stay those of MNIST, since "
-        "adapting has no labels to fit them. Posteriors of 16 draws."
-    )
-    conclusion = (
-        "The likelihood asks whether the whole picture looks as drawn by this source. It is lost on the other one's "
-        "strokes (0.626) and finds most of its way back (0.935), though it adapts without labels. The head was hardly "
-        "lost and gains a little. The likelihood forgets some of MNIST (-0.007), the head nothing that a thousand "
-        "digits show."
-    )
+    setup = """`mnist-28` fine-tuned on USPS's 7,291 training digits by the diffusion loss alone (60,000 augmented
+        images seen), and measured on USPS's 2,007 test digits, one seed. The temperatures stay those of MNIST, since
+        adapting has no labels to fit them. Likelihoods of 16 draws."""
+    conclusion = """The likelihood asks whether the whole picture looks as drawn by this source. It is lost on the
+        other one's strokes (0.626) and finds most of its way back (0.935), though it adapts without labels. The
+        classifier was hardly lost and gains a little. The likelihood forgets some of MNIST (-0.007), the classifier
+        nothing that a thousand digits show."""
     concluded_on: ClassVar = {"mnist-28": 3}
     reads = ("mnist-28",)
     needs = ("digits", "usps")
@@ -109,6 +108,7 @@ class MnistToUsps(Study):
             part = measured[key]
             for verdict in (verdict for verdict in ("head", "posterior") if verdict in part):
                 before, after = part[verdict]["before"], part[verdict]["after"]
-                figures = (Figure.of(before, "accuracy"), Figure.of(after, "accuracy"), Figure.of(after, "accuracy_gain"))
+                accuracies = (Figure.of(read, "accuracy") for read in (before, after))
+                figures = (*accuracies, Figure.of(after, "accuracy_gain"))
                 rows.append([f"{name}, n {part['n']}", verdict, *figures])
         return Table.make(("images", "verdict", "accuracy before", "after", "gained"), rows)

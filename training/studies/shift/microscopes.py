@@ -30,9 +30,16 @@ FIGURES = {"auroc": first_class_auroc, "balanced_accuracy": balanced_accuracy}
 
 
 def shift(
-    explainer: Explainer, adapted: Explainer | None, judge: Path, images: Path, data: Path, split: Split, healthy: int,
-    draws: int, seed: int,
-) -> dict[str, object]:  # fmt: skip
+    explainer: Explainer,
+    adapted: Explainer | None,
+    judge: Path,
+    images: Path,
+    data: Path,
+    split: Split,
+    healthy: int,
+    draws: int,
+    seed: int,
+) -> dict[str, object]:
     """Figures of every verdict on the cells of `images`/test, under every matching of colours; plain JSON values.
 
     `images` holds the parts "adapt", in any layout, and "test" as `cut` writes it; of the healthy test cells at most
@@ -56,8 +63,9 @@ def shift(
 
     models = {explainer.name: gather_verdicts(explainer, [], draws, seed)}
     models["judge"] = {
-        "classifier": classifier_verdict(explainer, judge), "batch statistics": _renewed(explainer, judge, target)
-    }  # fmt: skip
+        "classifier": classifier_verdict(explainer, judge),
+        "batch statistics": _renewed(explainer, judge, target),
+    }
     if adapted is not None:
         models["adapted"] = gather_verdicts(adapted, [], draws, seed)
     rows, references = [], {}
@@ -154,24 +162,21 @@ class Shift(Study):
 
     name = "shift"
     title = "Another microscope"
-    question = "How well are cells of another microscope and stain read, and does adapting without labels help?"
-    setup = (
-        "The IML set ([arXiv 2102.08708](https://arxiv.org/abs/2102.08708)): 237 fields of another microscope and "
-        "stain. `cut` gave 11,302 cells to adapt to and 14,777 of other fields to test on; *adapted* saw 12,800 "
-        "augmented images of the first, without a label. Measured are all 216 infected cells and 1,000 healthy ones "
-        "drawn at random, posteriors with 8 draws. Gains are paired, of heads and classifiers on the first row's, of "
-        "posteriors on the first posterior's; intervals are over fields. Colours are as they are, matched to the NIH "
-        "set's as a whole, or field by field."
-    )
-    conclusion = (
-        "The likelihood suffers most from a new stain and gains most from adapting: adapted without a label, the "
-        "posterior ranks these cells best by far (AUROC 0.971, from 0.869), and its balanced accuracy, 0.890 to 0.921, "
-        "is above every head's. Most of that costs nothing: with each field's colours matched to the NIH set's, the "
-        "posterior that was not adapted has 0.960. The head ranks as the judge does, a small classifier alone; adapting "
-        "did not improve its ranking and made it more cautious at its old threshold. **After adapting, read the "
-        "posterior rather than the head.** Nothing shows that NIH cells are forgotten. Matching the whole set's colours "
-        "at once does harm to heads, perhaps because its fields differ so much among themselves. One seed, one set."
-    )
+    question = """How well are cells of another microscope and stain read, and does adapting without labels help?"""
+    setup = """The IML set ([arXiv 2102.08708](https://arxiv.org/abs/2102.08708)): 237 fields of another microscope and
+        stain. `cut` gave 11,302 cells to adapt to and 14,777 of other fields to test on; *adapted* saw 12,800
+        augmented images of the first, without a label. Measured are all 216 infected cells and 1,000 healthy ones
+        drawn at random, likelihoods with 8 draws. Gains are paired: of classifiers with the first row, of likelihoods
+        with the first likelihood; intervals are over fields. Colours are as they are, matched to the NIH set's as a
+        whole, or field by field."""
+    conclusion = """The likelihood suffers most from a new stain and gains most from adapting: adapted without a label,
+        the likelihood ranks these cells best by far (AUROC 0.971, from 0.869), and its balanced accuracy, 0.890 to
+        0.921, is above every classifier's. Most of that costs nothing: with each field's colours matched to the NIH
+        set's, the likelihood that was not adapted has 0.960. The classifier ranks as the judge does, a small
+        classifier alone; adapting did not improve its ranking and made it more cautious at its old threshold. **After
+        adapting, read the likelihood rather than the classifier.** Nothing shows that NIH cells are forgotten.
+        Matching the whole set's colours at once does harm to classifiers, perhaps because its fields differ so much
+        among themselves. One seed, one set."""
     concluded_on: ClassVar = {"malaria-64": 3}
     needs = ("cells", "fields")
 
@@ -183,7 +188,14 @@ class Shift(Study):
             cut(inputs.data["fields"], images, self.test_share)
         adapted = complete_adaptation(explainer, inputs.manifest, images / "adapt", run, self.images, inputs.seed)
         measured = shift(
-            explainer, adapted, inputs.judge, images, data, split_of(explainer, data), self.cells, self.draws,
+            explainer,
+            adapted,
+            inputs.judge,
+            images,
+            data,
+            split_of(explainer, data),
+            self.cells,
+            self.draws,
             inputs.seed,
         )
         counted = f"n {measured['n']} cells, {measured['infected']} of them infected, of {measured['fields']} fields"
