@@ -53,7 +53,9 @@ def register(commands: Commands) -> None:
     adapt.set_defaults(function=_adapt)
 
     classifier = commands.add_parser("classifier", help="train a classifier alone, to compare with")
-    classifier.add_argument("--architecture", choices=("cnn", "resnet18", "encoder"), required=True, help="of its network")
+    classifier.add_argument(
+        "--architecture", choices=("cnn", "resnet18", "encoder"), required=True, help="of its network"
+    )
     classifier.add_argument("--recipe", default="malaria-64", help="whose size, split, augmentation and rates")
     classifier.add_argument("--set", **SET)
     classifier.add_argument("--data", **DATA)

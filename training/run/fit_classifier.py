@@ -151,9 +151,7 @@ def train_classifier(
         index = next(indices)
         generator = torch.Generator(device).manual_seed(recipe.seed * 1_000_003 + step)
         pixels = training.images[index].to(device)
-        x = augment(
-            pixels, recipe.stain_jitter, generator, recipe.symmetries, recipe.translate, recipe.appearance
-        )
+        x = augment(pixels, recipe.stain_jitter, generator, recipe.symmetries, recipe.translate, recipe.appearance)
         batch = LabelledImages(x.contiguous(memory_format=layout), training.labels[index].to(device))
         stepper(step, batch, lambda index=index: ", ".join(training.names[i] for i in index.tolist()))
     network.eval()
