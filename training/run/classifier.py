@@ -2,8 +2,9 @@
 
 "judge" and "resnet18" are ResNets (He et al. 2016, arXiv 1512.03385) of torchvision without pretraining, the first
 with one block a stage. "encoder" is the encoder and head of the joint network itself: what it lacks beside a
-joint model, the diffusion loss gave. "cnn" is the plainest rival (see `plain_cnn`). The judge is never used to make an edit, only to say whether one flipped: an edit
-that fools the network that made it, and not this one, is adversarial. `training.run.fit_classifier` trains them.
+joint model, the diffusion loss gave. "cnn" is the plainest rival (see `plain_cnn`). The judge is never used to make an
+edit, only to say whether one flipped: an edit that fools the network that made it, and not this one, is adversarial.
+`training.run.fit_classifier` trains them.
 """
 
 from collections.abc import Mapping, Sequence
