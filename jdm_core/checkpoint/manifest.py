@@ -6,6 +6,7 @@ byte of it is parsed, and names, shapes and values of weights before a network i
 
 import os
 from collections.abc import Callable
+from importlib.resources import files
 from pathlib import Path
 from reprlib import repr as shortened
 from typing import Any, TypeVar
@@ -24,7 +25,7 @@ from jdm_core.checkpoint.weights import (
 )
 from jdm_core.model.network import JointDiffusionNetwork
 
-MANIFEST = Path(__file__).parents[2] / "checkpoints_manifest" / "manifest.json"
+MANIFEST = Path(str(files("checkpoints_manifest") / "manifest.json"))
 DEFAULT_CHECKPOINT = "malaria-64"  # what answers where none is named
 WEIGHTS = "weights"  # the folder beside a manifest
 T = TypeVar("T")

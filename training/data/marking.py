@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
 from threading import Lock
@@ -15,7 +16,7 @@ from jdm_core.images.refused import CellImageError
 from training.data.marks import Box, read_marks, write_marks
 from training.data.members import DataError, read_members, unreadable
 
-PAGE = Path(__file__).with_name("marking.html")
+PAGE = Path(str(files("training.data") / "marking.html"))
 LARGEST_BODY = 2**16
 
 

@@ -8,6 +8,7 @@ import csv
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 from itertools import chain
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from training.data.members import DataError, slide_of
 
 COLUMNS = ("file", "slide", "left", "top", "right", "bottom")
 AT_MOST_A_SLIDE = 5
-BUNDLED = Path(__file__).resolve().parents[1] / "marks"
+BUNDLED = Path(str(files("training") / "marks"))
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ import json
 import tomllib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from training.data.digits import part_name
 from training.data.members import DataError, list_members, slide_of
 from training.data.split import Split, labelled_subset, split_slides
 
-RECIPES = Path(__file__).resolve().parents[1] / "recipes"
+RECIPES = Path(str(files("training") / "recipes"))
 
 
 class RecipeError(ValueError):

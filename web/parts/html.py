@@ -1,5 +1,6 @@
 """HTML from the templates, in the reader's language; whatever is put into it is escaped."""
 
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ from markupsafe import Markup
 
 from jdm_core.report.words import ENGLISH, Language
 
-TEMPLATES = Path(__file__).parents[1] / "templates"
+TEMPLATES = Path(str(files("web") / "templates"))
 _ENVIRONMENT = Environment(
     loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
 )

@@ -3,6 +3,7 @@
 import re
 from functools import cache
 from gettext import GNUTranslations
+from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from babel.numbers import format_decimal, format_percent
 
 from jdm_core.report.words import ENGLISH, MINUS, Language
 
-LOCALE = Path(__file__).parent / "locale"
+LOCALE = Path(str(files("web.words") / "locale"))
 CODES = tuple(sorted(path.stem for path in LOCALE.glob("*.po")))
 
 
