@@ -17,7 +17,7 @@ from PIL import Image
 
 from jdm_core.images.limits import MAX_PIXELS, decoding_seconds
 from jdm_core.images.read import read_cell
-from web.decoding import Decoder, Decoders
+from web.compute.decoding import Decoder, Decoders
 
 ROUNDS = 200
 SHAPE = (5000, 8000)  # 40 million pixels

@@ -8,7 +8,7 @@ import time
 import numpy as np
 
 from jdm_core import Explainer
-from web.shared import SharedExplainer
+from web.compute.shared import SharedExplainer
 
 
 def main() -> None:

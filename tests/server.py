@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from web.serving import Service
+from web.server.service import Service
 from web.settings import Settings
 
 

@@ -16,13 +16,13 @@ def main(arguments: list[str] | None = None) -> int:
     except SettingsError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    from web.compute.space import ask_for_gpu, shared_gpu
     from web.logs import set_up_logs
-    from web.space import ask_for_gpu, shared_gpu
 
     set_up_logs(settings.log_level)
     spaces = shared_gpu()  # before torch is imported
     from jdm_core import CheckpointError, Explainer
-    from web.serving import check_shown
+    from web.server.service import check_shown
 
     try:
         explainer = Explainer.load(settings.checkpoint, settings.device)
@@ -37,8 +37,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def serve(explainer: "Explainer", settings: Settings) -> int:
     """Serves the page around an explainer; 1 when the port is taken or a package is missing."""
-    from web.serving import Service, run_until, when_told
-    from web.watchdog import guard
+    from web.server.service import Service, run_until, when_told
+    from web.server.watchdog import guard
 
     told = when_told()
     try:

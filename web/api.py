@@ -11,8 +11,9 @@ from jdm_core import CellImageError, Explainer
 from jdm_core.explain.likelihood import POSTERIOR_DRAWS
 from jdm_core.images.find import Finding
 from jdm_core.report.report import edit_fields, found_fields, verdict_fields
-from web.callbacks import USUAL_DRAWS, find_upload
+from web.one_cell.callbacks import USUAL_DRAWS
 from web.parts.pictures import SHOWN, like
+from web.parts.reading import find_upload
 
 
 def add_endpoints(explainer: Explainer, limits: dict[str, Any]) -> None:

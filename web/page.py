@@ -9,13 +9,12 @@ from jdm_core import Explainer
 from jdm_core.report.words import ENGLISH, HEAD, POSTERIOR
 from jdm_core.version import VERSION
 from web.api import add_endpoints
-from web.batch import add_batch_tab
-from web.batch_open import ONE_CELL, open_in_one_cell
-from web.callbacks import EXAMPLES
-from web.one_cell import add_one_cell
+from web.many_cells.layout import add_batch_tab
+from web.many_cells.opening import ONE_CELL, open_in_one_cell
+from web.many_cells.uploads import Limits
+from web.one_cell.layout import add_one_cell
 from web.parts.html import render
-from web.parts.static import ICON, STYLES
-from web.uploads import Limits
+from web.parts.static import EXAMPLES, ICON, STYLES
 from web.words.browser import I18N, block, label
 
 KEPT_SECONDS = 3600  # uploads and pictures are deleted after this

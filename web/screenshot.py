@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from web.callbacks import EXAMPLES
+from web.parts.static import EXAMPLES
 
 ROOT = EXAMPLES.parents[1]
 WAIT = 180  # seconds for any one thing to happen

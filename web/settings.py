@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from web.space import is_space
+from web.compute.space import is_space
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 _ORIGIN = re.compile(r"https?://[\w.-]+(:\d+)?")

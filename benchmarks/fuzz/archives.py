@@ -10,7 +10,7 @@ from pathlib import Path
 
 from jdm_core import CellImageError
 from jdm_core.images.find import prepare
-from web.uploads import Limits, list_items, read_item
+from web.many_cells.uploads import Limits, list_items, read_item
 
 READ = 8  # members of one upload: a mutant may hold thousands
 LIMITS = Limits(images=64, unpacked_bytes=2**26)

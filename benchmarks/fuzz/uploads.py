@@ -12,8 +12,8 @@ from benchmarks.fuzz.pictures import pictures
 from jdm_core import CellImageError
 from jdm_core.images.find import prepare
 from jdm_core.images.read import read_cell
-from web.decoding import Decoders
-from web.metadata import strip_metadata
+from web.compute.decoding import Decoders
+from web.server.metadata import strip_metadata
 
 
 class _Damaged:

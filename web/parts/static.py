@@ -1,8 +1,9 @@
-"""Styles, scripts and pictures that the page is made of."""
+"""Styles, scripts and pictures that the page is made of, and the examples that it offers."""
 
 from pathlib import Path
 
-STATIC = Path(__file__).parents[1] / "static"
+WEB = Path(__file__).parents[1]
+STATIC, EXAMPLES = WEB / "static", WEB / "examples"
 STYLES = [STATIC / "style.css", STATIC / "batch.css"]
 ICON = STATIC / "favicon.svg"
 

@@ -8,9 +8,9 @@ from PIL import Image
 
 from jdm_core.cli import main
 from jdm_core.report.spreadsheet import harmless
-from web.batch_run import Result
-from web.batch_table import table_csv
-from web.uploads import Item
+from web.many_cells.run import Result
+from web.many_cells.table import table_csv
+from web.many_cells.uploads import Item
 
 FORMULAS = (
     "=1+1", "+1", "-1+cmd|' /C calc'!A0", "@SUM(A1)", "\t=1", "\tx", "\rx", "\nx", " =1", "\u00a0=1", "\ufeff=1",

@@ -1,0 +1,260 @@
+"""Every private name of Gradio that the page leans on, in one place: what it replaces, and what it reads.
+
+Gradio is bounded to the minor version whose names these are; `missing()` says which of them are gone.
+"""
+
+import asyncio
+import importlib
+import inspect
+import logging
+import sys
+import traceback
+from contextlib import suppress
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from fastapi import HTTPException
+from gradio import processing_utils, queueing, route_utils, routes, utils
+from gradio.server_messages import HeartbeatMessage
+from gradio_client import Client
+from gradio_client.utils import strip_invalid_filename_characters
+from python_multipart.multipart import parse_options_header
+from starlette.formparsers import MultiPartException
+
+from web.logs import fault, note
+from web.server.scratch import FULL, is_full
+
+# Functions, classes and methods, and the parameters that we give them by name.
+NAMES = {
+    "gradio.route_utils:GradioMultiPartParser.on_headers_finished": (),
+    "gradio.route_utils:GradioMultiPartParser.parse": (),
+    "gradio.route_utils:FnIndexInferError": (),
+    "gradio.route_utils:get_fn": ("blocks", "api_name", "body"),
+    "gradio.routes:CustomCORSMiddleware": ("app",),
+    "gradio.routes:secure_url_stream_response": ("url", "request"),
+    "gradio.routes:file_upload_statuses": (),
+    "gradio.routes:traceback": (),
+    "gradio.route_utils:traceback": (),
+    "gradio.queueing:traceback": (),
+    "gradio.queueing:error_payload": ("error", "show_error"),
+    "gradio.queueing:Queue.get_active_worker_count": (),
+    "gradio.queueing:Queue.clean_events": ("session_hash",),
+    "gradio.processing_utils:async_ssrf_protected_get": ("url",),
+    "gradio.utils:safe_join": ("directory", "path"),
+    "gradio.server_messages:HeartbeatMessage": (),
+    "gradio.mcp:GradioMCPServer._get_or_create_client": (),
+    "gradio.mcp:GradioMCPServer.local_url": (),
+    "gradio.state_holder:StateHolder.__getitem__": ("session_id",),
+    "gradio.state_holder:StateHolder.update": ("session_id",),
+    "gradio.state_holder:StateHolder.delete_state": ("session_id", "expired_only"),
+    "gradio.state_holder:StateHolder.delete_all_expired_state": (),
+    "gradio.state_holder:SessionState.__setitem__": ("key", "value"),
+    "gradio.state_holder:SessionState._update_value_in_config": ("key", "value"),
+}
+# Attributes that a class gives its objects.
+ATTRIBUTES = {
+    "gradio.route_utils:GradioMultiPartParser": ("stream", "_current_part", "_files_to_close_on_error"),
+    "gradio.route_utils:FileUploadProgress": ("_statuses", "_signals"),
+    "gradio.queueing:Queue": ("pending_messages_per_session", "pending_event_ids_session", "event_ids_to_events"),
+    "gradio.queueing:Event": ("request", "session_hash", "_id"),
+    "gradio.state_holder:StateHolder": ("session_data", "time_last_used"),
+    "gradio.state_holder:SessionState": ("state_data",),
+    "gradio.routes:App": ("tokens", "cookie_id", "state_holder"),
+    "gradio.blocks:Blocks": ("_queue", "state_holder", "fns", "server", "mcp_server_obj"),
+}
+MCP_USER = "\0mcp"  # which no login can be
+TRACKED = 1000  # uploads whose progress is known
+MANY_PARTS = 32  # in one piece of an upload: beyond this it is cut, so that few are open at once
+SMALL = 4096
+
+uploaded: ContextVar[list[Any] | None] = ContextVar("uploaded", default=None)  # files of the request that is on its way
+
+
+def missing() -> list[str]:
+    """The names of NAMES and ATTRIBUTES that this Gradio does not have."""
+    gone = []
+    for name, parameters in NAMES.items():
+        try:
+            found = _resolve(name)
+            known = inspect.signature(found).parameters if parameters else ()
+        except (ImportError, AttributeError, ValueError):
+            gone.append(name)
+            continue
+        gone += [f"{name}({parameter})" for parameter in parameters if parameter not in known]
+    for name, attributes in ATTRIBUTES.items():
+        try:
+            source = "".join(inspect.getsource(kind) for kind in _resolve(name).__mro__ if kind is not object)
+        except (ImportError, AttributeError, OSError):
+            gone.append(name)
+            continue
+        gone += [f"{name}.{attribute}" for attribute in attributes if f"self.{attribute}" not in source]
+    return gone
+
+
+def _resolve(name: str) -> Any:
+    module, _, path = name.partition(":")
+    found = importlib.import_module(module)
+    for part in path.split("."):
+        found = getattr(found, part)
+    return found
+
+
+class FilesAlone(route_utils.GradioMultiPartParser):
+    """Takes the files of an upload and nothing else; each is closed as soon as it is whole."""
+
+    def __init__(self, headers: Any, stream: Any, **options: Any) -> None:
+        super().__init__(headers, _few_parts_at_once(stream), **options)
+
+    def on_headers_finished(self) -> None:
+        """Refuses a part that is not a file of the field `files`, or whose name leads elsewhere, before it arrives."""
+        _, options = parse_options_header(self._current_part.content_disposition or b"")
+        if b"filename" not in options or options.get(b"name") != b"files":
+            raise MultiPartException("only files are taken here, in fields of the name files")
+        name = strip_invalid_filename_characters(Path(options[b"filename"].decode("latin-1")).name)
+        try:
+            utils.safe_join("/uploads", name)  # type: ignore[arg-type]
+        except Exception as error:
+            raise MultiPartException("a file's name that leads elsewhere") from error
+        super().on_headers_finished()
+        file = self._current_part.file
+
+        async def close(_: int) -> None:
+            await asyncio.to_thread(file.file.close)
+
+        file.seek = close  # what Gradio awaits once a file is whole; it never reads it again
+        if (known := uploaded.get()) is not None:
+            known.append(file.file)
+
+
+async def _few_parts_at_once(stream: Any) -> Any:
+    async for piece in stream:
+        if piece.count(b"filename") <= MANY_PARTS:
+            yield piece
+        else:
+            for start in range(0, len(piece), SMALL):
+                yield piece[start : start + SMALL]
+
+
+def delete_uploaded(files: list[Any]) -> None:
+    """Deletes the files of a post that did not end well."""
+    for file in files:
+        with suppress(OSError):
+            file.close()
+        with suppress(OSError):
+            Path(file.name).unlink(missing_ok=True)
+
+
+def bound_progress() -> None:
+    """Forgets the oldest uploads whose progress was asked for: Gradio keeps them for ever."""
+    known = routes.file_upload_statuses
+    for table in (known._signals, known._statuses):
+        while len(table) > TRACKED:
+            del table[next(iter(table))]
+
+
+class NoCors:
+    """In place of Gradio's middleware, which lets any site read with the visitor's cookies; the gate says who may."""
+
+    def __init__(self, app: Any, **_: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Passes everything on."""
+        await self.app(scope, receive, send)
+
+
+class OneLine:
+    """In place of the module `traceback`: an error of a library becomes a line of the log, not a page of text."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(traceback, name)
+
+    def print_exc(self, *_: Any, **__: Any) -> None:
+        """Notes the error that is being handled."""
+        error = sys.exception()
+        if error is not None:
+            note("fault", logging.WARNING, **fault(error))
+
+
+def replace_private_names() -> None:
+    """To be called before a page is launched; once for all pages of a process."""
+    if routes.CustomCORSMiddleware is NoCors:
+        return
+    get_fn, error_payload = route_utils.get_fn, queueing.error_payload
+
+    def known_fn(blocks: Any, api_name: str | None, body: Any) -> Any:
+        try:
+            return get_fn(blocks=blocks, api_name=api_name, body=body)
+        except (KeyError, route_utils.FnIndexInferError) as error:
+            raise HTTPException(404, "the page has no such function") from error
+
+    def payload(error: BaseException | None, show_error: bool) -> dict[str, Any]:
+        return error_payload(gr.Error(FULL) if is_full(error) else error, show_error)
+
+    async def refuse(url: str, request: Any) -> None:
+        raise HTTPException(403, "files of other servers are not fetched")
+
+    route_utils.GradioMultiPartParser = FilesAlone
+    route_utils.get_fn = known_fn
+    queueing.error_payload = payload
+    routes.secure_url_stream_response = refuse
+    routes.CustomCORSMiddleware = NoCors
+    for module in (routes, route_utils, queueing):
+        module.traceback = OneLine()
+
+
+def refuse_urls(refusal: str) -> None:
+    """Lets no file be fetched from a URL: all downloads of Gradio's go through the one function."""
+
+    async def refuse(url: str) -> None:
+        raise gr.Error(refusal, print_exception=False)
+
+    processing_utils.async_ssrf_protected_get = refuse
+
+
+def user_of(app: Any, cookies: dict[str, str]) -> str | None:
+    """Whose login the cookies are."""
+    for kind in ("", "-unsecure"):
+        if (token := cookies.get(f"access-token{kind}-{app.cookie_id}")) in app.tokens:
+            return app.tokens[token]
+    return None
+
+
+def let_tools_in(page: gr.Blocks, token: str) -> None:
+    """Lets the MCP tools of a page call its endpoints, as they do through a client of their own, past the login."""
+    server, app = page.mcp_server_obj, page.app
+    app.tokens[token] = MCP_USER
+    headers = {"x-gradio-user": "mcp", "cookie": f"access-token-unsecure-{app.cookie_id}={token}"}
+    made: list[Client] = []
+
+    def client() -> Client:
+        if not made:
+            address = server.local_url or page.local_url
+            made.append(
+                Client(
+                    address, download_files=False, verbose=False, analytics_enabled=False, ssl_verify=False,
+                    _skip_components=False, headers=headers,
+                )
+            )  # fmt: skip
+        return made[0]
+
+    server._get_or_create_client = client
+
+
+def queue_of(page: gr.Blocks) -> Any:
+    """The queue of a page: Gradio has no public way to ask for its length."""
+    return page._queue
+
+
+def keep_states(page: gr.Blocks, holder: Any) -> None:
+    """Puts another keeper of the sessions' states in the place of Gradio's."""
+    holder.set_blocks(page)
+    page.app.state_holder = holder
+
+
+def wake_streams(page: gr.Blocks) -> None:
+    """Open streams sleep until a message comes: with one they look up and tell that the server stops."""
+    for messages in list(page._queue.pending_messages_per_session.values()):
+        messages.put_nowait(HeartbeatMessage())
