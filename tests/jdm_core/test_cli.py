@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from jdm_core import Explainer
-from jdm_core.cli import main
+from jdm_core.cli import _parser, main
 from jdm_core.report.report import NOTICE, PICTURES
 
 FIELDS = {
@@ -224,3 +224,22 @@ def test_wrong_options_are_one_clear_line(arguments, reason, tmp_path, monkeypat
 def test_folder_without_images_says_so(tmp_path, capsys):
     assert main(["predict", str(tmp_path)]) == 1
     assert "folder without images" in capsys.readouterr().err
+
+
+def test_an_error_shows_its_place_where_that_is_asked_for_or_is_the_programs_own(cell_files, monkeypatch, capsys):
+    wrong = ["predict", str(cell_files[0]), "--device", "cpu", "--checkpoint", "none"]
+    assert main(wrong) == 1
+    told = capsys.readouterr().err
+    assert told.startswith("error: ") and "none" in told and len(told.splitlines()) == 1
+    assert main([*wrong, "--debug"]) == 1
+    assert "Traceback" in capsys.readouterr().err
+    monkeypatch.setattr(Explainer, "predict", lambda *_: np.zeros(3).reshape(2, 2))  # a fault of the program
+    assert main(["predict", str(cell_files[0]), "--device", "cpu"]) == 1
+    told = capsys.readouterr().err
+    assert "Traceback" in told and "cannot reshape" in told and "damaged" not in told
+
+
+def test_every_flag_has_help():
+    parsers = next(action.choices for action in _parser()._actions if action.dest == "command")
+    assert set(parsers) == {"predict", "explain"}
+    assert [action.dest for parser in parsers.values() for action in parser._actions if not action.help] == []

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from jdm_core.explain import results
 from jdm_core.explain.edit import DEFAULT_EDIT, EditSettings, Strength, decode_edit, editable, invert, uninverted
+from jdm_core.explain.results import Effort
 from jdm_core.explain.verdicts import Verdicts
 from jdm_core.images.pixels import cell_mask, to_uint8
 from training.run.classifier import judge_probabilities, load_judge
@@ -85,9 +87,9 @@ def test_passes_are_counted_as_they_were_made(explainer, cells, monkeypatch):
     levels = []
     encode = explainer.network.encode
 
-    def counting(y, logsnr):
+    def counting(y, logsnr, *kind):
         levels.extend(logsnr.tolist())
-        return encode(y, logsnr)
+        return encode(y, logsnr, *kind)
 
     monkeypatch.setattr(explainer.network, "encode", counting)
     monkeypatch.setattr(Verdicts, "posterior", lambda verdicts, x, seeds: torch.full((len(x), 2), 0.5))
@@ -197,3 +199,37 @@ def test_strength_outside_the_inversion_is_refused():
 def test_region_beyond_the_peak_is_refused():
     with pytest.raises(ValueError, match="region"):
         EditSettings(steps=4, time=0.5, ladder=(Strength(4, 1.0, region=1.5),))
+
+
+def test_the_heat_map_is_drawn_when_it_is_asked_for(explainer, cells, monkeypatch):
+    drawn = []
+    draw = results.change_pictures
+    monkeypatch.setattr(results, "change_pictures", lambda *maps: drawn.append(maps) or draw(*maps))
+    edit = explainer.counterfactual(cells[:2], strength=Strength(2, 1.0))
+    assert drawn == []
+    first = edit.heatmap
+    assert first is edit.heatmap and len(drawn) == 1
+    for i in range(2):
+        alone = explainer.draw.difference(edit.original[i], edit.difference[i], size=explainer.size)
+        assert np.array_equal(first[i], alone)
+
+
+def test_settings_are_told_of_what_was_done(explainer, cells):
+    """An image that stays as it is beside one that is edited."""
+    own = explainer.labels[int(explainer.predict(cells[0]).probabilities[0].argmax())]
+    other = next(label for label in explainer.labels if label != own)
+    strength = Strength(3, 0.5, region=0.4, single=True)
+    edit = explainer.counterfactual([cells[0]] * 2, [own, other], seed=5, strength=strength)
+    assert edit.efforts == [Effort(), Effort(strength, 1, 3, edit.efforts[1].encoder_passes)]
+    assert (edit.steps, edit.inversion_time, edit.seed) == (DEFAULT_EDIT.steps, DEFAULT_EDIT.time, 5)
+    per_image = ("guidance", "region", "single", "start_time", "attempts", "decoded_steps", "encoder_passes")
+    assert list(edit.settings) == ["seed", "steps", "inversion_time", *per_image]
+    for i in range(2):
+        one = {key: edit.settings[key][i] if key in per_image else edit.settings[key] for key in edit.settings}
+        assert edit.settings_of(i) == one
+    assert edit.settings["guidance"] == [0.0, 0.5] and edit.settings["start_time"] == [0.0, 0.3]
+
+
+def test_as_many_targets_as_images(explainer, cells):
+    with pytest.raises(ValueError, match="for each image"):
+        explainer.counterfactual(cells[:2], [explainer.labels[0]] * 3)

@@ -1,0 +1,51 @@
+"""The rooms of the code: imports run one way, rooms and files stay small enough to find one's way."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+LINT = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(no_cache=True))"
+MOST_LINES, MOST_FILES = 250, 13  # of a file, and of a room beside its __init__.py
+ROOMS = sorted({path.parent for path in (ROOT / "jdm_core").rglob("*.py")})
+
+
+def lint(folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", LINT], cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_imports_run_one_way():
+    done = lint(ROOT)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("file", "wrong"),
+    [
+        ("jdm_core/images/limits.py", "from jdm_core.model import diffusion"),
+        ("jdm_core/draw/maps.py", "from jdm_core.draw import drawing"),
+        ("jdm_core/report/sheet.py", "import web"),
+        ("training/run/loss.py", "from training.studies import verdicts"),
+        ("web/__init__.py", "import training"),
+    ],
+)
+def test_a_wrong_import_is_found(tmp_path, file, wrong):
+    ignored = shutil.ignore_patterns("__pycache__", "*.png", "*.mo", "*.po")
+    for name in ("jdm_core", "web", "training"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=ignored)
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    path = tmp_path / file
+    path.write_text(f"{path.read_text(encoding='utf-8')}\n\n{wrong}\n", encoding="utf-8")
+    done = lint(tmp_path)
+    assert done.returncode == 1 and " BROKEN" in done.stdout
+
+
+@pytest.mark.parametrize("room", ROOMS, ids=lambda room: str(room.relative_to(ROOT)))
+def test_rooms_and_files_are_small(room):
+    files = [path for path in room.glob("*.py") if path.name != "__init__.py"]
+    long = {path.name: lines for path in files if (lines := len(path.read_text("utf-8").splitlines())) > MOST_LINES}
+    assert not long and len(files) <= MOST_FILES
+    assert [path.name for path in files if "fmt: skip" in path.read_text("utf-8")] == []
