@@ -19,7 +19,7 @@ PATIENCE = 30.0  # by the clock, which other work on the machine may stretch
 MEMORY = 600 * 2**20  # bytes above what the process held when it had read nothing hostile
 START = 180.0  # seconds
 LOOK = 0.02  # seconds between two looks at the memory of a child that works
-TICKS, PAGE = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
+TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Target(Protocol):
@@ -99,11 +99,9 @@ class _Child:
         pid, start, processor = self._pid, time.monotonic(), _processor(self._pid)
         _forget_peaks(pid)
         self._pipe.send(number)
-        most, before, complaint = 0, self._idle, ""
+        most, complaint = 0, ""
         while not complaint and not self._pipe.poll(LOOK):
-            now = tree_memory(pid)
-            # A process that was just forked counts twice until it runs its own program, which takes no two looks.
-            most, before = max(most, min(now, before) - self._idle), now
+            most = max(most, tree_memory(pid) - self._idle)
             if most > 2 * MEMORY:
                 complaint = f"{most / 2**20:.0f} MiB above idle, and ended"
             elif time.monotonic() - start > PATIENCE:
@@ -117,11 +115,7 @@ class _Child:
         used = time.monotonic() - start
         if alive:
             used = _processor(pid) - processor
-            peak = tree_memory(pid, peak=True) - self._idle
-            if peak > MEMORY:
-                time.sleep(2 * LOOK)
-                peak = min(peak, tree_memory(pid, peak=True) - self._idle)
-            most = max(most, peak)
+            most = max(most, tree_memory(pid, peak=True) - self._idle)
             if used > SECONDS:
                 complaint = complaint or f"{used:.1f} s of the processor"
             if most > MEMORY:
@@ -160,27 +154,32 @@ def _try(target: Target, rng: random.Random, pipe: Connection) -> None:
     pipe.send(answer)
 
 
-def _tree(pid: int) -> list[int]:
-    """A process and all below it that are still there."""
-    found, at = [pid], 0
-    while at < len(found):
-        for listed in Path(f"/proc/{found[at]}/task").glob("*/children"):
+def _tree(pid: int) -> dict[int, int]:
+    """A process and all below it that are still there, each with its parent."""
+    found, at = {pid: 0}, [pid]
+    for parent in at:
+        for listed in Path(f"/proc/{parent}/task").glob("*/children"):
             with suppress(OSError):
-                found += [int(child) for child in listed.read_text().split()]
-        at += 1
+                for child in map(int, listed.read_text().split()):
+                    found[child] = parent
+                    at.append(child)
     return found
 
 
 def tree_memory(pid: int, peak: bool = False) -> int:
-    """Bytes that the processes hold, or each of them held at most since `_forget_peaks`."""
-    total = 0
-    for one in _tree(pid):
+    """Bytes that a process and all below it hold, or each of them held at most since `_forget_peaks`.
+
+    One of the very size of its parent was just forked, shares its memory, and counts once it runs its own program.
+    """
+    total, sizes = 0, {}
+    for one, parent in _tree(pid).items():
         with suppress(OSError, IndexError):
-            if peak:
-                status = Path(f"/proc/{one}/status").read_text()
-                total += 1024 * int(status.split("VmHWM:")[1].split()[0])
-            else:
-                total += PAGE * int(Path(f"/proc/{one}/statm").read_text().split()[1])
+            status = Path(f"/proc/{one}/status").read_text()
+            sizes[one], held = (
+                int(status.split(f"{name}:")[1].split()[0]) for name in ("VmSize", "VmHWM" if peak else "VmRSS")
+            )
+            if sizes[one] != sizes.get(parent):
+                total += 1024 * held
     return total
 
 
