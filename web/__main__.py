@@ -1,6 +1,7 @@
 """Serves the PlasmoLens page. Research use only, not for diagnosis."""
 
 import sys
+import traceback
 from typing import TYPE_CHECKING
 
 from web.settings import Settings, SettingsError, read_settings
@@ -19,7 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
     from web.compute.space import ask_for_gpu, shared_gpu
     from web.logs import set_up_logs
 
-    set_up_logs(settings.log_level)
+    set_up_logs(settings.log_level, settings.debug)
     spaces = shared_gpu()  # before torch is imported
     from jdm_core import CheckpointError, Explainer
     from web.server.service import check_shown
@@ -28,8 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
         explainer = Explainer.load(settings.checkpoint, settings.device)
         check_shown(explainer)
     except (CheckpointError, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        return _failed(error, settings)
     if spaces is not None:
         ask_for_gpu(explainer, spaces, settings.gpu_seconds)
     return serve(explainer, settings)
@@ -46,11 +46,18 @@ def serve(explainer: "Explainer", settings: Settings) -> int:
         guard(settings.stop_seconds, service.scratch.folder)
         address = service.launch()
     except (OSError, SettingsError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        return _failed(error, settings)
     print(f"PlasmoLens serves on {address}", flush=True)
     run_until(told, service)
     return 0
+
+
+def _failed(error: Exception, settings: Settings) -> int:
+    """Tells why the page is not served, in one line unless the whole of it is wanted; the process's status."""
+    if settings.debug:
+        traceback.print_exception(error)
+    print(f"error: {error}", file=sys.stderr)
+    return 1
 
 
 if __name__ == "__main__":

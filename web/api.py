@@ -12,6 +12,7 @@ from jdm_core.explain.likelihood import POSTERIOR_DRAWS
 from jdm_core.images.find import Finding
 from jdm_core.report.report import edit_fields, found_fields, verdict_fields
 from web.one_cell.callbacks import USUAL_DRAWS
+from web.one_cell.edits import finished
 from web.parts.pictures import SHOWN, like
 from web.parts.reading import find_upload
 
@@ -72,7 +73,7 @@ def add_endpoints(explainer: Explainer, limits: dict[str, Any]) -> None:
                         yield {**progress, "step": frame.step, "steps": frame.steps}, None, None
         except ValueError as error:
             raise gr.Error(str(error), print_exception=False) from error
-        result = frame.result
+        result = finished(frame)
         change = explainer.draw.difference(result.original[0], result.difference[0], SHOWN)
         fields = {"file": name, **edit_fields(result, 0), "familiar": familiar, **found_fields(finding, familiar)}
         yield fields, like(result.full_resolution[0], cell), like(change, cell)

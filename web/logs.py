@@ -4,12 +4,15 @@ import json
 import logging
 import sys
 import time
+import traceback
 from collections import OrderedDict
 from typing import Any, TextIO
 
 AT_ONCE, A_SECOND = 500, 1.0  # lines of a kind; in the long run some 20 MB a day
 KINDS = 100
+FRAMES = 20  # of a traceback, the innermost
 LOG = logging.getLogger("plasmolens")
+_debug = False
 
 
 class JsonLines(logging.Formatter):
@@ -74,8 +77,13 @@ class CurrentStderr(logging.StreamHandler):
         pass
 
 
-def set_up_logs(level: str) -> None:
-    """Sends all logs to stderr as JSON lines from a level on; those of libraries from "warning" on."""
+def set_up_logs(level: str, debug: bool = False) -> None:
+    """Sends all logs to stderr as JSON lines from a level on; those of libraries from "warning" on.
+
+    With `debug` a fault bears its whole traceback, whose words may name a file of a visitor.
+    """
+    global _debug
+    _debug = debug
     handler = CurrentStderr()
     handler.setFormatter(JsonLines())
     handler.addFilter(NotTooMany())
@@ -97,9 +105,8 @@ def note(event: str, level: int = logging.INFO, **fields: Any) -> None:
 
 
 def fault(error: BaseException) -> dict[str, str]:
-    """The type of an exception and the line that raised it."""
-    traceback = error.__traceback__
-    while traceback is not None and traceback.tb_next is not None:
-        traceback = traceback.tb_next
-    place = f"{traceback.tb_frame.f_code.co_filename.rsplit('/', 1)[-1]}:{traceback.tb_lineno}" if traceback else ""
-    return {"error": type(error).__name__, "place": place}
+    """The type of an exception, the line that raised it, and the lines that led there, the last one first."""
+    frames = traceback.extract_tb(error.__traceback__)[-FRAMES:]
+    places = [f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}" for frame in reversed(frames)]
+    led = "".join(traceback.format_exception(error)) if _debug else " < ".join(places)
+    return {"error": type(error).__name__, "place": places[0] if places else "", "traceback": led}

@@ -3,6 +3,7 @@
 from typing import Any
 
 import gradio as gr
+from gradio.themes import Base
 from markupsafe import Markup
 
 from jdm_core import Explainer
@@ -15,16 +16,16 @@ from web.many_cells.uploads import Limits
 from web.one_cell.layout import add_one_cell
 from web.parts.html import render
 from web.parts.static import EXAMPLES, ICON, STYLES
+from web.settings import Settings
 from web.words.browser import I18N, block, label
 
-KEPT_SECONDS = 3600  # uploads and pictures are deleted after this
 FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif")
 MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
 COMPUTE = {"concurrency_id": "compute", "concurrency_limit": 8}  # jobs in the line before the device; others queue
 BATCH = {"concurrency_id": "batch", "concurrency_limit": 2}
 
 LAUNCH = {
-    "theme": gr.themes.Base(primary_hue="sky", neutral_hue="slate", font=FONTS, font_mono=MONO),
+    "theme": Base(primary_hue="sky", neutral_hue="slate", font=FONTS, font_mono=MONO),
     "css_paths": STYLES,
     "favicon_path": ICON,
     "i18n": I18N,
@@ -32,11 +33,13 @@ LAUNCH = {
     "run_history": False,
     "enable_monitoring": False,
     "allowed_paths": [str(EXAMPLES)],
-    "max_file_size": "64mb",
+    "max_file_size": f"{Settings.upload_megabytes}mb",
 }
 
 
-def build_page(explainer: Explainer, kept_seconds: int = KEPT_SECONDS, batch_cells: int | None = None) -> gr.Blocks:
+def build_page(
+    explainer: Explainer, kept_seconds: int = Settings.kept_seconds, batch_cells: int = Settings.batch_cells
+) -> gr.Blocks:
     """The page around an explainer, a SharedExplainer where several visitors are to come; launch it with LAUNCH."""
     blocks = gr.Blocks(title="PlasmoLens", analytics_enabled=False, delete_cache=(kept_seconds, kept_seconds))
     with blocks:
@@ -46,8 +49,7 @@ def build_page(explainer: Explainer, kept_seconds: int = KEPT_SECONDS, batch_cel
             with gr.Tab(label("One cell"), id=ONE_CELL, elem_id="one-cell"):
                 one_cell = add_one_cell(explainer, COMPUTE, kept_seconds)
             with gr.Tab(label("Many cells"), elem_id="many-cells"):
-                limits = Limits(batch_cells) if batch_cells else None
-                batch, detail = add_batch_tab(explainer, BATCH, kept_seconds, limits)
+                batch, detail = add_batch_tab(explainer, BATCH, kept_seconds, Limits(batch_cells))
         open_in_one_cell(batch, detail, one_cell, tabs, COMPUTE)
         with gr.Accordion(label("How to read this"), open=False, elem_id="guide"):
             gr.HTML(block("guide"))

@@ -46,6 +46,7 @@ class Settings:
     stop_seconds: int = _setting(10, "PLASMOLENS_STOP_SECONDS", "time for a running job when told to stop", least=0)
     gpu_seconds: int = _setting(60, "PLASMOLENS_GPU_SECONDS", "GPU time of a call on a shared-GPU Space", least=1)
     log_level: str = _setting("info", "PLASMOLENS_LOG_LEVEL", ", ".join(LEVELS), choices=LEVELS)
+    debug: bool = _setting(False, "PLASMOLENS_DEBUG", "whole tracebacks, on the terminal and in the log")
     mcp: bool = _setting(False, "GRADIO_MCP_SERVER", 'serve the endpoints to MCP clients (pip install "gradio[mcp]")')
 
     def logins(self) -> list[tuple[str, str]] | None:
@@ -59,8 +60,8 @@ class Settings:
             except (OSError, UnicodeDecodeError) as error:
                 reason = getattr(error, "strerror", None) or "not text"
                 raise SettingsError(f"login: neither USER:PASSWORD nor a file that can be read ({reason})") from error
-        pairs = [tuple(line.strip().split(":", 1)) for line in lines]
-        if not pairs or any(len(pair) != 2 or not all(pair) for pair in pairs):
+        pairs = [(user, password) for user, _, password in (line.strip().partition(":") for line in lines)]
+        if not pairs or not all(user and password for user, password in pairs):
             raise SettingsError("login: every line must be USER:PASSWORD")
         return pairs
 
@@ -81,7 +82,8 @@ def read_settings(arguments: list[str] | None = None, environment: Mapping[str, 
     prog = None if Path(sys.argv[0]).stem == "plasmolens" else "app.py"
     parser = argparse.ArgumentParser(prog=prog, description="Serves the PlasmoLens page. Not for diagnosis.")
     for item in fields(Settings):
-        given = {"action": argparse.BooleanOptionalAction} if item.type is bool else {"metavar": item.name.upper()}
+        flag = {"action": argparse.BooleanOptionalAction}
+        given: dict[str, Any] = flag if item.type is bool else {"metavar": item.name.upper()}
         shown = "" if item.default in ("", None, False) else f"; default: {item.default}"
         words = f"{item.metadata['words']} ({item.metadata['variable']}{shown})"
         parser.add_argument(option(item.name), default=None, help=words, **given)

@@ -1,6 +1,6 @@
 """The façade that the page, the command line and batch jobs use: images in, numbers and pictures out."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -132,7 +132,7 @@ class Explainer:
 
     def stream(
         self, image: ImageLike, target: str | None = None, seed: int = 0, strength: Strength | None = None
-    ) -> Iterator[Frame]:
+    ) -> Generator[Frame, None, None]:
         """The frames of one edit as they come; the last one carries the result. Closing the iterator stops the work."""
         (batch,) = self._batches([image], seed)
         yield from self._frames(batch, target, seed, strength)

@@ -521,11 +521,11 @@ def test_check_tells_before_from_after(explainer, callbacks, cell):
     edit = explainer.counterfactual(reading.cell)
     thresholds = Thresholds(unsure_below=0.8, flip_head=0.97, flip_posterior=0.42)
     short = replace(edit, flipped=np.array([False]), probabilities=np.array([[0.3, 0.3]]))
-    advised = check_panel(replace(reading, edit=short), thresholds, 2)
+    advised = check_panel(reading, short, thresholds, 2)
     assert "You can try another seed or a fixed strength." in advised
-    assert "another strength" in check_panel(replace(reading, edit=short), thresholds, 1)
+    assert "another strength" in check_panel(reading, short, thresholds, 1)
     assert "<td>30\u00a0%</td><td>97\u00a0%: no</td>" in advised and "42\u00a0%: " in advised
-    panel = check_panel(replace(reading, edit=edit), explainer.checkpoint.thresholds, 2)
+    panel = check_panel(reading, edit, explainer.checkpoint.thresholds, 2)
     target = int(edit.target[0])
     for numbers in (reading.prediction.probabilities, edit.probabilities, reading.elbo.posterior, edit.posterior):
         assert f"<td>{ENGLISH.percent(float(numbers[0, target]))}</td>" in unescape(panel)

@@ -43,9 +43,12 @@ class Decoder:
         with other:
             self.process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "jdm_core.images.decoder"],
-                stdin=other, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,  # codecs' remarks
-                env=_environment(), start_new_session=True,  # a Ctrl-C is the server's to handle
-            )  # fmt: skip
+                stdin=other.fileno(),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,  # codecs' remarks
+                env=_environment(),
+                start_new_session=True,  # a Ctrl-C is the server's to handle
+            )
         try:
             self._until = time.monotonic() + START_SECONDS
             if self._receive(len(READY)) != READY:
@@ -75,7 +78,7 @@ class Decoder:
             else:
                 height, width = SHAPE.unpack(self._receive(SHAPE.size))
                 pixels = np.empty((height, width, 3), np.uint8)
-                self._fill(memoryview(pixels).cast("B"))
+                self._fill(memoryview(pixels.data).cast("B"))
                 return pixels
         except TimeoutError:
             kind, words = REFUSED, "takes too long to decode"

@@ -1,7 +1,7 @@
 """One explainer for many users at once: one thread computes for all, and waiting classifications go together."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
@@ -67,7 +67,7 @@ class SharedExplainer:
         """`Explainer.saliency` when its turn comes."""
         return self._thread.run(partial(self._explainer.saliency, *arguments, **options))
 
-    def stream(self, *arguments: Any, **options: Any) -> Iterator[Frame]:
+    def stream(self, *arguments: Any, **options: Any) -> Generator[Frame, None, None]:
         """`Explainer.stream`, which keeps the device from its first frame to its last as long as someone asks on."""
         job = object()
         frames = self._explainer.stream(*arguments, **options)

@@ -12,7 +12,7 @@ def shared_gpu() -> Any | None:
     """The `spaces` package where it is installed, imported before torch as it wants; else None."""
     if importlib.util.find_spec("spaces") is None:
         return None
-    import spaces
+    import spaces  # pyright: ignore[reportMissingImports]  # only where it is installed
 
     return spaces
 

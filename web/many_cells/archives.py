@@ -10,8 +10,9 @@ import zipfile
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
+_zip: Any = zipfile  # its parts that no type stub names
 MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
 MAX_ENTRY_BYTES = 46 + 3 * 0xFFFF
 _ENTRY = struct.Struct("<4s24x3H12x")  # of the directory: signature, and how long name, extra field and comment are
@@ -31,14 +32,14 @@ class Archive:
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        end = zipfile._EndRecData(file)  # no public function tells this before all of the directory is read
+        end = _zip._EndRecData(file)  # no public function tells this before all of the directory is read
         if end is None:
             raise zipfile.BadZipFile("no end of a directory")
-        self.directory_bytes: int = end[zipfile._ECD_SIZE]
-        self._start = end[zipfile._ECD_LOCATION] - self.directory_bytes
-        if end[zipfile._ECD_SIGNATURE] == zipfile.stringEndArchive64:
-            self._start -= zipfile.sizeEndCentDir64 + zipfile.sizeEndCentDir64Locator
-        self._shift = self._start - end[zipfile._ECD_OFFSET]  # by what stands before the zip in its file
+        self.directory_bytes: int = end[_zip._ECD_SIZE]
+        self._start = end[_zip._ECD_LOCATION] - self.directory_bytes
+        if end[_zip._ECD_SIGNATURE] == _zip.stringEndArchive64:
+            self._start -= _zip.sizeEndCentDir64 + _zip.sizeEndCentDir64Locator
+        self._shift = self._start - end[_zip._ECD_OFFSET]  # by what stands before the zip in its file
         if self._start < 0 or self._shift < 0:
             raise zipfile.BadZipFile("a directory before the beginning")
 
@@ -82,13 +83,13 @@ class Archive:
         self._file.seek(at)
         entry = self._file.read(MAX_ENTRY_BYTES)
         entry = entry[: _ENTRY.size + sum(self._lengths(entry[: _ENTRY.size]))]
-        if entry[-zipfile.sizeEndCentDir64Locator :].startswith(_LOCATOR):
+        if entry[-_zip.sizeEndCentDir64Locator :].startswith(_LOCATOR):
             raise zipfile.BadZipFile("an entry that ends as a zip does")
         return entry
 
     @staticmethod
     def _lengths(head: bytes) -> tuple[int, int, int]:
-        if len(head) < _ENTRY.size or not head.startswith(zipfile.stringCentralDir):
+        if len(head) < _ENTRY.size or not head.startswith(_zip.stringCentralDir):
             raise zipfile.BadZipFile("no entry where one is due")
         return _ENTRY.unpack(head)[1:]
 
@@ -103,4 +104,4 @@ def _end(entry: bytes, offset: int) -> bytes:
     """The end of a zip whose directory is one entry; members lie before it as if the directory began at `offset`."""
     if offset > 0xFFFFFFFF:
         raise zipfile.BadZipFile("a member beyond 4 GiB")
-    return struct.pack(zipfile.structEndArchive, zipfile.stringEndArchive, 0, 0, 1, 1, len(entry), offset, 0)
+    return struct.pack(_zip.structEndArchive, _zip.stringEndArchive, 0, 0, 1, 1, len(entry), offset, 0)

@@ -15,13 +15,12 @@ from web.words.browser import block, label
 
 
 def add_batch_tab(
-    explainer: Explainer, compute: dict[str, Any], kept_seconds: int, limits: Limits | None = None
+    explainer: Explainer, compute: dict[str, Any], kept_seconds: int, limits: Limits
 ) -> tuple[gr.State, gr.HTML]:
     """Fills the surrounding tab: upload, table, downloads, detail; a batch is forgotten seconds after its last change.
 
     `compute` says in which queue its work waits. Gives back where the batch is kept and where a cell of it is shown.
     """
-    limits = limits or Limits()
     callbacks = BatchCallbacks(explainer, limits)
     parts: dict[str, Any] = {"batch": gr.State(time_to_live=kept_seconds)}
     gr.HTML(block("many_cells"), elem_id="batch-intro")

@@ -11,6 +11,7 @@ from typing import Any
 from jdm_core import CellImageError
 from jdm_core.images.limits import MAX_FILE_BYTES
 from web.many_cells.archives import MAGIC, Archive, Entry, is_archive
+from web.settings import Settings
 
 MAX_DIRECTORY_BYTES = 4 * 2**20  # of the zips of one request together: some 40,000 members
 MAX_RATIO = 200  # deflate reaches 1000 on what is no picture
@@ -25,7 +26,7 @@ _BROKEN = (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error, NotImp
 class Limits:
     """How much one batch may hold: images, which as many files may bring, and bytes once they are unpacked."""
 
-    images: int = 500
+    images: int = Settings.batch_cells
     unpacked_bytes: int = 512 * 2**20
 
 

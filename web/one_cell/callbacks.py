@@ -78,7 +78,7 @@ class Callbacks:
         request: gr.Request | None = None,
     ) -> Iterator[View]:
         """Puts the example of the clicked button, which bears its file's name as id, in the place of an upload."""
-        file = EXAMPLES / f"{Path(event.target.elem_id).name}.png"
+        file = EXAMPLES / f"{Path(str(event.target and event.target.elem_id)).name}.png"
         views = self._read({"path": str(file), "orig_name": file.name}, draws, seed, as_given, say_for(request))
         shown = (view if number else view._replace(upload=str(file)) for number, view in enumerate(views))
         yield from self.newest.only(request, shown)

@@ -14,15 +14,15 @@ from web.parts.pictures import embedded
 from web.words.sentences import TRACES, TRY, TRY_FIXED
 
 
-def check_panel(explanation: Explanation, thresholds: Thresholds, attempts: int, say: Language = ENGLISH) -> Markup:
+def check_panel(
+    before: Explanation, edit: Counterfactual, thresholds: Thresholds, attempts: int, say: Language = ENGLISH
+) -> Markup:
     """Outcome and table: what both verdicts give and what is needed, how much of the cell changed, by what strength."""
-    edit, i = explanation.edit, explanation.index
-    if edit is None:
-        raise ValueError("an explanation without an edit has no check")
+    i = before.index
     to = int(edit.target[i])
     target, flipped, effort = edit.labels[to], bool(edit.flipped[i]), edit.efforts[i]
-    head = float(explanation.prediction.probabilities[i, to]), float(edit.probabilities[i, to])
-    posterior = float(explanation.elbo.posterior[i, to]), float(edit.posterior[i, to])
+    head = float(before.prediction.probabilities[i, to]), float(edit.probabilities[i, to])
+    posterior = float(before.elbo.posterior[i, to]), float(edit.posterior[i, to])
     words = outcome(flipped, target, head[1], posterior[1], thresholds, say)
     if not flipped:
         words += f" {say(TRY_FIXED if attempts == 1 else TRY)}"

@@ -27,7 +27,7 @@ class Downloads:
     def pdf(self, reading: Reading | None, request: gr.Request | None = None) -> Iterator[View]:
         """The sheet of the cell as PDF."""
 
-        def make(stem: Path) -> str:
+        def make(reading: Reading, stem: Path) -> str:
             write_report(self.explainer, reading.explanation, stem, reading.seed, ("pdf",))
             return f"{stem}.pdf"
 
@@ -36,7 +36,7 @@ class Downloads:
     def archive(self, reading: Reading | None, request: gr.Request | None = None) -> Iterator[View]:
         """A ZIP of everything that the page shows of the cell."""
 
-        def make(stem: Path) -> str:
+        def make(reading: Reading, stem: Path) -> str:
             write_report(self.explainer, reading.explanation, stem.parent / "report" / stem.name, reading.seed)
             return make_archive(f"{stem}-report", "zip", stem.parent / "report")
 
@@ -44,7 +44,7 @@ class Downloads:
 
 
 def _prepared(
-    name: str, words: str, reading: Reading | None, make: Callable[[Path], str], say: Language
+    name: str, words: str, reading: Reading | None, make: Callable[[Reading, Path], str], say: Language
 ) -> Iterator[View]:
     """What the button of that name offers, once `make` has written it beside a path without an ending."""
     if reading is None:
@@ -52,5 +52,6 @@ def _prepared(
         return
     yield View(**{name: gr.update(value=say(sentences.PREPARING))})
     with TemporaryDirectory() as folder:
-        kept = save_file_to_cache(make(Path(folder, plain_stem(reading.explanation.file))), get_upload_folder())
+        made = make(reading, Path(folder, plain_stem(reading.explanation.file)))
+        kept = save_file_to_cache(made, get_upload_folder())
     yield View(**{name: gr.update(value=say(words)), f"{name}_file": gr.update(value=kept)})

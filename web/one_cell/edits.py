@@ -6,33 +6,32 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import gradio as gr
 import numpy as np
 from gradio.processing_utils import save_file_to_cache
 from gradio.utils import get_upload_folder
+from PIL import Image
 
 from jdm_core import Explainer, Frame
-from jdm_core.draw.colours import CHANGE_STOPS
 from jdm_core.explain.edit import Strength
 from jdm_core.explain.results import Counterfactual
 from jdm_core.report.words import Language, noop
+from web.one_cell.change_map import Wanted, change_map, change_scale, within
 from web.one_cell.checks import check_panel, variant
 from web.one_cell.compare import animation, comparison
 from web.one_cell.view import Reading, View, empty
-from web.parts.charts import legend
 from web.parts.html import render
-from web.parts.pictures import SHOWN, like
+from web.parts.pictures import like
 from web.parts.reading import plain_stem
 from web.parts.updates import MAIN, OFF, ON, alert, gone, hidden, picture, progress_bar, shown, status
 from web.words import sentences
 from web.words.language import say_for
 
 FRAMES_PER_SECOND = 8
-THRESHOLD, OPACITY = 0, 90  # of the change map: out of 255, and percent
 WEAKER, STRONGER, WIDER = 0.5, 1.5, 2.5  # of a variant: factors of guidance, and how much farther the stronger reaches
 _VARIANT = 256  # pixels a side
-Map = tuple[float | None, float | None, bool | None]  # how a change map is wanted: threshold, opacity, outline
 
 
 class Edits:
@@ -67,22 +66,24 @@ class Edits:
         request: gr.Request | None = None,
     ) -> View:
         """The change map of the kept difference, drawn anew; nothing is edited again."""
-        if reading is None or reading.explanation.edit is None:
+        edit = reading.explanation.edit if reading else None
+        if reading is None or edit is None:
             return View()
-        wanted, say = (threshold, opacity, outline), say_for(request)
+        wanted, say = Wanted(threshold, opacity, outline), say_for(request)
         return View(
-            change=self._change(reading, wanted, say),
-            change_scale=self._scale(reading.explanation.edit, wanted, say),
+            change=change_map(self.explainer, reading.explanation.file, reading.explanation.cell, edit, wanted, say),
+            change_scale=change_scale(self.explainer, edit, wanted, say),
         )
 
     def variants(self, reading: Reading | None, request: gr.Request | None = None) -> Iterator[View]:
         """A weaker and a stronger edit than the one shown, beside it, each with its check."""
         say = say_for(request)
-        if reading is None or reading.explanation.edit is None or not _varies(reading.explanation.edit):
+        edit = reading.explanation.edit if reading else None
+        own = edit.efforts[0].strength if edit else None
+        if reading is None or edit is None or own is None:
             yield empty()._replace(status=alert(say(sentences.LOST)))
             return
-        edit, cell = reading.explanation.edit, reading.explanation.cell
-        target, own = edit.labels[int(edit.target[0])], edit.efforts[0].strength
+        cell, target = reading.explanation.cell, edit.labels[int(edit.target[0])]
         weaker = replace(own, guidance=own.guidance * WEAKER)
         stronger = replace(own, guidance=own.guidance * STRONGER, region=own.region / WIDER, single=False)
         busy = gr.update(interactive=False)
@@ -102,9 +103,7 @@ class Edits:
                     share = (done + frame.step / max(1, frame.steps)) / 2
                     if frame.result is None:
                         yield View(strengths=progress_bar(say(sentences.TWO_MORE), share))
-            figures.insert(
-                2 * done, self._variant(name, frame.result, cell, say)
-            )  # before what is shown, and behind it
+            figures.insert(2 * done, self._variant(name, finished(frame), cell, say))  # on either side of the one above
         panel = render("variants", say, note=say(sentences.VARIANTS_NOTE), figures=figures)
         yield ready(reading, say)._replace(strengths=panel, variants=hidden())
 
@@ -121,13 +120,13 @@ class Edits:
             outline: bool | None = None,
             request: gr.Request | None = None,
         ) -> Iterator[View]:
-            strength, wanted = self._strength(mode, start, guidance), (threshold, opacity, outline)
+            strength, wanted = self._strength(mode, start, guidance), Wanted(threshold, opacity, outline)
             yield from self._edit(reading, target, strength, wanted, say_for(request))
 
         return edit
 
     def _edit(
-        self, reading: Reading | None, target: str | None, strength: Strength | None, wanted: Map, say: Language
+        self, reading: Reading | None, target: str | None, strength: Strength | None, wanted: Wanted, say: Language
     ) -> Iterator[View]:
         """The frames of an edit and its result; the edit before it is out of sight, and kept until then."""
         if reading is None:
@@ -157,45 +156,28 @@ class Edits:
                     words = sentences.progress(frame, left, say)
                     alt = say("the edit so far, {progress}", progress=sentences.progress(frame, say=say))
                     yield View(progress=progress_bar(words, done), frame=picture(like(frame.image, cell), alt))
-        reading = replace(reading, explanation=replace(explanation, edit=frame.result))
-        yield ready(reading, say)._replace(reading=reading, **self._result(reading, frame, wanted, say))
+        reading = replace(reading, explanation=replace(explanation, edit=finished(frame)))
+        results = self._results(reading, finished(frame), frame.attempts, wanted, say)
+        yield ready(reading, say)._replace(reading=reading, **results)
 
-    def _result(self, reading: Reading, frame: Frame, wanted: Map, say: Language) -> dict:
+    def _results(
+        self, reading: Reading, edit: Counterfactual, attempts: int, wanted: Wanted, say: Language
+    ) -> dict[str, Any]:
         """What the page shows of a finished edit, by field of the view."""
-        edit, cell, name = frame.result, reading.explanation.cell, reading.explanation.file
+        cell, name = reading.explanation.cell, reading.explanation.file
         before, after = like(cell, cell), like(edit.full_resolution[0], cell)
         target = say(edit.labels[int(edit.target[0])])
         words = name, say("{file}, edited to {target}", file=name, target=target)
         return {
             "edited": shown(),
             "slider": comparison(before, after, words, say),
-            "change": self._change(reading, wanted, say),
-            "change_scale": self._scale(edit, wanted, say),
-            "check": check_panel(reading.explanation, self.thresholds, frame.attempts, say),
+            "change": change_map(self.explainer, name, cell, edit, wanted, say),
+            "change_scale": change_scale(self.explainer, edit, wanted, say),
+            "check": check_panel(reading.explanation, edit, self.thresholds, attempts, say),
             "animation": gr.update(value=_kept_animation(name, before, after, say), visible=True),
             "variants": gr.update(visible=_varies(edit)),
             "strengths": "",
         }
-
-    def _change(self, reading: Reading, wanted: Map, say: Language) -> dict:
-        """The change map of the kept edit, as it is wanted."""
-        edit, (_, opacity, outline) = reading.explanation.edit, wanted
-        level, cover = _threshold(wanted) / 255, _within(opacity, OPACITY, 0, 100) / 100
-        drawn = self.explainer.draw.difference(edit.original[0], edit.difference[0], SHOWN, level, cover, bool(outline))
-        words = _change_words(reading.explanation.file, edit, say)
-        return picture(like(drawn, reading.explanation.cell), words)
-
-    def _scale(self, edit: Counterfactual, wanted: Map, say: Language) -> str:
-        full = round(255 * self.explainer.draw.difference_scale(edit.difference[0]))
-        words, level = say("green: the edit made it brighter; purple: darker (luminance, of 255)"), _threshold(wanted)
-        if level:
-            words = say("{legend}; changes below {level} are hidden", legend=words, level=say.number(level))
-        ends = (
-            say("−{level}: now darker", level=full),
-            say("0: unchanged"),
-            say("+{level}: now brighter", level=full),
-        )
-        return legend(*ends, words, CHANGE_STOPS)
 
     def _variant(self, name: str, edit: Counterfactual, cell: np.ndarray, say: Language) -> str:
         change = self.explainer.draw.difference(edit.original[0], edit.difference[0], _VARIANT)
@@ -207,7 +189,7 @@ class Edits:
         if mode != sentences.FIXED:
             return None
         steps = self.explainer.edit.steps
-        return Strength(round(_within(start, steps, 1, steps)), _within(guidance, 2.0, 0.0, 10.0))
+        return Strength(round(within(start, steps, 1, steps)), within(guidance, 2.0, 0.0, 10.0))
 
 
 def ready(reading: Reading, say: Language) -> View:
@@ -227,27 +209,19 @@ def ready(reading: Reading, say: Language) -> View:
     )
 
 
+def finished(frame: Frame) -> Counterfactual:
+    """The result that the last frame of an edit bears."""
+    if frame.result is None:
+        raise RuntimeError("the frames of an edit ended without its result")
+    return frame.result
+
+
 def _varies(edit: Counterfactual) -> bool:
     """Whether there is a strength to compare others with."""
     return edit.efforts[0].strength is not None
 
 
-def _change_words(name: str, edit: Counterfactual, say: Language) -> str:
-    """The change map in words: towards what, and where it changed most."""
-    moved = edit.difference[0].mean(axis=2)
-    height, side = sentences.place(np.abs(moved), say)
-    how = say("brighter") if moved.flat[np.abs(moved).argmax()] > 0 else say("darker")
-    return say(
-        "map of what changed in {file}, edited to {target}: most at {height} {side}, which became {how}",
-        file=name,
-        target=say(edit.labels[int(edit.target[0])]),
-        height=height,
-        side=side,
-        how=how,
-    )
-
-
-def _kept_animation(name: str, before: object, after: object, say: Language) -> str:
+def _kept_animation(name: str, before: Image.Image, after: Image.Image, say: Language) -> str:
     with TemporaryDirectory() as folder:
         path = Path(folder, f"{plain_stem(name)}-edit.webp")
         animation(before, after, path, say)
@@ -266,11 +240,3 @@ def _paced(frames: Iterator[Frame]) -> Iterator[Frame]:
             shown.add(image)
             due = time.monotonic() + 1 / FRAMES_PER_SECOND
             yield frame
-
-
-def _threshold(wanted: Map) -> float:
-    return _within(wanted[0], THRESHOLD, 0, 255)
-
-
-def _within(value: float | None, otherwise: float, low: float, high: float) -> float:
-    return min(max(float(otherwise if value is None else value), low), high)

@@ -7,8 +7,9 @@ import gradio as gr
 from jdm_core import Explainer
 from jdm_core.report.words import noop
 from web.one_cell.callbacks import DRAWS, USUAL_DRAWS, Callbacks
+from web.one_cell.change_map import OPACITY, THRESHOLD
 from web.one_cell.downloads import Downloads
-from web.one_cell.edits import OPACITY, THRESHOLD, Edits
+from web.one_cell.edits import Edits
 from web.one_cell.view import View
 from web.parts.static import EXAMPLES, script
 from web.parts.updates import QUIET, ends

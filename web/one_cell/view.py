@@ -67,17 +67,42 @@ class View(NamedTuple):
 def empty() -> View:
     """The page without a cell."""
     return no_edit()._replace(
-        found=hidden(), outline=None, found_note="", reading=None, status="", intro=gr.update(visible=True),
-        results=hidden(), verdict="", strange="", cell=None, evidence=None, evidence_scale="", elbo="",
-        gradient=gr.update(visible=False), saliency=gone(), saliency_scale="", flip=gr.update(**OFF),
-        remove=gr.update(**OFF), add=gr.update(**OFF), stop=hidden(), reason="", progress="", frame=gone(),
+        found=hidden(),
+        outline=None,
+        found_note="",
+        reading=None,
+        status="",
+        intro=gr.update(visible=True),
+        results=hidden(),
+        verdict="",
+        strange="",
+        cell=None,
+        evidence=None,
+        evidence_scale="",
+        elbo="",
+        gradient=gr.update(visible=False),
+        saliency=gone(),
+        saliency_scale="",
+        flip=gr.update(**OFF),
+        remove=gr.update(**OFF),
+        add=gr.update(**OFF),
+        stop=hidden(),
+        reason="",
+        progress="",
+        frame=gone(),
         reports=hidden(),
-    )  # fmt: skip
+    )
 
 
 def no_edit() -> View:
     """The page without an edit."""
     return View(
-        edited=hidden(), check="", slider="", change=None, change_scale="", animation=hidden(), variants=hidden(),
+        edited=hidden(),
+        check="",
+        slider="",
+        change=None,
+        change_scale="",
+        animation=hidden(),
+        variants=hidden(),
         strengths="",
-    )  # fmt: skip
+    )

@@ -21,7 +21,7 @@ def watch_jobs(blocks: gr.Blocks) -> None:
     """Puts a watch around every callback of a page that is built but not launched."""
     for function in blocks.fns.values():
         if function.fn is not None:
-            function.fn = _watched(function.fn, function.api_name or function.name)
+            function.fn = _watched(function.fn, str(function.api_name or function.name))
 
 
 def _watched(callback: Callable, name: str) -> Callable:

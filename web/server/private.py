@@ -3,12 +3,16 @@
 Gradio is bounded to the minor version whose names these are; `missing()` says which of them are gone.
 """
 
+# pyright: reportPrivateImportUsage=false, reportOptionalMemberAccess=false, reportAttributeAccessIssue=false
+# These names are what this file is for; tests say whether they are there.
+
 import asyncio
 import importlib
 import inspect
 import logging
 import sys
 import traceback
+from collections.abc import AsyncGenerator
 from contextlib import suppress
 from contextvars import ContextVar
 from pathlib import Path
@@ -128,7 +132,7 @@ class FilesAlone(route_utils.GradioMultiPartParser):
             known.append(file.file)
 
 
-async def _few_parts_at_once(stream: Any) -> Any:
+async def _few_parts_at_once(stream: Any) -> AsyncGenerator[bytes, None]:
     async for piece in stream:
         if piece.count(b"filename") <= MANY_PARTS:
             yield piece
@@ -231,13 +235,18 @@ def let_tools_in(page: gr.Blocks, token: str) -> None:
 
     def client() -> Client:
         if not made:
-            address = server.local_url or page.local_url
+            address = str(server.local_url or page.local_url)
             made.append(
                 Client(
-                    address, download_files=False, verbose=False, analytics_enabled=False, ssl_verify=False,
-                    _skip_components=False, headers=headers,
+                    address,
+                    download_files=False,
+                    verbose=False,
+                    analytics_enabled=False,
+                    ssl_verify=False,
+                    _skip_components=False,
+                    headers=headers,
                 )
-            )  # fmt: skip
+            )
         return made[0]
 
     server._get_or_create_client = client

@@ -12,6 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+from web.settings import Settings
+
 try:
     import fcntl
 except ImportError:  # Windows
@@ -40,7 +42,9 @@ class Scratch:
     Raises OSError where it cannot be made, or not be locked.
     """
 
-    def __init__(self, kept_seconds: float, parent: Path | None = None, megabytes: int = 8192) -> None:
+    def __init__(
+        self, kept_seconds: float, parent: Path | None = None, megabytes: int = Settings.disk_megabytes
+    ) -> None:
         if fcntl is None:
             raise OSError("the page runs on Linux and macOS: this system cannot lock the folder of its uploads")
         parent = parent or Path(tempfile.gettempdir())
@@ -133,6 +137,8 @@ def _remove_if_abandoned(folder: Path) -> None:
         if folder.stat().st_uid != os.getuid():
             return
         with (folder / ".lock").open() as lock:
+            if fcntl is None:  # where a Scratch cannot be made either
+                return
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(folder, ignore_errors=True)
     except OSError:  # another process holds it, or is just making it

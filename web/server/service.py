@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -60,19 +60,27 @@ class Service:
         from web.server.sessions import Pages
 
         settings = self.settings
-        self.blocks = build_page(self.explainer, settings.kept_seconds, settings.batch_cells)
+        explainer = cast(Explainer, self.explainer)  # it does all that an explainer does
+        self.blocks = build_page(explainer, settings.kept_seconds, settings.batch_cells)
         self.blocks.delete_cache = None  # Gradio's own sweep would take the pictures of the page's buttons too
         watch_jobs(self.blocks)
         replace_private_names()
         self.blocks.queue(max_size=settings.queue_length, api_open=False)  # no way round the queue
         self.pages = Pages(queue_of(self.blocks), settings.kept_seconds, max(1, settings.queue_length // 2))
         options = LAUNCH | {
-            "server_name": settings.host, "server_port": settings.port, "root_path": settings.root_path or None,
-            "auth": settings.logins(), "max_file_size": settings.upload_megabytes * 2**20,
+            "server_name": settings.host,
+            "server_port": settings.port,
+            "root_path": settings.root_path or None,
+            "auth": settings.logins(),
+            "max_file_size": settings.upload_megabytes * 2**20,
             "app_kwargs": {"middleware": [Middleware(Gate, service=self)]},
-            "mcp_server": settings.mcp, "share": False, "ssr_mode": False, "pwa": False, "quiet": True,
+            "mcp_server": settings.mcp,
+            "share": False,
+            "ssr_mode": False,
+            "pwa": False,
+            "quiet": True,
             "prevent_thread_lock": True,
-        }  # fmt: skip
+        }
         _, address, _ = self.blocks.launch(**options)
         keep_states(self.blocks, self.pages)
         join_uvicorn()
@@ -132,11 +140,17 @@ class Service:
 
         queue = queue_of(self.blocks)
         return {
-            "name": "PlasmoLens", "version": VERSION, "model": self.explainer.name,
-            "model_version": self.explainer.checkpoint.version, "sha256": self.explainer.sha256,
-            "device": str(self.explainer.device), "running": queue.get_active_worker_count(), "waiting": len(queue),
-            "uptime_seconds": round(time.monotonic() - self.started, 1), "stopping": self.stopping,
-        }  # fmt: skip
+            "name": "PlasmoLens",
+            "version": VERSION,
+            "model": self.explainer.name,
+            "model_version": self.explainer.checkpoint.version,
+            "sha256": self.explainer.sha256,
+            "device": str(self.explainer.device),
+            "running": queue.get_active_worker_count(),
+            "waiting": len(queue),
+            "uptime_seconds": round(time.monotonic() - self.started, 1),
+            "stopping": self.stopping,
+        }
 
     def stop(self) -> bool:
         """Takes no more jobs, waits for the running ones, tells who still waits, deletes files; whether all ended."""

@@ -1,26 +1,28 @@
 """What stands on the page from the start, which the browser translates by Gradio's I18n."""
 
+from typing import Any
+
 import gradio as gr
-from gradio.i18n import I18nData
 
 from jdm_core.report.words import NOTICE
 from web.parts.html import render
-from web.words.language import CODES, say_in
+from web.words.language import CODES, read, say_in
 
+PHRASES = [m.id for m in read(CODES[0]) if isinstance(m.id, str) and m.id and "{" not in m.id]
 BLOCKS = ("header", "introduction", "guide", "glossary", "many_cells", "evidence", "change", "notice")  # templates
 
 
 def _messages(code: str) -> dict[str, str]:
     """English, or the key of a block, to what the browser shows."""
     say = say_in(code)
-    phrases = {phrase: say(phrase) for phrase in say_in(CODES[0]).phrases}
+    phrases = {phrase: say(phrase) for phrase in PHRASES}
     return phrases | {f"block-{name}": str(render(name, say, notice=NOTICE)) for name in BLOCKS}
 
 
 I18N = gr.I18n(**{code: _messages(code) for code in ("en", *CODES)})
 
 
-def label(message: str) -> I18nData:
+def label(message: str) -> Any:  # I18nData, which some components take without declaring it
     """Words of a component, which the browser translates."""
     return I18N(message)
 

@@ -5,10 +5,11 @@ from pathlib import Path
 
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
-from babel.messages.pofile import read_po, write_po
+from babel.messages.pofile import write_po
 
 from jdm_core.report import words
-from web.words.language import CODES, LOCALE
+from web.words import language
+from web.words.language import CODES, read
 
 ROOT = Path(__file__).parents[2]
 SOURCES = (ROOT / "web", Path(words.__file__).parent)
@@ -22,20 +23,14 @@ def messages() -> Catalog:
     found = Catalog(charset="utf-8", project="PlasmoLens")
     for source in SOURCES:
         for file, _, message, comments, _ in extract_from_dir(source, METHODS, keywords=SAYING):
-            place = (Path(source, file).relative_to(ROOT).as_posix(), None)
-            found.add(message, locations=[place], auto_comments=comments)
+            place = Path(source, file).relative_to(ROOT).as_posix()
+            found.add(message, locations=[(place, 0)], auto_comments=comments)
     return found
-
-
-def read(code: str) -> Catalog:
-    """The catalogue of a language."""
-    with (LOCALE / f"{code}.po").open("rb") as file:
-        return read_po(file)
 
 
 def update(code: str) -> None:
     """Adds what is new to a catalogue, without a translation yet, and takes out what nobody says any more."""
-    path = LOCALE / f"{code}.po"
+    path = language.LOCALE / f"{code}.po"
     catalogue = (
         read(code) if path.exists() else Catalog(locale=code, project="PlasmoLens", charset="utf-8", fuzzy=False)
     )

@@ -8,6 +8,7 @@ from io import BytesIO
 from pathlib import Path
 
 import gradio as gr
+from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal, format_percent
@@ -18,17 +19,21 @@ LOCALE = Path(str(files("web.words") / "locale"))
 CODES = tuple(sorted(path.stem for path in LOCALE.glob("*.po")))
 
 
+def read(code: str) -> Catalog:
+    """The catalogue of a language."""
+    with (LOCALE / f"{code}.po").open("rb") as file:
+        return read_po(file)
+
+
 class Translated(Language):
     """A language with a catalogue; what that does not have stays English."""
 
     def __init__(self, code: str) -> None:
-        with (LOCALE / f"{code}.po").open("rb") as file:
-            catalogue = read_po(file)
+        catalogue = read(code)
         compiled = BytesIO()
         write_mo(compiled, catalogue)  # in memory: nobody has to compile anything to install or to translate
         compiled.seek(0)
         self.code, self._locale, self._messages = code, catalogue.locale, GNUTranslations(compiled)
-        self.phrases = [m.id for m in catalogue if isinstance(m.id, str) and m.id and "{" not in m.id]
 
     def __call__(self, message: str, /, **fields: object) -> str:
         """A message in this language."""

@@ -375,7 +375,7 @@ def test_a_pressed_row_is_explained(callbacks, mixed, quick):
 
 def test_every_field_of_a_view_is_in_the_tab(explainer):
     with gr.Blocks() as page:
-        add_batch_tab(explainer, {}, 60)
+        add_batch_tab(explainer, {}, 60, Limits())
     ids = {block.elem_id for block in page.blocks.values()}
     assert {f"batch-{name}" for name in ("status", "table", "stop", "take", "csv", "prepare", "zip", "detail")} <= ids
 

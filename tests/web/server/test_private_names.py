@@ -6,8 +6,8 @@ from pathlib import Path
 
 from web.server import private
 
-WEB = Path(private.__file__).parent
-ALONE = "private.py"
+WEB = Path(private.__file__).parents[1]
+ALONE = "server/private.py"
 OF_OTHERS = {"_exit", "_replace", "_fields"}  # of os and of named tuples, which document them; and of zipfile:
 OF_ZIPFILE = {"_EndRecData", "_ECD_SIZE", "_ECD_LOCATION", "_ECD_OFFSET", "_ECD_SIGNATURE"}
 
@@ -28,8 +28,8 @@ def test_what_an_upgrade_takes_away_is_named(monkeypatch):
 def test_private_names_stand_in_one_module():
     found = {
         f"{path.name}: {node.attr}"
-        for path in WEB.glob("*.py")
-        if path.name != ALONE
+        for path in WEB.rglob("*.py")
+        if path != WEB / ALONE
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Attribute)
         and node.attr.startswith("_")

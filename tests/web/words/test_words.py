@@ -12,9 +12,10 @@ import pytest
 from jdm_core.images.find import find_cell
 from jdm_core.report.words import found_note
 from web.words import catalogues, sentences
+from web.words import language as language_module
 from web.words.browser import BLOCKS, I18N
-from web.words.catalogues import ROOT, SAYING, SOURCES, messages, read
-from web.words.language import CODES, LOCALE, preferred, say_for, say_in
+from web.words.catalogues import ROOT, SAYING, SOURCES, messages
+from web.words.language import CODES, LOCALE, preferred, read, say_for, say_in
 
 MESSAGES = {message.id: message for message in messages() if message.id}
 
@@ -76,7 +77,7 @@ def test_signs_stay_on_their_line_and_numbers_in_sentences_have_a_decimal_comma(
 
 
 def test_a_new_language_begins_with_all_messages_and_an_old_one_keeps_its_own(tmp_path, monkeypatch):
-    monkeypatch.setattr(catalogues, "LOCALE", tmp_path)
+    monkeypatch.setattr(language_module, "LOCALE", tmp_path)
     (tmp_path / "fr.po").write_bytes((LOCALE / "fr.po").read_bytes())
     monkeypatch.setattr(catalogues, "CODES", ("fr",))
     assert catalogues.main(["sw"]) == 0
