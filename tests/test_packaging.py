@@ -77,6 +77,17 @@ def test_a_space_installs_nothing_that_only_training_needs():
     assert "torchvision" in only_training and not names(required("requirements.txt")) & only_training
 
 
+@pytest.mark.parametrize("missing", ["accelerate", "torchvision"])
+def test_training_without_its_packages_says_in_one_line_what_to_install(missing):
+    code = (
+        f"import sys; sys.modules[{missing!r}] = None; from training.cli import main; "
+        "sys.exit(main(['judge', '--data', '.']))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == 1 and run.stderr.count("\n") == 1
+    assert missing in run.stderr and 'pip install "plasmolens[train]"' in run.stderr
+
+
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory) -> Path:
     """A folder that the package is installed in from a copy of the tracked files, without what it requires."""

@@ -6,14 +6,13 @@ import traceback
 from pathlib import Path
 
 from jdm_core import CheckpointError
-from training.cli import data, publish, run, studies
-from training.run.step import NonFiniteLoss
 
 USUAL_ORDER = (
     "From data to a shipped checkpoint: train, export, evaluate --record, edits --record, examples, card. "
     "COMMAND --help explains the arguments of each."
 )
 ROOT = Path(__file__).resolve().parents[2]
+EXTRA = ("accelerate", "captum", "torchvision")  # what the page does without, of the extra "train"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -21,6 +20,19 @@ def main(arguments: list[str] | None = None) -> int:
 
     An error that did not arise in this project's own code, and every error with --debug, is told with its place.
     """
+    try:
+        return _run(arguments)
+    except ModuleNotFoundError as error:
+        if error.name not in EXTRA:
+            raise
+        print(f'error: {error.name} is not installed; training needs: pip install "plasmolens[train]"', file=sys.stderr)
+        return 1
+
+
+def _run(arguments: list[str] | None) -> int:
+    from training.cli import data, publish, run, studies
+    from training.run.step import NonFiniteLoss
+
     prog = None if Path(sys.argv[0]).stem == "plasmolens-train" else "python -m training"
     parser = argparse.ArgumentParser(prog=prog, description=__doc__, epilog=USUAL_ORDER)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
