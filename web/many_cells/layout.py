@@ -9,6 +9,7 @@ from jdm_core.images.read import IMAGE_EXTENSIONS
 from web.many_cells.callbacks import BatchCallbacks, View
 from web.many_cells.table import TEMPLATE
 from web.many_cells.uploads import Limits
+from web.parts.html import note
 from web.parts.static import script
 from web.parts.updates import QUIET, ends
 from web.words.browser import block, label
@@ -26,7 +27,7 @@ def add_batch_tab(
     gr.HTML(block("many_cells"), elem_id="batch-intro")
     kinds = "PNG, JPEG, TIFF, WebP, BMP, GIF, ZIP"  # words of no language, as the numbers depend on the settings
     most = f"≤ {limits.images} images, ≤ {limits.unpacked_bytes // 2**20} MB"
-    gr.HTML(f'<p class="note">{kinds}; {most}</p>')
+    gr.HTML(note(f"{kinds}; {most}"))
     files = gr.File(
         file_count="multiple",
         file_types=[*sorted(IMAGE_EXTENSIONS), ".zip"],

@@ -15,8 +15,9 @@ from starlette.requests import ClientDisconnect
 
 from web.logs import fault, note
 from web.server import bodies, paths
+from web.server.answers import SAFE_METHODS, answer, what_broke, with_policy
 from web.server.bodies import Bodies, Message, Refused, check_json, limited, replayed
-from web.server.login import Door, is_of_other_site, lax_cookie, visitor_of
+from web.server.login import Door, is_of_other_site, visitor_of
 from web.server.metadata import strip_metadata
 from web.server.private import bound_progress, delete_uploaded, uploaded
 from web.server.scratch import FULL, is_full
@@ -24,14 +25,6 @@ from web.server.scratch import FULL, is_full
 QUERY_BYTES = 2**12
 QUIET = re.compile(r"^/(assets|static|svelte|theme\.css|favicon\.ico|healthz|manifest\.json)")
 PRIVATE_PART = re.compile(r"(/file=|/file/|/proxy=|/deep_link|/heartbeat/|/stream/|/call/[^/]+/|/call/v2/[^/]+/).*")
-# Nothing from elsewhere and nothing to elsewhere; Gradio's page needs inline scripts, styles and compiled templates.
-POLICY = (
-    "default-src 'self' data: blob: 'unsafe-inline' 'unsafe-eval'; "
-    "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
-)
-HEADERS = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer")]
-NOT_OURS = (KeyError, IndexError, TypeError, ValueError, AttributeError)  # of Gradio's code that reads a post
-SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
 class Gate:
@@ -63,13 +56,13 @@ class Gate:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = self._headers(list(message.get("headers", [])), route, headers)
+                message["headers"] = with_policy(list(message.get("headers", [])), route, headers, self.sites)
             await send(message)
 
         try:
             await self._answer(scope, route, headers, receive, watched_send)
         except Refused as refusal:
-            await _json(watched_send, refusal.status, {"detail": refusal.words}, refusal.headers)
+            await answer(watched_send, refusal.status, {"detail": refusal.words}, refusal.headers)
         except ClientDisconnect:  # in the middle of an upload
             status = 499  # as proxies call it
         except Exception as error:  # of Gradio itself: no traceback leaves the server, and none fills the log
@@ -77,7 +70,7 @@ class Gate:
             if is_full(error):
                 await asyncio.to_thread(self.service.scratch.sweep)
             if status == 500:
-                await _json(watched_send, *_what_broke(error, scope))
+                await answer(watched_send, *what_broke(error, scope))
         finally:
             level = logging.DEBUG if QUIET.match(route) else logging.INFO
             seconds = round(time.monotonic() - start, 3)
@@ -89,13 +82,13 @@ class Gate:
         service = self.service
         if route == "/healthz":
             healthy = await service.healthy()
-            await _json(send, 200 if healthy else 503, {"status": "ok" if healthy else "not serving"})
+            await answer(send, 200 if healthy else 503, {"status": "ok" if healthy else "not serving"})
             return
         if route == "/status":
-            await _json(send, 200, service.status())
+            await answer(send, 200, service.status())
             return
         if scope["method"] == "OPTIONS" and b"access-control-request-method" in headers:
-            await _json(send, 200 if headers.get(b"origin", b"").decode("latin-1") in self.sites else 403, {})
+            await answer(send, 200 if headers.get(b"origin", b"").decode("latin-1") in self.sites else 403, {})
             return
         self._check(scope, route, headers)
         changes = scope["method"] not in SAFE_METHODS
@@ -200,19 +193,6 @@ class Gate:
 
         await self.app(scope, receive, heard)
 
-    def _headers(
-        self, headers: list[tuple[bytes, bytes]], route: str, asked: dict[bytes, bytes]
-    ) -> list[tuple[bytes, bytes]]:
-        is_file = "/file=" in route or "/file/" in route
-        policy = " ".join([POLICY, *self.sites]) + ("; sandbox" if is_file else "")  # no script of an upload would run
-        origin = asked.get(b"origin", b"")
-        if origin.decode("latin-1") in self.sites:
-            headers += [(b"access-control-allow-origin", origin), (b"access-control-allow-credentials", b"true")]
-            headers += [(b"access-control-allow-headers", b"*, content-type, authorization"), (b"vary", b"Origin")]
-        elif route == "/login" and not self.sites:
-            headers = [(name, lax_cookie(value) if name == b"set-cookie" else value) for name, value in headers]
-        return [*headers, *HEADERS, (b"content-security-policy", policy.encode())]
-
 
 def public_path(path: str) -> str:
     """A path without what it may tell of a person: names of files, of sessions and of jobs."""
@@ -246,19 +226,3 @@ def _own_ranges(scope: Message) -> Message:
         for name, value in scope["headers"]
     ]
     return {**scope, "headers": headers}
-
-
-def _what_broke(error: Exception, scope: Message) -> tuple[int, dict[str, str]]:
-    if is_full(error):
-        return 507, {"detail": FULL}
-    if scope["method"] not in SAFE_METHODS and isinstance(error, NOT_OURS):
-        return 400, {"detail": "this is nothing that the page can read"}
-    return 500, {"detail": "something went wrong on the server"}
-
-
-async def _json(send: Callable, status: int, value: dict[str, Any], headers: dict[str, str] | None = None) -> None:
-    body = json.dumps(value).encode()
-    more = [(name.encode(), text.encode()) for name, text in (headers or {}).items()]
-    shown = [(b"content-type", b"application/json"), (b"cache-control", b"no-store"), *more]
-    await send({"type": "http.response.start", "status": status, "headers": shown})
-    await send({"type": "http.response.body", "body": body})

@@ -18,8 +18,8 @@ from jdm_core.images import decoder as program
 from jdm_core.images.read import read_cell
 from jdm_core.images.refused import CellImageError
 from tests import hostile
+from web.compute import decoding
 from web.compute.decoding import Decoder, Decoders, DecodingFault
-from web.compute.thread import decoding
 
 ROOT = Path(__file__).resolve().parents[3]
 EXAMPLE = sorted((ROOT / "web/examples").glob("*.png"))[0]

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from jdm_core import Prediction
+from web.compute import shared
+from web.compute import thread as compute
 from web.compute.shared import SharedExplainer
-from web.compute.thread import ComputeThread, shared
-from web.compute.thread import thread as compute
+from web.compute.thread import ComputeThread
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import ast
 from importlib.metadata import version
 from pathlib import Path
 
-from web.server import private
+from web.server import private, private_names
 
 WEB = Path(private.__file__).parents[1]
 ALONE = "server/private.py"
@@ -13,16 +13,16 @@ OF_ZIPFILE = {"_EndRecData", "_ECD_SIZE", "_ECD_LOCATION", "_ECD_OFFSET", "_ECD_
 
 
 def test_the_private_names_of_gradio_are_there():
-    gone = private.missing()
+    gone = private_names.missing()
     assert not gone, f"Gradio {version('gradio')} lacks what web/server/private.py leans on: {', '.join(gone)}"
 
 
 def test_what_an_upgrade_takes_away_is_named(monkeypatch):
     names = {"gradio.queueing:Queue.gone": (), "gradio.utils:safe_join": ("directory", "gone"), "gradio.gone:name": ()}
-    monkeypatch.setattr(private, "NAMES", names)
-    monkeypatch.setattr(private, "ATTRIBUTES", {"gradio.blocks:Blocks": ("_queue", "_gone")})
+    monkeypatch.setattr(private_names, "NAMES", names)
+    monkeypatch.setattr(private_names, "ATTRIBUTES", {"gradio.blocks:Blocks": ("_queue", "_gone")})
     told = "gradio.queueing:Queue.gone gradio.utils:safe_join(gone) gradio.gone:name gradio.blocks:Blocks._gone"
-    assert private.missing() == told.split()
+    assert private_names.missing() == told.split()
 
 
 def test_private_names_stand_in_one_module():
@@ -45,8 +45,8 @@ def test_private_names_stand_in_one_module():
 def test_what_is_replaced_in_gradio_is_among_the_names():
     """An assignment to a name that Gradio no longer has would be silent, and do nothing."""
     tree = ast.parse((WEB / ALONE).read_text(encoding="utf-8"))
-    listed = {part for name in private.NAMES for part in name.rsplit(":", 1)[1].split(".")}
-    listed |= {attribute for attributes in private.ATTRIBUTES.values() for attribute in attributes}
+    listed = {part for name in private_names.NAMES for part in name.rsplit(":", 1)[1].split(".")}
+    listed |= {attribute for attributes in private_names.ATTRIBUTES.values() for attribute in attributes}
     replaced = {
         target.attr
         for node in ast.walk(tree)
