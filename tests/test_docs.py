@@ -1,8 +1,10 @@
 """The documents: their figures are the manifest's and the studies', what they name exists, and they stay short."""
 
+import argparse
 import importlib
 import json
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -117,6 +119,34 @@ def resolves(name: str) -> bool:
             found = getattr(found, part, None)
         return found is not None
     return False
+
+
+COMMAND = re.compile(r"^(?:torchrun .*-m (?:-- )?|python -m )(jdm_core|training) ([^#\n]+)", re.MULTILINE)
+
+
+def commands() -> list[tuple[str, str, str]]:
+    """Document, package and arguments of every command line that stands in a block of one."""
+    found = []
+    for document in PAGES:
+        for block in re.findall(r"^```\w*\n(.*?)^```$", (ROOT / document).read_text(encoding="utf-8"), re.M | re.S):
+            found += [(document, package, line.strip()) for package, line in COMMAND.findall(block)]
+    return sorted(set(found))
+
+
+@pytest.mark.parametrize("document, package, line", commands())
+def test_commands_of_the_documents_have_these_options(document, package, line, monkeypatch):
+    """Parsed as the program does, up to what it would do: the function of the command is called and nothing else."""
+    main = importlib.import_module(f"{package}.cli").main
+    parse, parsed = argparse.ArgumentParser.parse_args, []
+
+    def stop(parser: argparse.ArgumentParser, arguments: list[str]) -> None:
+        parsed.append(parse(parser, arguments))
+        raise SystemExit(0)
+
+    monkeypatch.setattr(argparse.ArgumentParser, "parse_args", stop)
+    with pytest.raises(SystemExit) as end:
+        main(shlex.split(line))
+    assert end.value.code == 0 and callable(parsed[0].function), line
 
 
 @pytest.mark.parametrize("name", ["malaria-64", "malaria-128"])
