@@ -4,10 +4,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from jdm_core.images.limits import BLACK
 from jdm_core.model.symmetries import COUNT, transform
 from training.data.cells import as_images
 
-GROUND = 32 / 127.5 - 1  # no channel of a black ground is brighter, after lossy compression too
+GROUND = BLACK / 127.5 - 1  # no channel of a black ground is brighter, after lossy compression too
 
 
 def turn_and_flip(images: Tensor, generator: torch.Generator) -> Tensor:
