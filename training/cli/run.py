@@ -8,7 +8,7 @@ from pathlib import Path
 from jdm_core.checkpoint.manifest import locate
 from jdm_core.model.device import choose_device
 from training.cli.options import DATA, DEVICE, SET, Commands, checkpoint_options, stop_on_signal
-from training.run.recipe import RecipeError, load_recipe
+from training.run.recipe import load_recipe, parse_override
 from training.run.state import STATE_FILE, StateError, read_state
 
 # A run may be made longer or shorter, watched more or less closely, and end on other noise levels, a margin between
@@ -78,9 +78,8 @@ def _train(options: argparse.Namespace) -> int:
     from training.run.train import train
     from training.run.trainer import Schedule
 
-    chosen = [setting for setting in options.set if setting.partition("=")[0].strip() == "images"]
-    if options.budget_minutes is not None and chosen:
-        raise RecipeError(f"--set {chosen[0]}: --budget-minutes chooses the number of images")
+    if options.budget_minutes is not None and any(parse_override(setting)[0] == "images" for setting in options.set):
+        print("--set images is not used: --budget-minutes chooses the number of images", file=sys.stderr)
     recipe = load_recipe(options.recipe, options.set)
     run = options.run or Path("runs") / recipe.name
     resumed = None

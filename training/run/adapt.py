@@ -104,6 +104,7 @@ def adapt(
     moving = [parameter for parameter in network.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(moving, LEARNING_RATE, betas=(0.9, 0.99), weight_decay=recipe.weight_decay)
     digest = hashlib.sha256(origin.encode() + pixels.numpy().tobytes()).hexdigest()
+    half = recipe.precision == "bf16"
     step, seconds_before = 0, 0.0
     if resume:
         state = read_state(run)
@@ -120,6 +121,7 @@ def adapt(
         accelerator,
         device,
         batch_size=recipe.batch_size,
+        half=half,
         average=(average, recipe.ema_decay),
         clip=1.0,
     )
@@ -158,7 +160,7 @@ def adapt(
                 saved = time.monotonic()
     order = batches(len(pixels), recipe.batch_size, seed, 0)
     steps = range(STATISTICS_STEP, STATISTICS_STEP + STATISTICS_BATCHES)
-    settle(average, (batch(next(order), step) for step in steps), half=True)
+    settle(average, (batch(next(order), step) for step in steps), half)
     accelerator.end_training()
     tenth = max(1, len(losses) // 10)
     first, last = (float(np.mean(part)) if part else float("nan") for part in (losses[:tenth], losses[-tenth:]))

@@ -77,7 +77,7 @@ class Budget:
         self._busy, self._steps = 0.0, 0
 
     def took(self, seconds: float) -> None:
-        """Counts a step of the run."""
+        """Counts a step of the run, with all that comes between it and the next but a validation."""
         self._busy, self._steps = self._busy + seconds, self._steps + 1
 
     def paused(self, seconds: float) -> None:

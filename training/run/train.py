@@ -81,21 +81,23 @@ def train(
 
     indices = half_labelled_batches(keep, recipe.batch_size, recipe.seed, step)
     saved, busy, counted, stopped = time.monotonic(), 0.0, 0, False
+    lap, paused = 0.0, 0.0
     bar = tqdm(unit="img", desc=recipe.name, smoothing=0.05, mininterval=2, disable=not leads)
     with RunLog(run, step) if leads else nullcontext() as log, bar:
         bar.initial = bar.n = step * recipe.batch_size
         while step < trainer.recipe.steps and not stopped:
             bar.total = trainer.recipe.steps * recipe.batch_size
+            began = time.monotonic()
+            if budget is not None and lap:
+                budget.took(began - lap - paused)
+            lap, paused = began, 0.0
             planning = budget is not None and budget.open(trainer.recipe, step)
             plan = budget.plan(trainer.recipe, step) if planning else trainer.recipe.steps
-            over = schedule.max_minutes is not None and time.monotonic() - started > 60 * schedule.max_minutes
-            began = time.monotonic()
+            over = schedule.max_minutes is not None and began - started > 60 * schedule.max_minutes
             losses, stopped, plan = trainer.step(step, next(indices), over or should_stop(), plan)
-            took = time.monotonic() - began
-            busy, counted = busy + took, counted + recipe.batch_size
+            busy, counted = busy + time.monotonic() - began, counted + recipe.batch_size
             step += 1
             if planning:
-                budget.took(took)
                 trainer.recipe = replace(trainer.recipe, images=plan * recipe.batch_size)
                 if not budget.open(trainer.recipe, step):
                     record()
@@ -119,8 +121,9 @@ def train(
                 log.sheet(step, seen, sample_sheet(trainer.average, trainer.device))
                 words = ", ".join(f"{name} {value}" for name, value in figures.items())
                 bar.write(f"{seen} images: {words}", file=sys.stderr)  # stdout is for figures
+                paused = time.monotonic() - pause
                 if budget is not None:
-                    budget.paused(time.monotonic() - pause)
+                    budget.paused(paused)
             if stopped or last or time.monotonic() - saved > SAVE_SECONDS:
                 save()
                 saved = time.monotonic()

@@ -2,6 +2,7 @@
 
 import json
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,8 @@ from training.data.augment import augment
 from training.data.cells import load_cells
 from training.data.members import DataError
 from training.run.recipe import RecipeError, load_recipe, split_by_recipe
+from training.studies.shift.digits import MnistToUsps
+from training.studies.study import Inputs
 
 LABELS = tuple("0123456789")
 TINY = [*TINY_OPTIONS, "--set", "architecture.blocks=[1, 1]", "--set", "validation_slides=0.2"]
@@ -247,34 +250,15 @@ def test_an_edit_of_a_digit_keeps_to_the_contract(reader):
 
 def test_adapting_to_other_digits_and_what_it_brings(checkpoint, mnist, tmp_path):
     """USPS's layout: adapted to its training part without labels, measured on its test part."""
-    usps, manifest = write_npz(tmp_path / "usps.npz"), ["--manifest", str(checkpoint / "manifest.json")]
-    run, out, device = tmp_path / "run", tmp_path / "figures.json", ["--device", "cpu"]
-    adapt = ["adapt", "--checkpoint", "mnist-28", *manifest, "--images", str(usps), "--run", str(run), *device]
-    assert main([*adapt, "--number", "40"]) == 0
-    assert json.loads((run / "manifest.json").read_text())["checkpoints"]["mnist-28"]["metrics"] == {}
-    weights = json.loads((run / "manifest.json").read_text())["checkpoints"]["mnist-28"]["provenance"]["source"]
-    assert "then 20 images of 'usps.npz' without labels" in weights
-    transfer = [
-        "transfer",
-        "--checkpoint",
-        "mnist-28",
-        *manifest,
-        "--adapted",
-        str(run),
-        "--images",
-        str(usps),
-        "--data",
-        str(mnist),
-        "--draws",
-        "3",
-        "--out",
-        str(out),
-        *device,
-    ]
-    assert main(transfer) == 0
-    figures = json.loads(out.read_text())
+    usps, manifest = write_npz(tmp_path / "usps.npz"), checkpoint / "manifest.json"
+    inputs = Inputs({"digits": mnist, "usps": usps}, tmp_path, manifest=manifest, device="cpu")
+    study = MnistToUsps(images=40, draws=3)
+    found = study.measure(inputs)
+    run, figures = tmp_path / "mnist-28-on-usps", found.measured
+    entry = json.loads((run / "manifest.json").read_text())["checkpoints"]["mnist-28"]
+    assert entry["metrics"] == {} and "then 20 images of 'usps.npz' without labels" in entry["provenance"]["source"]
     assert (figures["other"]["n"], figures["own_validation"]["n"]) == (10, 12)
-    before = Explainer.load("mnist-28", "cpu", checkpoint / "manifest.json")
+    before = Explainer.load("mnist-28", "cpu", manifest)
     after = Explainer.load(str(run), "cpu")
     held_out, labels = digits(10, 1000, 16)
     for verdict, read in (
@@ -285,31 +269,11 @@ def test_adapting_to_other_digits_and_what_it_brings(checkpoint, mnist, tmp_path
         assert figures["other"][verdict]["before"]["accuracy"] == pytest.approx(was)
         assert figures["other"][verdict]["after"]["accuracy"] == pytest.approx(is_now)
         assert figures["other"][verdict]["after"]["accuracy_gain"] == pytest.approx(is_now - was)
-
-    adapting_first = [str(tmp_path / "other") if value == str(run) else value for value in transfer]
-    assert main([*adapting_first, "--number", "40"]) == 0
-    assert json.loads(out.read_text()) == figures
-    assert main([*adapting_first, "--number", "80"]) == 0  # what is there is not adapted again
-    assert json.loads(out.read_text()) == figures
-
-
-def test_transfer_adapts_to_nothing_that_it_measures(checkpoint, tmp_path, capsys):
-    (tmp_path / "cells").mkdir()
-    transfer = [
-        "transfer",
-        "--checkpoint",
-        "mnist-28",
-        "--manifest",
-        str(checkpoint / "manifest.json"),
-        "--images",
-        str(tmp_path / "cells"),
-        "--data",
-        str(tmp_path),
-        "--out",
-        str(tmp_path / "figures.json"),
-    ]
-    assert main([*transfer, "--adapted", str(tmp_path / "run"), "--number", "40", "--device", "cpu"]) == 1
-    assert "not digits" in capsys.readouterr().err and not (tmp_path / "run").exists()
+    (table,) = found.tables
+    assert [row[:2] for row in table.rows][:2] == [("usps.npz, n 10", "head"), ("usps.npz, n 10", "posterior")]
+    written = (run / "manifest.json").stat().st_mtime_ns
+    assert replace(study, images=80).measure(inputs).measured == figures  # what is there is not adapted again
+    assert (run / "manifest.json").stat().st_mtime_ns == written
 
 
 def test_a_pack_of_digits_keeps_labels_and_the_given_test_part(mnist, tmp_path):

@@ -1,10 +1,13 @@
 """Adapting to images without labels: what moves and what stands still, and the checkpoint that comes of it."""
 
 import json
+import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,12 +20,14 @@ from jdm_core import CheckpointError, Explainer
 from jdm_core.checkpoint.manifest import locate
 from tests.toy import TINY_OPTIONS, toy_cell, train_toy
 from tests.toy_fields import NAMES, write_fields
-from training import metrics
 from training.cli import main
 from training.metrics import balanced_accuracy
 from training.publish.export import record_metrics
-from training.run import adapt as adaptation
+from training.run.adapt import DiffusionLoss
+from training.run.state import read_state
 from training.studies.shift.colours import match_colours, measure_colours, renew_batch_statistics
+from training.studies.shift.microscopes import Shift
+from training.studies.study import Inputs
 
 NUMBER = ["--number", "64", "--device", "cpu"]
 
@@ -184,9 +189,52 @@ def test_interrupt_saves_what_there_is(toy, cut, tmp_path):
     Explainer.load(str(run), device="cpu")
 
 
+def loaded(run):
+    return {name: value.numpy().tobytes() for name, value in read_state(run).tensors.items()}
+
+
+def test_a_stopped_run_goes_on_bit_equal(toy, cut, adapted, tmp_path, capsys):
+    run = tmp_path / "run"
+    assert main(command(toy, cut / "adapt", run, "--max-minutes", "0")) == 0
+    assert read_state(run).step == 1
+    assert main(command(toy, cut / "test", run, "--resume")) == 1
+    assert "its state is of other images, numbers or weights" in capsys.readouterr().err
+    assert main(command(toy, cut / "adapt", run, "--resume")) == 0
+    assert (run / "weights/toy.safetensors").read_bytes() == (adapted / "weights/toy.safetensors").read_bytes()
+    assert loaded(run) == loaded(adapted)
+    entries = [json.loads((folder / "manifest.json").read_text())["checkpoints"]["toy"] for folder in (run, adapted)]
+    assert entries[0]["provenance"]["images"] == entries[1]["provenance"]["images"]
+
+
+def test_two_processes_adapt_as_one(toy, cut, tmp_path):
+    data, manifest = toy
+    folder = shutil.copytree(manifest.parent, tmp_path / "source")
+    exact = json.loads(manifest.read_text())  # bf16 would round each process's share of a gradient
+    exact["checkpoints"]["toy"]["provenance"]["recipe"]["precision"] = "fp32"
+    (folder / "manifest.json").write_text(json.dumps(exact))
+    alone, together = tmp_path / "alone", tmp_path / "together"
+    assert main(command((data, folder / "manifest.json"), cut / "adapt", alone)) == 0
+    program = tmp_path / "program.py"
+    program.write_text("import sys; from training.cli import main; sys.exit(main())")
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--"]
+    done = subprocess.run(
+        [*launch, str(program), *command((data, folder / "manifest.json"), cut / "adapt", together)],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        env=os.environ | {"PYTHONPATH": os.getcwd()},
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.count("images seen of 10") == 1
+    first, second = read_state(alone), read_state(together)
+    assert first.step == second.step == 6
+    assert max(float((first.tensors[n] - second.tensors[n]).abs().max()) for n in first.tensors) < 1e-5
+    Explainer.load(str(together), device="cpu")
+
+
 def test_loss_without_a_number_writes_nothing(toy, cut, tmp_path, monkeypatch, capsys):
-    original = adaptation.diffusion_loss
-    monkeypatch.setattr(adaptation, "diffusion_loss", lambda *arguments: (original(*arguments)[0] * torch.nan,))
+    original = DiffusionLoss.forward
+    monkeypatch.setattr(DiffusionLoss, "forward", lambda *arguments: {"loss": original(*arguments)["loss"] * torch.nan})
     assert main(command(toy, cut / "adapt", tmp_path / "run")) == 1
     assert "step 0: the loss is nan" in capsys.readouterr().err
     assert not (tmp_path / "run/manifest.json").exists()
@@ -225,46 +273,22 @@ def test_balanced_accuracy_weighs_classes_alike():
     assert np.isnan(balanced_accuracy(p, np.ones(5, dtype=int)))
 
 
-def test_shift_measures_every_verdict_under_every_colour(toy, cut, adapted, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(metrics, "RESAMPLES", 50)
+def test_shift_measures_every_verdict_under_every_colour(toy, cut, adapted, tmp_path, few_resamples):
     data, manifest = toy
-    judge, out = tmp_path / "judge.safetensors", tmp_path / "shift.json"
+    judge = tmp_path / "judge.safetensors"
     judged = ["classifier", "--architecture", "resnet18", "--data", str(data), "--images", "8", "--out", str(judge)]
     assert main([*judged, *TINY_OPTIONS, "--device", "cpu"]) == 0
-    shift = [
-        "shift",
-        "--checkpoint",
-        "toy",
-        "--manifest",
-        str(manifest),
-        "--images",
-        str(cut),
-        "--data",
-        str(data),
-        "--judge",
-        str(judge),
-        "--cells",
-        "4",
-        "--draws",
-        "2",
-        "--device",
-        "cpu",
-        "--out",
-        str(out),
-    ]
-    assert main([*shift, "--adapted", str(adapted)]) == 0
-    figures = json.loads(out.read_text())
+    inputs = Inputs({"cells": data}, tmp_path, "toy", manifest, "cpu", judge=judge)
+    (tmp_path / "other-microscope").symlink_to(cut)  # what is there is neither cut nor adapted again
+    (tmp_path / "on-other-microscope").symlink_to(adapted)
+    study = Shift(cells=4, draws=2)
+    found = study.measure(inputs)
+    figures = found.measured
     assert (figures["n"], figures["infected"], figures["fields"]) == (9, 5, 5)
     rows = {(row["model"], row["verdict"], row["colours"]): row for row in figures["rows"]}
-    verdicts = {
-        ("toy", "head"),
-        ("toy", "posterior"),
-        ("judge", "classifier"),
-        ("judge", "batch statistics"),
-        ("adapted", "head"),
-        ("adapted", "posterior"),
-    }
-    assert rows.keys() == {(*v, c) for v in verdicts for c in ("as they are", "matched", "matched by field")}
+    judges, verdicts = ("classifier", "batch statistics"), ("head", "posterior")
+    readers = [*(("judge", name) for name in judges), *((model, v) for model in ("toy", "adapted") for v in verdicts)]
+    assert rows.keys() == {(*v, c) for v in readers for c in ("as they are", "matched", "matched by field")}
     for row in rows.values():
         assert 0 <= row["auroc_interval"][0] <= row["auroc"] <= row["auroc_interval"][1] <= 1
         assert set(row["right_by_kind"]) == {"ring", "red-blood-cell"}
@@ -274,57 +298,27 @@ def test_shift_measures_every_verdict_under_every_colour(toy, cut, adapted, tmp_
     assert gained["auroc_gain"] == pytest.approx(gained["auroc"] - plain["auroc"], abs=2e-5)
     lost = own["adapted"]["accuracy"] - own["toy"]["accuracy"]
     assert own["adapted"]["accuracy_gain"] == pytest.approx(lost, abs=2e-5)
-    said = capsys.readouterr().out
-    assert said.count("| adapted: ") == 6
-    assert "adapted: head on 4 validation cells of cells.zip" in said
-
-    assert main(shift) == 0
-    assert {row["model"] for row in json.loads(out.read_text())["rows"]} == {"toy", "judge"}
+    every, heads = found.tables
+    assert sum(str(row[0]).startswith("adapted: ") for row in every.rows) == 6
+    assert [row[0] for row in heads.rows] == ["toy: head", "adapted: head"]
 
     other = json.loads(manifest.read_text())
     other["checkpoints"]["toy"]["version"] += 1  # calibrated anew, say
     at_root = manifest.with_name("other.json")  # weights are found from where a manifest lies
     at_root.write_text(json.dumps(other))
-    assert main([*shift, "--manifest", str(at_root), "--adapted", str(adapted)]) == 1
-    assert f"{adapted}: not adapted from toy as it is now" in capsys.readouterr().err
+    with pytest.raises(CheckpointError, match="not adapted from toy as it is now"):
+        study.measure(replace(inputs, manifest=at_root))
 
 
-def test_shift_cuts_and_adapts_what_is_not_there(toy, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(metrics, "RESAMPLES", 50)
+def test_shift_cuts_and_adapts_what_is_not_there(toy, tmp_path, few_resamples):
     data, manifest = toy
-    fields = write_fields(tmp_path / "iml", NAMES)
-    shift = [
-        "shift",
-        "--checkpoint",
-        "toy",
-        "--manifest",
-        str(manifest),
-        "--images",
-        str(tmp_path / "cut"),
-        "--data",
-        str(data),
-        "--judge",
-        str(tmp_path / "judge.safetensors"),
-        "--cells",
-        "4",
-        "--draws",
-        "0",
-        "--device",
-        "cpu",
-        "--out",
-        str(tmp_path / "shift.json"),
-        "--number",
-        "64",
-    ]
-    judged = ["classifier", "--architecture", "resnet18", "--data", str(data), "--images", "8", "--out"]
-    assert main([*judged, str(tmp_path / "judge.safetensors"), *TINY_OPTIONS, "--device", "cpu"]) == 0
-    assert main([*shift, "--fields", str(fields)]) == 1
-    assert "--adapted" in capsys.readouterr().err and not (tmp_path / "cut").exists()
-    shift += ["--adapted", str(tmp_path / "run")]
-    assert main([*shift, "--fields", str(fields)]) == 0
-    first = json.loads((tmp_path / "shift.json").read_text())
-    assert first["adapted_sha256"] == Explainer.load(str(tmp_path / "run"), device="cpu").sha256
-    written = {path: path.stat().st_mtime_ns for path in (tmp_path / "cut").rglob("*.png")}
-    assert main([*shift, "--fields", str(fields)]) == 0  # what is there is neither cut nor adapted again
-    assert json.loads((tmp_path / "shift.json").read_text()) == first
-    assert written == {path: path.stat().st_mtime_ns for path in (tmp_path / "cut").rglob("*.png")}
+    judge, fields = tmp_path / "judge.safetensors", write_fields(tmp_path / "iml", NAMES)
+    judged = ["classifier", "--architecture", "resnet18", "--data", str(data), "--images", "8", "--out", str(judge)]
+    assert main([*judged, *TINY_OPTIONS, "--device", "cpu"]) == 0
+    inputs = Inputs({"cells": data, "fields": fields}, tmp_path, "toy", manifest, "cpu", judge=judge)
+    study = Shift(images=64, cells=4, draws=0)
+    first = study.measure(inputs).measured
+    assert first["adapted_sha256"] == Explainer.load(str(tmp_path / "on-other-microscope"), device="cpu").sha256
+    written = {path: path.stat().st_mtime_ns for path in (tmp_path / "other-microscope").rglob("*.png")}
+    assert study.measure(inputs).measured == first
+    assert written == {path: path.stat().st_mtime_ns for path in (tmp_path / "other-microscope").rglob("*.png")}

@@ -25,7 +25,8 @@ from training.run.grow import grown_weights
 from training.run.loss import JointLoss, draw_batch
 from training.run.recipe import RecipeError, load_recipe
 from training.run.state import STATE_FILE, read_state
-from training.run.step import learning_rate
+from training.run.step import learning_rate, update_average
+from training.run.trainer import initial_network
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +119,7 @@ def test_average_follows_the_weights(unbroken):
 
 def test_average_keeps_no_history_of_gradients():
     network, average = torch.nn.Linear(2, 2), torch.nn.Linear(2, 2).requires_grad_(False)
-    training_loop.update_average(average, network, 0.9, step=0)
+    update_average(average, network, 0.9, step=0)
     assert all(parameter.grad_fn is None and not parameter.requires_grad for parameter in average.parameters())
 
 
@@ -354,7 +355,7 @@ def test_judge_trains_and_loads_back(tmp_path):
 
 def test_a_run_starts_from_a_smaller_checkpoint(explainer):
     recipe = load_recipe("malaria-128")
-    weights = training_loop.initial_network(recipe).state_dict()
+    weights = initial_network(recipe).state_dict()
     small = explainer.checkpoint.architecture
     for name, value in grown_weights(explainer.network.state_dict(), small, recipe.architecture).items():
         assert torch.equal(weights[name], value), name
@@ -366,4 +367,4 @@ def test_a_run_starts_from_a_smaller_checkpoint(explainer):
 )
 def test_a_run_that_cannot_start_from_its_checkpoint_says_why(setting, reason):
     with pytest.raises(RecipeError, match=reason):
-        training_loop.initial_network(load_recipe("malaria-128", [setting]))
+        initial_network(load_recipe("malaria-128", [setting]))
