@@ -11,6 +11,8 @@ from training.metrics import (
     clustered_interval,
     expected_calibration_error,
     sample,
+    share,
+    share_figures,
     summarise,
     without_nan,
 )
@@ -66,3 +68,16 @@ def test_what_is_undefined_is_null_and_not_told_of_by_warnings(recwarn):
 def test_a_sample_is_told_by_slides_where_they_hold_several_cells():
     assert sample({"n": 40, "slides": 5}) == "n 40 cells of 5 slides"
     assert sample({"n": 300, "slides": 300}) == "n 300"
+
+
+def test_intervals_hold_95_in_a_hundred():
+    flags = np.arange(400) % 2 == 0
+    low, high = clustered_interval(share, flags, flags, [str(i) for i in range(400)])
+    assert high - low == pytest.approx(2 * 1.96 * 0.025, rel=0.08)  # of a binomial share of a half
+
+
+def test_a_share_of_all_or_none_has_an_exact_interval():
+    whole = share_figures("seen", np.ones(20, dtype=bool), ["a"] * 20)
+    assert whole["seen"] == 1 and whole["seen_interval"] == [pytest.approx(0.025 ** (1 / 20), abs=1e-4), 1.0]
+    half = share_figures("seen", np.arange(20) % 2 == 0, [str(i) for i in range(20)])
+    assert half["seen_interval"][0] < 0.5 < half["seen_interval"][1]

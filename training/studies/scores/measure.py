@@ -1,4 +1,4 @@
-"""python -m training scores: how many draws the likelihood needs, when to stop, and how far its verdict is reliable."""
+"""How many draws the likelihood needs, when to stop, and how far its verdict is reliable: what is measured."""
 
 import time
 from dataclasses import asdict, dataclass
