@@ -1,9 +1,7 @@
 """The log: the way to a fault is kept in it, and what names a visitor's file is not, unless all of it is wanted."""
 
-import io
 import json
 import logging
-import sys
 
 import pytest
 
@@ -12,14 +10,12 @@ from web import logs
 
 
 @pytest.fixture
-def written(monkeypatch):
-    """Lines of the log, of a server that was started with `--debug` or without."""
-    stderr = io.StringIO()
-    monkeypatch.setattr(sys, "stderr", stderr)
+def as_before(monkeypatch):
+    """Puts the log back as it was."""
     monkeypatch.setattr(logs, "_debug", False)
     root, level = logging.getLogger(), logs.LOG.level
     handlers = root.handlers[:]
-    yield lambda: [json.loads(line) for line in stderr.getvalue().splitlines()]
+    yield
     root.handlers[:] = handlers
     logs.LOG.setLevel(level)
 
@@ -33,23 +29,24 @@ def inner():
 
 
 @pytest.mark.parametrize("debug", [False, True])
-def test_a_fault_says_where_it_is_and_what_led_there(written, debug):
+def test_a_fault_says_where_it_is_and_what_led_there(as_before, capsys, debug):
     logs.set_up_logs("info", debug)
     try:
         outer()
     except OSError as error:
         logs.note("fault", logging.ERROR, **logs.fault(error))
         logs.LOG.error("fault", exc_info=error)
-    for line in written():
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    for line in lines:
         assert line["error"] == "OSError" and line["place"].startswith("test_logs.py:")
         assert line["traceback"].count("test_logs.py") == 3
         assert ("somebody" in line["traceback"]) == debug
         if not debug:
             assert line["traceback"].startswith(line["place"]) and line["traceback"].count(" < ") == 2
-    assert len(written()) == 2
+    assert len(lines) == 2
 
 
-def test_a_start_that_fails_shows_its_traceback_where_that_is_wanted(capsys, monkeypatch):
+def test_a_start_that_fails_shows_its_traceback_where_that_is_wanted(as_before, capsys):
     for options, shown in (([], False), (["--debug"], True)):
         assert app.main(["--checkpoint", "nothing", *options]) == 1
         error = capsys.readouterr().err

@@ -119,7 +119,9 @@ class Service:
         except Exception as error:  # whatever it is, this server is not well
             note("not well", logging.ERROR, **fault(error))
             return False
-        figures = prediction.probabilities, prediction.unfamiliarity, elbo.elbo, elbo.evidence, elbo.posterior
+        figures = [prediction.probabilities, elbo.elbo, elbo.evidence, elbo.posterior]
+        if self.explainer.checkpoint.calibration.familiarity is not None:  # else it is NaN of every picture
+            figures.append(prediction.unfamiliarity)
         if not all(np.isfinite(figure).all() for figure in figures):
             note("not well", logging.ERROR, error="figures that are not finite")
             return False

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
@@ -91,6 +92,15 @@ def test_health_and_status(web, explainer, service, monkeypatch):
     monkeypatch.setattr(service, "_answered", -1e9)
     monkeypatch.setattr(explainer, "predict", lambda _: 1 / 0)
     assert web.get("/healthz").status_code == 503
+
+
+def test_a_checkpoint_that_cannot_say_what_is_familiar_is_well(web, explainer, service, monkeypatch):
+    """An adapted one: its unfamiliarity is NaN of every picture."""
+    calibration = replace(explainer.checkpoint.calibration, familiarity=None)
+    monkeypatch.setattr(explainer, "checkpoint", replace(explainer.checkpoint, calibration=calibration))
+    monkeypatch.setattr(service, "_answered", -1e9)
+    assert np.isnan(explainer.predict(np.zeros((64, 64, 3), np.uint8)).unfamiliarity).all()
+    assert web.get("/healthz").status_code == 200
 
 
 def test_health_asks_the_model_on_the_thread_that_computes(web, explainer, service, monkeypatch):
