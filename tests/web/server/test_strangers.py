@@ -558,7 +558,7 @@ def test_an_error_that_is_kept_holds_no_picture():
 
 
 def test_gradio_has_the_private_names_that_are_used():
-    from web.server.private import missing
+    from web.server.private_names import missing
 
     assert missing() == []
 
