@@ -131,6 +131,9 @@ def waiting_users(explainer: SharedExplainer, values) -> dict[int, object]:
 
     go, first = held(explainer._thread)
     users = [started(ask, value) for value in values]
+    until = time.monotonic() + 30
+    while len(explainer._waiting) < len(users) and time.monotonic() < until:  # a busy machine is slow to start threads
+        time.sleep(0.005)
     go.set()
     for thread in (first, *users):
         thread.join(10)
