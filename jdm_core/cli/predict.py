@@ -50,7 +50,7 @@ def _name(path: Path) -> str:
 def _sentence(fields: dict[str, Any], finding: Finding) -> str:
     label = fields["label"]
     line = (
-        f"{fields['file']}: {label} {fields['probabilities'][label]:.1%}, posterior {fields['posterior'][label]:.1%}, "
+        f"{fields['file']}: {label} {fields['probabilities'][label]:.1%}, likelihood {fields['posterior'][label]:.1%}, "
         f"ELBO difference {fields['elbo_difference']:+.1f} ± {fields['elbo_difference_standard_error']:.1f} nats"
     )
     notes = [] if fields["familiar"] else [UNFAMILIAR]
