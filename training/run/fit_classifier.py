@@ -24,6 +24,10 @@ from training.run.state import StateError
 from training.run.step import Stepper, join_processes
 from training.temperature import fit_temperature
 
+# Of smaller images the last stage of a ResNet sees one pixel, where oneDNN's bf16 gradient of a padded convolution's
+# weights holds memory that was never written.
+SMALLEST_HALF = 64
+
 
 @dataclass(frozen=True)
 class ClassifierRecipe:
@@ -145,6 +149,7 @@ def train_classifier(
         accelerator,
         device,
         batch_size=recipe.batch_size,
+        half=not isinstance(network, ResNet) or recipe.architecture.image_size >= SMALLEST_HALF,
     )
     indices = batches(len(training), recipe.batch_size, recipe.seed, 0)
     for step in tqdm(range(steps), desc=recipe.kind, unit="batch", mininterval=5):

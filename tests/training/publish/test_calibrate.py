@@ -46,3 +46,17 @@ def test_evenly_spread_keeps_as_many_of_each_row():
     assert torch.equal(kept.sum(1), inside.sum(1).clamp(max=16))
     gaps = [torch.nonzero(row[known])[:, 0].diff() for row, known in zip(kept, inside, strict=True)]
     assert max(int(gap.max() - gap.min()) for gap in gaps) <= 1
+
+
+def test_window_is_chosen_by_its_log_loss_and_not_by_the_order_of_the_cells(monkeypatch):
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.randint(2, (200,), generator=generator)
+    times = 0.15 + 0.8 * (torch.arange(64) + torch.rand(200, 64, generator=generator)) / 64
+    errors = torch.randn(200, 64, 2, generator=generator)
+    errors[:, :, 1] += torch.where(labels == 0, 0.5, -0.5)[:, None]
+    areas = iter(range(10**6))
+    monkeypatch.setattr("training.publish.calibrate.mean_auroc", lambda *_: float(next(areas)))
+    window, table = choose_window(times, errors, labels)
+    best = min(table, key=lambda row: row["log_loss"])
+    assert (window.low, window.high, window.weight) == (best["low"], best["high"], best["weight"])
+    assert best["auroc"] < max(row["auroc"] for row in table)

@@ -50,7 +50,7 @@ def test_each_kind_trains_and_loads_back(kind, recipe, parts, tmp_path):
     classifier = load_classifier(out)
     assert (classifier.kind, classifier.labels, classifier.split_digest) == (kind, recipe.labels, "digest")
     assert classifier.temperature == figures["temperature"]
-    images = as_images(parts[1], CPU)
+    images = as_images(parts[1].images)
     p = classifier.probabilities(images, CPU)
     expected = (class_logits(classifier.network, images, CPU) / classifier.temperature).softmax(1)
     assert p == pytest.approx(expected.numpy())
@@ -91,7 +91,7 @@ def test_a_rival_that_is_there_is_taken_for_what_it_was_trained_as_alone(recipe,
     path, one = tmp_path / "alone.safetensors", replace(recipe, images=16)
     first = complete_encoder(one, *parts, "digest", path, CPU)
     written = path.read_bytes()
-    images = as_images(parts[1], CPU)
+    images = as_images(parts[1].images)
     again = complete_encoder(one, *parts, "digest", path, CPU).probabilities(images, CPU)
     assert np.array_equal(again, first.probabilities(images, CPU))
     for other, digest, reason in (

@@ -348,7 +348,7 @@ def test_judge_trains_and_loads_back(tmp_path):
     labels = ("Parasitized", "Uninfected")
     judge = load_judge(out, labels)
     cells = load_cells(toy, labels, 64)
-    p = judge_probabilities(judge, as_images(cells, torch.device("cpu")), torch.device("cpu"))
+    p = judge_probabilities(judge, as_images(cells.images), torch.device("cpu"))
     assert p.shape == (128, 2)
     assert abs(p.sum(1) - 1).max() < 1e-5
 

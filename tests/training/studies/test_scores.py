@@ -52,6 +52,7 @@ def gaussian_explainer(explainer, classes=2, channels=1):
     checkpoint = replace(
         explainer.checkpoint,
         architecture=network.architecture,
+        preprocessing=replace(explainer.checkpoint.preprocessing, size=network.architecture.image_size),
         labels=tuple("abcdefghij"[:classes]),
         calibration=calibration,
     )
@@ -319,7 +320,8 @@ def test_bias_has_a_curve_of_its_own(explainer):
         }
 
 
-def test_all_that_is_chosen_is_chosen_on_validation_cells(inputs):
+def test_all_that_is_chosen_is_chosen_on_validation_cells(inputs, monkeypatch):
+    monkeypatch.setattr("training.studies.scores.study.FEWEST", 1)
     study = Scores(cells=6, compared=2, verdicts=8, fitting=(6, 2, 8))
     found = study.measure(inputs)
     fitted, figures = found.measured["validation"], found.measured["test"]

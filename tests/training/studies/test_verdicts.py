@@ -105,7 +105,7 @@ def test_every_verdict_reads_the_same_squares(explainer, other):
 
 def test_classifier_of_other_slides_or_labels_is_refused(explainer, other):
     checkpoint = explainer.checkpoint
-    elsewhere = replace(checkpoint, provenance=replace(checkpoint.provenance, split_digest="another"))
+    elsewhere = replace(checkpoint, provenance=replace(checkpoint.provenance, split_digest="0" * 64))
     with pytest.raises(ValueError, match="another split"):
         classifier_verdict(Explainer(explainer.network, elsewhere, "elsewhere", CPU), other)
     renamed = replace(checkpoint, labels=("a", "b"))
