@@ -100,8 +100,10 @@ def main() -> None:
         )
         for way in ways:
             share = counter.get_total_flops() / way.best / rates[way.dtype]
-            print(f"{way.name:22} {1000 * way.best / batch:12.2f} {ways[0].best / way.best:11.2f} {share:7.0%} "
-                  f"{errors[way.name]:14.4f}")  # fmt: skip
+            print(
+                f"{way.name:22} {1000 * way.best / batch:12.2f} {ways[0].best / way.best:11.2f} {share:7.0%} "
+                f"{errors[way.name]:14.4f}"
+            )
 
 
 if __name__ == "__main__":

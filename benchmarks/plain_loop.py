@@ -29,10 +29,13 @@ def plain_step(device: torch.device) -> tuple[Callable[[torch.Tensor, torch.Tens
     """A step over a UNet2DModel on images (B, 3, 64, 64) and labels (B,), and the number of its parameters."""
     torch.manual_seed(0)
     unet = UNet2DModel(
-        sample_size=64, layers_per_block=1, block_out_channels=(64, 128, 128, 160), num_class_embeds=3,
+        sample_size=64,
+        layers_per_block=1,
+        block_out_channels=(64, 128, 128, 160),
+        num_class_embeds=3,
         down_block_types=("DownBlock2D", "DownBlock2D", "DownBlock2D", "AttnDownBlock2D"),
         up_block_types=("AttnUpBlock2D", "UpBlock2D", "UpBlock2D", "UpBlock2D"),
-    ).to(device)  # fmt: skip
+    ).to(device)
     scheduler = DDPMScheduler(beta_schedule="squaredcos_cap_v2", prediction_type="v_prediction")
     optimizer = torch.optim.AdamW(unet.parameters(), 6e-4)
 

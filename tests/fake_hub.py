@@ -81,8 +81,12 @@ def load(home, endpoint, *calls, **environment):
     """
     plain = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
     done = subprocess.run(
-        [sys.executable, "-c", CLIENT], input=json.dumps(calls), capture_output=True, text=True, check=True,
+        [sys.executable, "-c", CLIENT],
+        input=json.dumps(calls),
+        capture_output=True,
+        text=True,
+        check=True,
         env=plain | {"HF_HOME": str(home), "HF_ENDPOINT": endpoint, "PYTHONPATH": os.getcwd()} | environment,
-    )  # fmt: skip
+    )
     outcomes, imported = json.loads(done.stdout)
     return outcomes, imported

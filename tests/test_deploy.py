@@ -59,9 +59,11 @@ def proxy(folder: Path, replicas: list[str]) -> Iterator[str]:
     text, port = (ROOT / "deploy/nginx.conf").read_text(), free_port()
     servers = " ".join(f"server {address.removeprefix('http://')};" for address in replicas)
     changes = {
-        "server page:7860;": servers, "listen 8080;": f"listen 127.0.0.1:{port};", "/tmp/nginx": f"{folder}/nginx",
+        "server page:7860;": servers,
+        "listen 8080;": f"listen 127.0.0.1:{port};",
+        "/tmp/nginx": f"{folder}/nginx",
         "/dev/stderr": f"{folder}/errors",
-    }  # fmt: skip
+    }
     for shipped, here in changes.items():
         assert shipped in text
         text = text.replace(shipped, here)

@@ -10,10 +10,17 @@ from PIL import Image
 from training.cli import main
 
 TINY = (
-    "architecture.image_size=16", "architecture.widths=[16, 32]", "architecture.blocks=[1, 1]",
-    "architecture.attention=[1]", "architecture.embedding=32", "batch_size=8", "images=160", "warmup_images=16",
-    "validate_every=80", "validation_cells=8",
-)  # fmt: skip
+    "architecture.image_size=16",
+    "architecture.widths=[16, 32]",
+    "architecture.blocks=[1, 1]",
+    "architecture.attention=[1]",
+    "architecture.embedding=32",
+    "batch_size=8",
+    "images=160",
+    "warmup_images=16",
+    "validate_every=80",
+    "validation_cells=8",
+)
 TINY_OPTIONS = [argument for setting in TINY for argument in ("--set", setting)]
 
 

@@ -14,8 +14,10 @@ def disc(pixels, x, y, radius, colour):
 
 
 def box_of(kind, x, y, radius):
-    return {"type": kind, "bbox": {"x": str(x - radius), "y": str(y - radius), "w": str(2 * radius),
-                                   "h": str(2 * radius)}}  # fmt: skip
+    return {
+        "type": kind,
+        "bbox": {"x": str(x - radius), "y": str(y - radius), "w": str(2 * radius), "h": str(2 * radius)},
+    }
 
 
 def drawn_field(seed=0):
@@ -27,9 +29,15 @@ def drawn_field(seed=0):
     disc(pixels, 115, 33, 4, PARASITE)
     pixels = (pixels + generator.normal(0, 2, pixels.shape)).clip(0, 255).astype(np.uint8)
     pixels[88:92, 135:165] = 0
-    marks = [box_of("red blood cell", 30, 30, 18), box_of("red blood cell", 64, 30, 18), box_of("ring", 110, 30, 18),
-             box_of("red blood cell", 150, 90, 18), box_of("difficult", 30, 90, 18),
-             box_of("red blood cell", 111, 31, 18), box_of("red blood cell", 90, 100, 10)]  # fmt: skip
+    marks = [
+        box_of("red blood cell", 30, 30, 18),
+        box_of("red blood cell", 64, 30, 18),
+        box_of("ring", 110, 30, 18),
+        box_of("red blood cell", 150, 90, 18),
+        box_of("difficult", 30, 90, 18),
+        box_of("red blood cell", 111, 31, 18),
+        box_of("red blood cell", 90, 100, 10),
+    ]
     return pixels, marks
 
 

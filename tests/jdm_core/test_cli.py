@@ -16,8 +16,14 @@ from jdm_core.cli import _parser, main
 from jdm_core.report.report import NOTICE, PICTURES
 
 FIELDS = {
-    "file", "label", "probabilities", "elbo", "elbo_difference", "elbo_difference_standard_error", "posterior",
-}  # fmt: skip
+    "file",
+    "label",
+    "probabilities",
+    "elbo",
+    "elbo_difference",
+    "elbo_difference_standard_error",
+    "posterior",
+}
 
 
 @pytest.fixture
@@ -31,7 +37,7 @@ def bad_files(tmp_path):
 def run(*arguments):
     return subprocess.run(
         [sys.executable, "-m", "jdm_core", *map(str, arguments)], capture_output=True, text=True, check=False
-    )  # fmt: skip
+    )
 
 
 def test_predict_prints_one_object_a_line_and_names_bad_files(cell_files, bad_files):
@@ -124,10 +130,12 @@ def test_two_runs_on_one_folder_at_once_both_succeed(cell_files, tmp_path):
     runs = [
         subprocess.Popen(
             [sys.executable, "-c", program, *arguments, str(tmp_path / f"{i}.ready")],
-            stderr=subprocess.PIPE, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"},
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
         )
         for i in range(2)
-    ]  # fmt: skip
+    ]
     errors = [run.communicate(timeout=300)[1] for run in runs]
     assert [run.returncode for run in runs] == [0, 0], errors
     assert len(list(out.glob("*.json"))) == 4
@@ -200,8 +208,10 @@ def test_awkward_names_are_explained_and_told_apart(cell_files, tmp_path, capsys
     assert len(list(out.rglob("*.json"))) == len(names)
     done = subprocess.run(
         [sys.executable, "-m", "jdm_core", "predict", str(folder / undecodable), "--json", "--draws", "4"],
-        capture_output=True, env={**os.environ, "PYTHONIOENCODING": "utf-8:strict"}, check=True,
-    )  # fmt: skip
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8:strict"},
+        check=True,
+    )
     assert json.loads(done.stdout)["file"].endswith("a\\udcff.png")
 
 

@@ -487,16 +487,33 @@ THRESHOLDS = Thresholds(unsure_below=0.8, flip_head=0.9, flip_posterior=0.5)
 @pytest.mark.parametrize(
     ("head", "posterior", "reason", "caption"),
     [
-        (0.74, 0.99, "the classifier gives 74\u00a0%, and 90\u00a0% is needed",
-         "Changes both, but the classifier only to 74\u00a0%"),
-        (0.6, 0.3, "the classifier gives 60\u00a0%, and 90\u00a0% is needed; the likelihood gives 30\u00a0%, "
-         "and 50\u00a0% is needed", "Does not change both verdicts"),
-        (0.8996, 0.9, "the classifier gives 89.9\u00a0%, and 90\u00a0% is needed",
-         "Changes both, but the classifier only to 89.9\u00a0%"),
-        (0.95, 0.9, "at the cell’s own resolution the classifier stays below 90\u00a0%",
-         "Changes both, but not at the cell’s own resolution"),
+        (
+            0.74,
+            0.99,
+            "the classifier gives 74\u00a0%, and 90\u00a0% is needed",
+            "Changes both, but the classifier only to 74\u00a0%",
+        ),
+        (
+            0.6,
+            0.3,
+            "the classifier gives 60\u00a0%, and 90\u00a0% is needed; the likelihood gives 30\u00a0%, "
+            "and 50\u00a0% is needed",
+            "Does not change both verdicts",
+        ),
+        (
+            0.8996,
+            0.9,
+            "the classifier gives 89.9\u00a0%, and 90\u00a0% is needed",
+            "Changes both, but the classifier only to 89.9\u00a0%",
+        ),
+        (
+            0.95,
+            0.9,
+            "at the cell’s own resolution the classifier stays below 90\u00a0%",
+            "Changes both, but not at the cell’s own resolution",
+        ),
     ],
-)  # fmt: skip
+)
 def test_an_edit_that_falls_short_says_by_how_much_and_no_less(head, posterior, reason, caption):
     words = outcome(False, "Uninfected", head, posterior, THRESHOLDS)
     assert words == f"Not convincing: {reason}. Do not take this picture as an explanation."
@@ -559,8 +576,10 @@ def test_a_checkpoint_of_other_labels_is_refused_in_one_line(capsys, monkeypatch
 
 def test_settings_come_from_the_environment(monkeypatch):
     for name, value in {
-        "GRADIO_SERVER_NAME": "0.0.0.0", "GRADIO_SERVER_PORT": "7999", "PLASMOLENS_CHECKPOINT": "other",
-    }.items():  # fmt: skip
+        "GRADIO_SERVER_NAME": "0.0.0.0",
+        "GRADIO_SERVER_PORT": "7999",
+        "PLASMOLENS_CHECKPOINT": "other",
+    }.items():
         monkeypatch.setenv(name, value)
     options = read_settings([])
     assert (options.host, options.port, options.checkpoint) == ("0.0.0.0", 7999, "other")

@@ -369,10 +369,22 @@ return arguments[0].flatMap(selector => [...document.querySelectorAll(selector)]
     return [selector, (a + 0.05) / (b + 0.05)]; }));
 """
 TEXTS = [
-    "#top .notice", "#top .tagline", ".note", "#verdict .verdict", "#verdict .file", ".bar > span:first-child",
-    ".bar strong", "#elbo td", "#elbo th", "#reason", ".legend .ends span", ".legend .unit", "#flip", "#remove:enabled",
+    "#top .notice",
+    "#top .tagline",
+    ".note",
+    "#verdict .verdict",
+    "#verdict .file",
+    ".bar > span:first-child",
+    ".bar strong",
+    "#elbo td",
+    "#elbo th",
+    "#reason",
+    ".legend .ends span",
+    ".legend .unit",
+    "#flip",
+    "#remove:enabled",
     "#add:enabled",
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

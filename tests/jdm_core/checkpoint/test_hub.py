@@ -51,10 +51,11 @@ def test_what_is_not_the_manifests_file_is_refused(hub, tmp_path):
     data = hub.files[FILE]
     hub.files |= {"changed": data[:-1] + bytes([data[-1] ^ 1]), "cut": data[:-5], "longer": data + b"x"}
     wrong = {
-        "changed": "its sha256 is not the manifest's", "cut": f"{len(data) - 5} bytes, where the manifest says",
+        "changed": "its sha256 is not the manifest's",
+        "cut": f"{len(data) - 5} bytes, where the manifest says",
         "longer": f"it has {len(data) + 1} bytes, where at most {len(data)} are expected",
         "absent": f"{REPO}: absent at revision {COMMIT} cannot be fetched from the hub: no such file",
-    }  # fmt: skip
+    }
     calls = [published(tmp_path / file, file=file) for file in wrong]
     calls.append(published(tmp_path / "repo", repo="someone/else"))
     calls.append(published(tmp_path / "revision", revision=COMMIT[::-1]))

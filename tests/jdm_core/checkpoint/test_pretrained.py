@@ -142,8 +142,12 @@ def test_a_folder_has_no_revision(folder):
 
 def test_the_hub_gives_what_was_saved(saved, tmp_path):
     hub = FakeHub({file: (saved / file).read_bytes() for file in FILES})
-    calls = [("from_pretrained", REPO, {}), ("from_pretrained", REPO, {"revision": COMMIT}),
-             ("from_pretrained", REPO, {"revision": "v9"}), ("from_pretrained", "no folder", {})]  # fmt: skip
+    calls = [
+        ("from_pretrained", REPO, {}),
+        ("from_pretrained", REPO, {"revision": COMMIT}),
+        ("from_pretrained", REPO, {"revision": "v9"}),
+        ("from_pretrained", "no folder", {}),
+    ]
     outcomes, _ = load(tmp_path, hub.endpoint, *calls)
     hub.stop()
     digest = json.loads((saved / "config.json").read_text())["files"][0]["sha256"]

@@ -145,11 +145,14 @@ def test_a_classifier_without_end_is_not_read(tmp_path):
 def places(data: bytes) -> dict[str, int]:
     """Where to change a byte of a state: in its facts, its digest, the names of both, and in the values."""
     return {
-        "facts": data.index(b'\\"seconds\\": ') + 14, "digest": data.index(b'"sha256":"') + 12,
-        "its name": data.index(b'"sha256"') + 3, "the facts' name": data.index(b'"run"') + 2,
-        "the first value": 8 + int.from_bytes(data[:8], "little"), "a value": len(data) * 2 // 3,
+        "facts": data.index(b'\\"seconds\\": ') + 14,
+        "digest": data.index(b'"sha256":"') + 12,
+        "its name": data.index(b'"sha256"') + 3,
+        "the facts' name": data.index(b'"run"') + 2,
+        "the first value": 8 + int.from_bytes(data[:8], "little"),
+        "a value": len(data) * 2 // 3,
         "the last value": len(data) - 1,
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize(

@@ -40,9 +40,11 @@ def saved(tmp_path_factory) -> Path:
     traits = trait_count(2)
     known = Familiarity(*(Ellipsoid((0.0,) * d, tuple((0.1,) * (i + 1) for i in range(d))) for d in (traits, COLOURS)))
     checkpoint = replace(
-        shipped, architecture=architecture, preprocessing=replace(shipped.preprocessing, size=16),
+        shipped,
+        architecture=architecture,
+        preprocessing=replace(shipped.preprocessing, size=16),
         calibration=replace(shipped.calibration, familiarity=known),
-    )  # fmt: skip
+    )
     torch.manual_seed(1)
     save_pretrained(JointDiffusionNetwork(architecture).eval(), checkpoint, "tiny", folder)
     return folder
@@ -303,7 +305,7 @@ def test_files_that_are_none_are_refused(folder, config):
         ["app.py", "--device", "cpu", "--checkpoint"],
     ],
     ids=["predict", "explain", "page"],
-)  # fmt: skip
+)
 def test_every_command_says_it_in_one_line(folder, config, command):
     whole = load((folder / WEIGHTS).read_bytes())
     put_weights(folder, config, save({name: tensor * float("nan") for name, tensor in whole.items()}))

@@ -48,12 +48,44 @@ def test_every_command_that_trains_keeps_to_it(hardware, tmp_path, monkeypatch, 
 
     seen.clear()
     shutil.unpack_archive(data, tmp_path / "cells")
-    assert main(["adapt", "--checkpoint", "toy", "--manifest", str(manifest), "--images", str(tmp_path / "cells"),
-                 "--number", "64", "--run", str(tmp_path / "adapted"), "--device", "cpu"]) == 0  # fmt: skip
+    assert (
+        main(
+            [
+                "adapt",
+                "--checkpoint",
+                "toy",
+                "--manifest",
+                str(manifest),
+                "--images",
+                str(tmp_path / "cells"),
+                "--number",
+                "64",
+                "--run",
+                str(tmp_path / "adapted"),
+                "--device",
+                "cpu",
+            ]
+        )
+        == 0
+    )
     assert seen == {(JointDiffusionNetwork, hardware)}
 
     seen.clear()
     more = write_toy_zip(tmp_path / "more.zip", per_class=6)  # a batch of 64 at least
-    assert main(["judge", "--data", str(more), "--images", "64", "--out", str(tmp_path / "judge.safetensors"),
-                 "--device", "cpu"]) == 0  # fmt: skip
+    assert (
+        main(
+            [
+                "judge",
+                "--data",
+                str(more),
+                "--images",
+                "64",
+                "--out",
+                str(tmp_path / "judge.safetensors"),
+                "--device",
+                "cpu",
+            ]
+        )
+        == 0
+    )
     assert seen == {(ResNet, hardware)}

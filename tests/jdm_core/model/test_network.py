@@ -96,8 +96,14 @@ def test_ships_within_the_size_limit(network):
 )
 def test_impossible_architecture_is_refused(change, reason):
     values = {
-        "image_size": 64, "image_channels": 3, "fold": 2, "widths": (64, 128, 256), "blocks": (1, 1, 2),
-        "attention": (2,), "embedding": 256, "classes": 2,
-    }  # fmt: skip
+        "image_size": 64,
+        "image_channels": 3,
+        "fold": 2,
+        "widths": (64, 128, 256),
+        "blocks": (1, 1, 2),
+        "attention": (2,),
+        "embedding": 256,
+        "classes": 2,
+    }
     with pytest.raises(ValueError, match=reason):
         Architecture(**(values | change))

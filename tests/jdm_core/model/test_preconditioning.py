@@ -38,9 +38,11 @@ def test_a_grown_network_says_of_the_means_what_the_small_one_does(network, grow
     of_small = network.decode(network.encode(as_small, small_levels), small_levels, labels)
     expected_noise = predicted_noise(as_small, of_small, small_levels) / 2
     torch.testing.assert_close(
-        F.avg_pool2d(predicted_image(noisy, v, LEVELS), 2), predicted_image(as_small, of_small, small_levels),
-        atol=2e-5, rtol=1e-4,
-    )  # fmt: skip
+        F.avg_pool2d(predicted_image(noisy, v, LEVELS), 2),
+        predicted_image(as_small, of_small, small_levels),
+        atol=2e-5,
+        rtol=1e-4,
+    )
     torch.testing.assert_close(F.avg_pool2d(predicted_noise(noisy, v, LEVELS), 2), expected_noise, atol=2e-4, rtol=1e-3)
 
 

@@ -44,9 +44,11 @@ def test_a_draw_under_a_symmetry_is_that_of_the_picture_turned(network):
     for i, symmetry in enumerate([6, 3, 1]):
         which = torch.full((2,), symmetry)
         one = replace(
-            draws, logsnr=draws.logsnr[:, i : i + 1], symmetries=torch.zeros(1, dtype=torch.long),
+            draws,
+            logsnr=draws.logsnr[:, i : i + 1],
+            symmetries=torch.zeros(1, dtype=torch.long),
             noise=transform(draws.noise[:, i], which)[:, None],
-        )  # fmt: skip
+        )
         turned = window_scores(network, transform(x, which), one, TURNING).maps
         expected += restore(turned, which) / 3
     torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-2)

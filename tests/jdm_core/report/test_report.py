@@ -16,13 +16,19 @@ from jdm_core.report.words import ENGLISH
 from web.words import sentences
 
 NAMES = [
-    r"$\alpha$ and $ alone.png", "two\nlines\x00\x1b[31m.png", "turned\u202egnp.exe", "细胞 клетка κύτταρο.png",
-    "W" * 300 + ".png", "<script>alert(1)</script>.png",
-]  # fmt: skip
+    r"$\alpha$ and $ alone.png",
+    "two\nlines\x00\x1b[31m.png",
+    "turned\u202egnp.exe",
+    "细胞 клетка κύτταρο.png",
+    "W" * 300 + ".png",
+    "<script>alert(1)</script>.png",
+]
 STRANGE = {
-    "verdict": "not a cell", "label": "Parasitized", "posterior": {"Parasitized": 0.1, "Uninfected": 0.9},
+    "verdict": "not a cell",
+    "label": "Parasitized",
+    "posterior": {"Parasitized": 0.1, "Uninfected": 0.9},
     "familiar": False,
-}  # fmt: skip
+}
 NOTE = "One cell was found on a bright background and put on black."
 FINDING = SimpleNamespace(status="cut out", note=NOTE, count=1, reduced_from=None)
 
@@ -140,13 +146,21 @@ def test_a_file_name_is_one_line_of_plain_text(drawn, report, name, tmp_path):
 
 def test_the_fullest_sheet_stays_apart_from_its_foot_and_on_its_page(drawn, report):
     edit = report["counterfactual"] | {
-        "flipped": False, "probabilities": {"Parasitized": 0.9, "Uninfected": 0.1},
+        "flipped": False,
+        "probabilities": {"Parasitized": 0.9, "Uninfected": 0.1},
         "posterior": {"Parasitized": 0.9, "Uninfected": 0.1},
-    }  # fmt: skip
-    full = report | STRANGE | {
-        "counterfactual": edit, "found": "several", "elbo_difference": 1e4, "elbo_difference_standard_error": 9.0,
-        "found_note": "12 cells, none of them clearly the one that is meant: the whole picture is read as one cell.",
-    }  # fmt: skip
+    }
+    full = (
+        report
+        | STRANGE
+        | {
+            "counterfactual": edit,
+            "found": "several",
+            "elbo_difference": 1e4,
+            "elbo_difference_standard_error": 9.0,
+            "found_note": "12 cells, none of them clearly the one that is meant: the whole picture is read as one cell.",
+        }
+    )
     figure = draw_sheet(drawn, full)
     figure.draw_without_rendering()
     boxes = [text.get_window_extent() for text in figure.texts]

@@ -13,9 +13,28 @@ from web.many_cells.table import table_csv
 from web.many_cells.uploads import Item
 
 FORMULAS = (
-    "=1+1", "+1", "-1+cmd|' /C calc'!A0", "@SUM(A1)", "\t=1", "\tx", "\rx", "\nx", " =1", "\u00a0=1", "\ufeff=1",
-    "\u200b@a", "\u00ad+1", "＝1", "＋1", "－1", "＠a", "　＝1", "﹦1", "⁼1", "=HYPERLINK(1).png",
-)  # fmt: skip
+    "=1+1",
+    "+1",
+    "-1+cmd|' /C calc'!A0",
+    "@SUM(A1)",
+    "\t=1",
+    "\tx",
+    "\rx",
+    "\nx",
+    " =1",
+    "\u00a0=1",
+    "\ufeff=1",
+    "\u200b@a",
+    "\u00ad+1",
+    "＝1",
+    "＋1",
+    "－1",
+    "＠a",
+    "　＝1",
+    "﹦1",
+    "⁼1",
+    "=HYPERLINK(1).png",
+)
 PLAIN = ("a=b", "cell.png", "", " ", "C1P1thinF_-1", "(=1)", "'=1", "ä", "1e-5")
 
 

@@ -80,15 +80,33 @@ def test_the_command_measures_what_it_can_and_writes_pages(trained, tmp_path, mo
     digits = replace(STUDIES[NAMES.index("evaluate-digits")])
     monkeypatch.setattr(report, "STUDIES", (Broken(checkpoints=("toy",)), TOY, digits))
     out = tmp_path / "pages"
-    command = ["report", "--checkpoint", "toy", "--manifest", str(trained / "manifest.json"), "--device", "cpu",
-               "--runs", str(tmp_path / "runs"), "--out", str(out)]  # fmt: skip
+    command = [
+        "report",
+        "--checkpoint",
+        "toy",
+        "--manifest",
+        str(trained / "manifest.json"),
+        "--device",
+        "cpu",
+        "--runs",
+        str(tmp_path / "runs"),
+        "--out",
+        str(out),
+    ]
     assert main([*command, "--data", str(trained / "cells.zip")]) == 1
     told = capsys.readouterr()
     assert "error: broken: nothing to see" in told.err and told.err.endswith("error: not measured: broken\n")
     assert "evaluate: measured" in told.out and "evaluate-digits" not in told.out
     text = (out / "evaluate.md").read_text()
-    for part in ("# Verdicts on unseen slides", "## Question", "## Set-up", "## Conclusion", "| toy: classifier | 16 |",
-                 "python -m training report --only evaluate", "(evaluate.curves.json)"):  # fmt: skip
+    for part in (
+        "# Verdicts on unseen slides",
+        "## Question",
+        "## Set-up",
+        "## Conclusion",
+        "| toy: classifier | 16 |",
+        "python -m training report --only evaluate",
+        "(evaluate.curves.json)",
+    ):
         assert part in text
     assert "[Verdicts on unseen slides](evaluate.md)" in (out / "README.md").read_text()
     assert main([*command, "--only", "evaluate", "--data", str(trained / "cells.zip"), "--set", "draws=3"]) == 1

@@ -96,12 +96,14 @@ def test_the_directories_of_one_request_share_their_room(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "options",
     [
-        {}, {"compression": zipfile.ZIP_DEFLATED}, {"prefix": b"PK\x03\x04 cut off" * 9},
+        {},
+        {"compression": zipfile.ZIP_DEFLATED},
+        {"prefix": b"PK\x03\x04 cut off" * 9},
         {"comment": b"of a microscope"},
         {"prefix": b"PK\x03\x04" * 7, "comment": b"PK" * 40, "compression": zipfile.ZIP_DEFLATED},
     ],
     ids=["stored", "deflated", "behind another", "with a comment", "all of it"],
-)  # fmt: skip
+)
 def test_members_are_what_zipfile_reads(tmp_path, options):
     members = {"a.png": b"first" * 99, "Zelle ä.png": b"second", "leer.png": b"", "b/c\\d.png": bytes(5000)}
     upload = zipped(tmp_path / "a.zip", members, **options)

@@ -92,9 +92,12 @@ def test_other_archives_that_are_refused(tmp_path):
     gone = {"path": str(tmp_path / "gone.zip"), "orig_name": "gone.zip"}
     items, _ = list_items([lzma, secret, broken, empty, gone], Limits())
     assert [item.reason for item in items] == [
-        "compressed in another way than deflate", "encrypted", "a damaged zip", "an empty zip",
+        "compressed in another way than deflate",
+        "encrypted",
+        "a damaged zip",
+        "an empty zip",
         "no longer kept: upload it again",
-    ]  # fmt: skip
+    ]
 
 
 def test_a_member_with_a_wrong_checksum_is_damaged(tmp_path):
@@ -147,9 +150,11 @@ def mixed(cell_files, tmp_path_factory):
     text.write_text("no image at all")
     first, second, third = (path.read_bytes() for path in cell_files[:3])
     archive = zipped(
-        folder / "more.zip", ("smear/b.png", second), ("smear/cut.png", second[: len(second) // 3]),
+        folder / "more.zip",
+        ("smear/b.png", second),
+        ("smear/cut.png", second[: len(second) // 3]),
         ("=HYPERLINK(1).png", third),
-    )  # fmt: skip
+    )
     alone = {"path": str(cell_files[0]), "orig_name": "a.png"}
     return [alone, {"path": str(text), "orig_name": "notes.png"}, archive], [first, second, third]
 
@@ -348,8 +353,11 @@ def test_reports_hold_the_table_and_a_folder_a_cell(callbacks, mixed, quick, mon
     folders = {name.split("/")[0] for name in names if "/" in name}
     assert folders == {"a", "a-2", "smear_b", "HYPERLINK_1"}
     assert {name for name in names if name.startswith("a/")} == {
-        "a/a.json", "a/a.pdf", "a/a_original.png", "a/a_evidence.png"
-    }  # fmt: skip
+        "a/a.json",
+        "a/a.pdf",
+        "a/a_original.png",
+        "a/a_evidence.png",
+    }
 
 
 def test_reports_with_edits_hold_them(callbacks, explainer, mixed, quick, monkeypatch):

@@ -198,10 +198,14 @@ def test_other_files_are_not_served(web, path):
 
 @pytest.mark.parametrize(
     ("name", "data"),
-    [("a.svg", b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>"),
-     ("a.html", b"<script>alert(1)</script>"), ("a.png", b"<html><script>alert(1)</script></html>"),
-     ("a.xhtml", b"<html xmlns='http://www.w3.org/1999/xhtml'/>"), ("a.js", b"alert(1)")],
-)  # fmt: skip
+    [
+        ("a.svg", b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>"),
+        ("a.html", b"<script>alert(1)</script>"),
+        ("a.png", b"<html><script>alert(1)</script></html>"),
+        ("a.xhtml", b"<html xmlns='http://www.w3.org/1999/xhtml'/>"),
+        ("a.js", b"alert(1)"),
+    ],
+)
 def test_nothing_uploaded_comes_back_as_active_content(web, name, data):
     path = post_file(web, name, data, "image/svg+xml").json()[0]
     answer = web.get(f"/gradio_api/file={path}")
@@ -422,9 +426,13 @@ def test_the_process_asks_nobody_and_ends_well_when_told(cell, tmp_path):
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     environment = os.environ | {
-        "PYTHONPATH": str(tmp_path), "GUARD_LOG": str(tmp_path / "outside"), "GRADIO_SERVER_PORT": port,
-        "GRADIO_SERVER_NAME": "127.0.0.1", "PLASMOLENS_STOP_SECONDS": "2", "GRADIO_TEMP_DIR": str(tmp_path),
-    }  # fmt: skip
+        "PYTHONPATH": str(tmp_path),
+        "GUARD_LOG": str(tmp_path / "outside"),
+        "GRADIO_SERVER_PORT": port,
+        "GRADIO_SERVER_NAME": "127.0.0.1",
+        "PLASMOLENS_STOP_SECONDS": "2",
+        "GRADIO_TEMP_DIR": str(tmp_path),
+    }
     server = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
     lines: list[str] = []
     threading.Thread(target=lambda: lines.extend(server.stderr), daemon=True).start()

@@ -92,10 +92,15 @@ def test_a_body_without_length_is_refused_while_it_comes(service, method):
 
 @pytest.mark.parametrize(
     "body",
-    [b"[" * 40 + b"]" * 40, b'{"data": ' + b"[" * 33 + b"]" * 33 + b"}", b"[" + b"1," * 60_000 + b"1]",
-     b'{"data": [' + b'"",' * 60_000 + b'""]}',
-     b'["\\"' + b'\\"' * 30_000 + b'",' + b"[" * 50, "[[[[".encode("utf-16")],
-)  # fmt: skip
+    [
+        b"[" * 40 + b"]" * 40,
+        b'{"data": ' + b"[" * 33 + b"]" * 33 + b"}",
+        b"[" + b"1," * 60_000 + b"1]",
+        b'{"data": [' + b'"",' * 60_000 + b'""]}',
+        b'["\\"' + b'\\"' * 30_000 + b'",' + b"[" * 50,
+        "[[[[".encode("utf-16"),
+    ],
+)
 @pytest.mark.parametrize("path", ["queue/join", "call/predict", "cancel"])
 def test_deep_and_wide_json_is_not_parsed(web, monkeypatch, path, body):
     monkeypatch.setattr(json, "loads", lambda *_, **__: pytest.fail("parsed"))
@@ -209,12 +214,20 @@ def test_bad_ranges_are_refused_and_good_ones_served(web, given):
 
 @pytest.mark.parametrize(
     ("path", "asked"),
-    [("queue/join", {"fn_index": 999, "data": [], "session_hash": "s"}),
-     ("queue/join", {"fn_index": -1, "data": [], "session_hash": "s"}),
-     ("queue/join", {"fn_index": 0, "data": [], "session_hash": 7}), ("queue/join", {"data": [], "session_hash": "s"}),
-     ("call/nothing", {"data": []}), ("call/v2/nothing", {}), ("call/v2/predict", {"nothing": 1}),
-     ("run/nothing", {"data": []}), ("run/predict", {"data": []}), ("component_server", {"data": 1}), ("cancel", {})],
-)  # fmt: skip
+    [
+        ("queue/join", {"fn_index": 999, "data": [], "session_hash": "s"}),
+        ("queue/join", {"fn_index": -1, "data": [], "session_hash": "s"}),
+        ("queue/join", {"fn_index": 0, "data": [], "session_hash": 7}),
+        ("queue/join", {"data": [], "session_hash": "s"}),
+        ("call/nothing", {"data": []}),
+        ("call/v2/nothing", {}),
+        ("call/v2/predict", {"nothing": 1}),
+        ("run/nothing", {"data": []}),
+        ("run/predict", {"data": []}),
+        ("component_server", {"data": 1}),
+        ("cancel", {}),
+    ],
+)
 def test_what_the_page_does_not_have_is_not_its_fault(web, path, asked):
     assert 400 <= web.post(f"/gradio_api/{path}", json=asked).status_code < 500
 

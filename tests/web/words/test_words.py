@@ -91,8 +91,13 @@ def test_numbers_are_written_as_where_the_language_is_spoken():
     french, brazilian, english = map(say_in, ("fr", "pt", "en"))
     numbers = ((0.85,), (1559.8, 1, True), (-0.5, 1), (12,), (0.000012,), (-1559.8, 0))
     assert [french.number(*number) for number in numbers] == [
-        "0,85", "+1\u202f559,8", "−0,5", "12", "0,000012", "−1\u202f560",
-    ]  # fmt: skip
+        "0,85",
+        "+1\u202f559,8",
+        "−0,5",
+        "12",
+        "0,000012",
+        "−1\u202f560",
+    ]
     assert [brazilian.number(*number) for number in numbers[:3]] == ["0,85", "+1.559,8", "−0,5"]
     assert [english.number(*number) for number in numbers[:3]] == ["0.85", "+1\u202f559.8", "−0.5"]
     shares = [say.percent(0.973) for say in (french, brazilian, english)]
