@@ -158,7 +158,8 @@ def test_the_fullest_sheet_stays_apart_from_its_foot_and_on_its_page(drawn, repo
             "found": "several",
             "elbo_difference": 1e4,
             "elbo_difference_standard_error": 9.0,
-            "found_note": "12 cells, none of them clearly the one that is meant: the whole picture is read as one cell.",
+            "found_note": "12 cells, none of them clearly the one that is meant: the whole picture "
+            "is read as one cell.",
         }
     )
     figure = draw_sheet(drawn, full)
