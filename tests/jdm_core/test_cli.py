@@ -70,6 +70,7 @@ def test_predict_in_words(cell_files, capsys):
     assert "nats" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_explain_writes_reports_and_resumes(explainer, cell_files, bad_files, tmp_path, capsys, monkeypatch):
     folder, out = tmp_path / "in", tmp_path / "out"
     (folder / "deep").mkdir(parents=True)
@@ -109,6 +110,7 @@ def test_explain_writes_reports_and_resumes(explainer, cell_files, bad_files, tm
     assert all(path.stat().st_mtime_ns != again[path] for path in reports)
 
 
+@pytest.mark.slow
 def test_two_runs_on_one_folder_at_once_both_succeed(cell_files, tmp_path):
     folder, out = tmp_path / "in", tmp_path / "out"
     folder.mkdir()
@@ -154,6 +156,7 @@ def test_same_input_and_seed_give_the_same_report_but_for_the_time(cell_files, t
     assert texts[0] == texts[1]
 
 
+@pytest.mark.slow
 def test_other_settings_are_done_again(explainer, cell_files, tmp_path, monkeypatch):
     out, arguments = tmp_path / "out", ["explain", str(cell_files[0]), "--out", str(tmp_path / "out"), "--draws", "4"]
     path = out / f"{cell_files[0].stem}.json"
@@ -181,6 +184,7 @@ def test_other_settings_are_done_again(explainer, cell_files, tmp_path, monkeypa
     assert json.loads(path.read_text())["thresholds"]["flip_head"] == 0.95
 
 
+@pytest.mark.slow
 def test_reports_beside_the_images_are_not_explained(cell_files, tmp_path):
     folder = tmp_path / "in"
     folder.mkdir()
@@ -193,6 +197,7 @@ def test_reports_beside_the_images_are_not_explained(cell_files, tmp_path):
                 assert [row["file"] for row in csv.DictReader(file)] == ["cell.png", "my_original.png"]
 
 
+@pytest.mark.slow
 def test_awkward_names_are_explained_and_told_apart(cell_files, tmp_path, capsys):
     folder, out = tmp_path / "in", tmp_path / "out"
     (folder / "sub").mkdir(parents=True)

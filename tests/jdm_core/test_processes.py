@@ -70,6 +70,7 @@ def assert_same(first, second):
             assert (first / file).read_bytes() == (second / file).read_bytes()
 
 
+@pytest.mark.slow
 def test_two_processes_explain_as_one(folder, alone, tmp_path):
     done = run(*TORCHRUN, "-m", "jdm_core", *explain(folder, tmp_path / "out"))
     assert done.returncode == 1
@@ -78,6 +79,7 @@ def test_two_processes_explain_as_one(folder, alone, tmp_path):
     assert_same(tmp_path / "out", alone)
 
 
+@pytest.mark.slow
 def test_a_killed_process_is_made_up_for(folder, alone, tmp_path):
     out, program = tmp_path / "out", tmp_path / "killed.py"
     program.write_text(KILLED)
@@ -91,6 +93,7 @@ def test_a_killed_process_is_made_up_for(folder, alone, tmp_path):
     assert before == {path: path.stat().st_mtime_ns for path in before}
 
 
+@pytest.mark.slow
 def test_predict_is_not_done_twice(folder):
     done = run(*TORCHRUN, "-m", "jdm_core", "predict", folder, "--device", "cpu")
     assert done.returncode == 1

@@ -29,6 +29,7 @@ def published(folder, **hub):
     return "load", "malaria-64", {"manifest": str(folder / "manifest.json")}
 
 
+@pytest.mark.slow
 def test_missing_weights_come_from_the_hub_once(hub, tmp_path):
     call = published(tmp_path / "here")
     expected = read_manifest()["malaria-64"].files[0].sha256

@@ -106,6 +106,7 @@ def mutated(values: dict[str, Any], path: tuple, value: Any) -> dict[str, Any]:
     return copy
 
 
+@pytest.mark.slow
 def test_each_word_of_a_manifest_may_be_anything(folder, config):
     """The figures, which nothing reads before the page and the card do, a few of them; all else whole."""
     config["metrics"] = {"n": 3, "head": {"accuracy": 0.5, "accuracy_interval": [0.1, 0.9]}, "test_set": "x"}

@@ -258,6 +258,7 @@ def test_a_field_of_cells_is_several():
     assert finding.outline.shape == (330, 330) and 0.3 < finding.outline.mean() < 0.8
 
 
+@pytest.mark.slow
 def test_a_large_field_of_small_cells_is_several():
     field = background(900, 1200, "corners")
     rng = np.random.default_rng(0)
@@ -351,6 +352,7 @@ def test_the_command_line_says_what_was_found(upload, capsys):
     assert same == given
 
 
+@pytest.mark.slow
 def test_explain_is_done_again_when_finding_is_switched_off(upload, tmp_path, capsys):
     arguments = ["explain", str(upload), "--out", str(tmp_path / "out"), "--draws", "3"]
     report = tmp_path / "out" / "upload.json"

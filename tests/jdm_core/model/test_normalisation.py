@@ -10,6 +10,8 @@ from training.cli import main
 from training.run.recipe import load_recipe
 from training.run.state import averaged_weights, read_state
 
+pytestmark = pytest.mark.train
+
 NEXT = ["architecture.normalisation=data", "architecture.pooling=max", "stain_jitter=0", "appearance=1.0"]
 
 

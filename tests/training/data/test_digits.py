@@ -24,6 +24,8 @@ from training.run.recipe import RecipeError, load_recipe, split_by_recipe
 from training.studies.shift.digits import MnistToUsps
 from training.studies.study import Inputs
 
+pytestmark = pytest.mark.train
+
 LABELS = tuple("0123456789")
 TINY = [*TINY_OPTIONS, "--set", "architecture.blocks=[1, 1]", "--set", "validation_slides=0.2"]
 

@@ -29,6 +29,8 @@ from training.studies.shift.colours import match_colours, measure_colours, renew
 from training.studies.shift.microscopes import Shift
 from training.studies.study import Inputs
 
+pytestmark = pytest.mark.train
+
 NUMBER = ["--number", "64", "--device", "cpu"]
 
 

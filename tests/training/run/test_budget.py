@@ -14,6 +14,8 @@ from training.run.state import read_state
 from training.run.step import learning_rate
 from training.run.throughput import Budget, plateau
 
+pytestmark = pytest.mark.train
+
 RECIPE = load_recipe("malaria-64")
 
 

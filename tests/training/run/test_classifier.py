@@ -22,6 +22,8 @@ from training.run.recipe import load_recipe, split_cells
 from training.run.state import StateError
 from training.studies.study import JUDGE
 
+pytestmark = pytest.mark.train
+
 CPU = torch.device("cpu")
 
 

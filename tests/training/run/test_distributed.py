@@ -14,6 +14,8 @@ from training.run.loss import UNLABELLED, JointLoss, draw_batch
 from training.run.recipe import load_recipe
 from training.run.state import read_state
 
+pytestmark = pytest.mark.train
+
 STEPS = 6
 
 

@@ -28,6 +28,8 @@ from training.run.state import STATE_FILE, read_state
 from training.run.step import learning_rate, update_average
 from training.run.trainer import initial_network
 
+pytestmark = pytest.mark.train
+
 
 @pytest.fixture(scope="module")
 def toy(tmp_path_factory):

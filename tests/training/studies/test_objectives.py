@@ -13,6 +13,8 @@ from training.run.train import Trainer
 from training.studies.features.objectives import CLASSIFICATION, DIFFUSION, JOINT, Objectives
 from training.studies.study import Inputs
 
+pytestmark = pytest.mark.train
+
 
 def test_three_trainings_stand_beside_each_other(toy_cells, tmp_path, monkeypatch, few_resamples):
     monkeypatch.setattr("training.studies.features.objectives.LOGSNR", (-8.0, 8.0))

@@ -25,6 +25,8 @@ from training.studies.second_look import (
 from training.studies.study import Inputs
 from training.studies.verdicts import count_agreeing
 
+pytestmark = pytest.mark.train
+
 LABELS = ("Parasitized", "Uninfected")
 
 

@@ -26,6 +26,8 @@ from training.studies.verdicts import (
     verdict_figures,
 )
 
+pytestmark = pytest.mark.train
+
 CPU = torch.device("cpu")
 
 

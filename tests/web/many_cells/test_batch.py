@@ -420,6 +420,7 @@ def test_upload_stop_sort_open_and_download_in_the_browser(browser, many, tmp_pa
 
         return WebDriverWait(browser, 200, ignored_exceptions=(Stale, IndexError)).until(lambda _: condition())
 
+    browser.get_log("browser")  # empties it of what other tests' pages left
     with served() as address:
         browser.get(address)
         wait(lambda: [tab for tab in all_of("button[role=tab]") if tab.text == "Many cells"])[0].click()

@@ -316,6 +316,7 @@ def open_page(service, session: str):
         yield
 
 
+@pytest.mark.slow
 def test_many_strangers_do_not_wipe_a_page(service, web):
     with open_page(service, "honest"):
         explain_a_cell(service, web, "honest")
