@@ -35,9 +35,9 @@ def from_uint8(pixels: Tensor) -> Tensor:
     return as_images(pixels.permute(0, 3, 1, 2))
 
 
-def as_images(pixels: Tensor) -> Tensor:
-    """Pixels from 0 to 255 in any shape as float32 in [-1, 1], on their device."""
-    return pixels.float() / 127.5 - 1
+def as_images(pixels: Tensor, device: torch.device | None = None) -> Tensor:
+    """Pixels from 0 to 255 in any shape as float32 in [-1, 1], on their device or another."""
+    return pixels.to(device).float() / 127.5 - 1
 
 
 def luminance(images: Tensor) -> Tensor:

@@ -5,8 +5,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from jdm_core.images.limits import BLACK
+from jdm_core.images.pixels import as_images
 from jdm_core.model.symmetries import COUNT, transform
-from training.data.cells import as_images
 
 GROUND = BLACK / 127.5 - 1  # no channel of a black ground is brighter, after lossy compression too
 

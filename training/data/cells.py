@@ -55,11 +55,6 @@ class Cells:
         return self.take([i for i, slide in enumerate(self.slides) if slide in wanted])
 
 
-def as_images(pixels: Tensor, device: torch.device | None = None) -> Tensor:
-    """uint8 (N, C, S, S), on the device, as float in [-1, 1]."""
-    return pixels.to(device).float() / 127.5 - 1
-
-
 def as_pixels(cells: Cells) -> np.ndarray:
     """Cells as a person sees them, uint8 (N, S, S, C)."""
     return cells.images.permute(0, 2, 3, 1).contiguous().numpy()

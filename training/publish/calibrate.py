@@ -10,9 +10,10 @@ from tqdm import tqdm
 
 from jdm_core.checkpoint.calibration import Calibration, Window
 from jdm_core.explain.likelihood import POSTERIOR_DRAWS, Draws, draw, error_per_draw
+from jdm_core.images.pixels import as_images
 from jdm_core.model.diffusion import cosine_logsnr
 from jdm_core.model.network import JointDiffusionNetwork
-from training.data.cells import Cells, as_images
+from training.data.cells import Cells
 from training.data.members import chunks
 from training.metrics import mean_auroc
 from training.temperature import fit_platt, fit_temperature, log_loss

@@ -11,8 +11,9 @@ from tqdm import tqdm
 
 from jdm_core import Explainer
 from jdm_core.checkpoint.familiarity import COLOURS, LIMIT, Ellipsoid, Familiarity, measure_traits
+from jdm_core.images.pixels import as_images
 from jdm_core.model.network import JointDiffusionNetwork
-from training.data.cells import Cells, as_images, as_pixels, load_cells, sample_cells
+from training.data.cells import Cells, as_pixels, load_cells, sample_cells
 from training.data.digits import part_name
 from training.data.members import chunks
 from training.data.outliers import Outliers, outliers

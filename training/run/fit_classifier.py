@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from jdm_core.files import replace_file
+from jdm_core.images.pixels import as_images
 from jdm_core.model.architecture import Architecture
 from training.data.augment import augment
-from training.data.cells import Cells, as_images
+from training.data.cells import Cells
 from training.data.split import batches
 from training.data.vision import ResNet
 from training.metrics import accuracy, mean_auroc

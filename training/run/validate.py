@@ -7,9 +7,10 @@ from torch import Tensor
 
 from jdm_core.checkpoint.calibration import Window
 from jdm_core.explain.likelihood import draw, window_scores
+from jdm_core.images.pixels import as_images
 from jdm_core.model.device import half_precision
 from jdm_core.model.network import JointDiffusionNetwork
-from training.data.cells import Cells, as_images
+from training.data.cells import Cells
 from training.data.members import chunks
 from training.metrics import auroc
 

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from training.data.cells import as_images, load_cells
+from jdm_core.images.pixels import as_images
+from training.data.cells import load_cells
 from training.data.digits import part_name
 from training.metrics import METRICS, accuracy, sample, summarise
 from training.run.classifier import Classifier, EncoderClassifier

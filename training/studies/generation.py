@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from jdm_core import Explainer
-from jdm_core.images.pixels import from_uint8, to_uint8
+from jdm_core.images.pixels import as_images, from_uint8, to_uint8
 from jdm_core.model.sampling import denoise, initial_noise
-from training.data.cells import Cells, as_images, load_cells
+from training.data.cells import Cells, load_cells
 from training.data.members import chunks
 from training.metrics import clustered_interval, frechet_distance
 from training.run.classifier import judge_features, load_judge

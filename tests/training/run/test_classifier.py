@@ -10,11 +10,12 @@ import torch.nn.functional as F
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from jdm_core.images.pixels import as_images
 from jdm_core.model.diffusion import LOGSNR_MAX
 from jdm_core.model.network import JointDiffusionNetwork
 from tests.toy import TINY, TINY_OPTIONS, write_toy_zip
 from training.cli import main
-from training.data.cells import as_images, load_cells
+from training.data.cells import load_cells
 from training.data.split import labelled_subset
 from training.run.classifier import EncoderClassifier, class_logits, judge_probabilities, load_classifier, load_judge
 from training.run.fit_classifier import ClassifierRecipe, complete_encoder, train_classifier

@@ -342,7 +342,8 @@ def test_pack_is_small_and_trains_on_the_same_split(toy, tmp_path):
 
 
 def test_judge_trains_and_loads_back(tmp_path):
-    from training.data.cells import as_images, load_cells
+    from jdm_core.images.pixels import as_images
+    from training.data.cells import load_cells
     from training.run.classifier import judge_probabilities, load_judge
 
     toy, out = write_toy_zip(tmp_path / "cells.zip", slides=16), tmp_path / "judge.safetensors"

@@ -7,10 +7,11 @@ import pytest
 import torch
 from PIL import Image
 
+from jdm_core.images.pixels import as_images
 from jdm_core.model.diffusion import LOGSNR_MAX
 from jdm_core.model.network import JointDiffusionNetwork
 from tests.toy import TINY, write_toy_zip
-from training.data.cells import as_images, load_cells
+from training.data.cells import load_cells
 from training.data.split import split_slides
 from training.run.recipe import load_recipe
 from training.studies.features import probes, probing

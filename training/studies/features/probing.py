@@ -8,10 +8,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from jdm_core.explain.likelihood import draw
+from jdm_core.images.pixels import as_images
 from jdm_core.model.diffusion import add_noise
 from jdm_core.model.network import JointDiffusionNetwork
 from jdm_core.model.normalisation import NOISY
-from training.data.cells import Cells, as_images
+from training.data.cells import Cells
 from training.data.members import chunks
 
 LOGSNR = (-8.0, -6.0, -4.0, -2.0, 0.0, 2.0, 4.0, 8.0, 12.0)  # from hardly a cell to hardly any noise

@@ -7,7 +7,8 @@ import numpy as np
 import torch
 
 from jdm_core import Explainer
-from training.data.cells import Cells, as_images
+from jdm_core.images.pixels import as_images
+from training.data.cells import Cells
 from training.data.members import chunks
 from training.metrics import auroc, clustered_interval
 from training.studies.scores.draws import SCHEMES, Scheme, Weighting, class_errors, make_draws

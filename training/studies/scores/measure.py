@@ -9,7 +9,8 @@ from tqdm import tqdm
 
 from jdm_core import Explainer
 from jdm_core.explain.likelihood import POSTERIOR_DRAWS, posterior
-from training.data.cells import Cells, as_images
+from jdm_core.images.pixels import as_images
+from training.data.cells import Cells
 from training.data.members import chunks
 from training.metrics import accuracy, summarise
 from training.studies.scores.curves import CHUNK, DRAWS, Pool, curves, draw_pools

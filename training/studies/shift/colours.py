@@ -9,8 +9,7 @@ import torch
 from skimage.color import lab2rgb, rgb2lab
 from torch import Tensor, nn
 
-from jdm_core.images.pixels import cell_mask
-from training.data.cells import as_images
+from jdm_core.images.pixels import as_images, cell_mask
 
 CHUNK = 256
 

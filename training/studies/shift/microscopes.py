@@ -11,8 +11,8 @@ import torch
 from tqdm import tqdm
 
 from jdm_core import Explainer
-from jdm_core.images.pixels import from_uint8
-from training.data.cells import Cells, as_images, draw_some, load_cells, load_images
+from jdm_core.images.pixels import as_images, from_uint8
+from training.data.cells import Cells, draw_some, load_cells, load_images
 from training.data.fields import cut
 from training.data.split import Split
 from training.metrics import accuracy, balanced_accuracy, first_class_auroc, summarise
