@@ -12,6 +12,8 @@ from scipy.stats import beta
 from jdm_core.files import replace_file
 
 Metric = Callable[[np.ndarray, np.ndarray], float]
+Summary = dict[str, float | list[float]]  # figures by name, the interval of each under NAME_interval
+Json = dict[str, Any]  # plain JSON values by name, nested as the manifest and the studies' files hold them
 BINS = 15
 RESAMPLES = 2000
 
@@ -88,9 +90,9 @@ def clustered_interval(
 
 def summarise(
     probabilities: np.ndarray, labels: np.ndarray, slides: Sequence[str], metrics: Mapping[str, Metric] = METRICS
-) -> dict[str, object]:
+) -> Summary:
     """Every metric as its value, and its interval under NAME_interval; plain JSON values."""
-    figures: dict[str, object] = {}
+    figures: Summary = {}
     for name, metric in metrics.items():
         figures[name] = round(metric(probabilities, labels), 5)
         figures[f"{name}_interval"] = [round(v, 5) for v in clustered_interval(metric, probabilities, labels, slides)]
@@ -109,18 +111,23 @@ def share(values: np.ndarray, _: np.ndarray) -> float:
     return float(values.mean())
 
 
-def share_figures(name: str, flags: np.ndarray, groups: Sequence[str]) -> dict[str, object]:
-    """The share of flags (N,) bool as `name`, and its interval; plain JSON values.
+def share_interval(flags: np.ndarray, groups: Sequence[str]) -> Sequence[float]:
+    """95 % interval of the share of flags (N,) bool, clustered by group.
 
-    Clustered by group; exact for independent ones where all flags are alike, of which resampling tells nothing.
+    Exact for independent ones where all flags are alike, of which resampling tells nothing.
     """
-    figures = summarise(flags, flags, groups, {name: share})
     if flags.all() or not flags.any():
-        figures[f"{name}_interval"] = [round(v, 5) for v in exact_interval(int(flags.sum()), len(flags))]
-    return figures
+        return exact_interval(int(flags.sum()), len(flags))
+    return clustered_interval(share, flags, flags, groups)
 
 
-def slide_spread(probabilities: np.ndarray, labels: np.ndarray, slides: Sequence[str]) -> dict[str, object]:
+def share_figures(name: str, flags: np.ndarray, groups: Sequence[str]) -> Summary:
+    """The share of flags (N,) bool as `name`, and its `share_interval`; plain JSON values."""
+    interval = [round(v, 5) for v in share_interval(flags, groups)]
+    return {name: round(float(flags.mean()), 5), f"{name}_interval": interval}
+
+
+def slide_spread(probabilities: np.ndarray, labels: np.ndarray, slides: Sequence[str]) -> Json:
     """The spread of accuracy over slides: lowest, lower quartile, median, and the slides below 0.9; plain JSON."""
     of_slide = np.asarray(slides)
     values = {str(s): accuracy(probabilities[of_slide == s], labels[of_slide == s]) for s in np.unique(of_slide)}

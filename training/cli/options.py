@@ -14,9 +14,20 @@ from training.run.recipe import part_of
 from training.studies.study import JUDGE
 
 Commands = Any  # argparse's registry of commands, whose class has no public name
-DATA = {"type": Path, "required": True, "metavar": "ZIP_OR_FOLDER", "help": "cells in the NIH layout, or digits"}
-DEVICE = {"default": "auto", "help": "auto, cpu, cuda, or a torch device (default: auto)"}
-SET = {"action": "append", "default": [], "metavar": "KEY=VALUE", "help": "override a key of the recipe"}
+# Arguments of `add_argument`, each of a type of its own.
+DATA: dict[str, Any] = {
+    "type": Path,
+    "required": True,
+    "metavar": "ZIP_OR_FOLDER",
+    "help": "cells in the NIH layout, or digits",
+}
+DEVICE: dict[str, Any] = {"default": "auto", "help": "auto, cpu, cuda, or a torch device (default: auto)"}
+SET: dict[str, Any] = {
+    "action": "append",
+    "default": [],
+    "metavar": "KEY=VALUE",
+    "help": "override a key of the recipe",
+}
 
 
 def checkpoint_options() -> argparse.ArgumentParser:

@@ -12,9 +12,8 @@ from urllib.parse import urlsplit
 import numpy as np
 from PIL import Image
 
-from jdm_core.images.refused import CellImageError
 from training.data.marks import Box, read_marks, write_marks
-from training.data.members import DataError, read_members, unreadable
+from training.data.members import DataError, read_all
 
 PAGE = Path(str(files("training.data") / "marking.html"))
 LARGEST_BODY = 2**16
@@ -28,10 +27,7 @@ def marking_server(data: Path, members: Sequence[str], out: Path, port: int) -> 
     marks = read_marks(out) if out.exists() else {}
     if foreign := [name for name in marks if name not in members]:
         raise DataError(f"{out}: marks cells that were not drawn, the first {foreign[0]}")
-    cells = list(read_members(data, members))
-    if bad := [cell for cell in cells if isinstance(cell, CellImageError)]:
-        raise unreadable(data, bad)
-
+    cells = read_all(data, members)
     lock = Lock()
 
     class Handler(BaseHTTPRequestHandler):

@@ -99,8 +99,10 @@ def read_members(source: Path, members: Sequence[str]) -> Iterator[np.ndarray | 
 
 def read_all(source: Path, members: Sequence[str]) -> list[np.ndarray]:
     """The pixels of each member, uint8 (H, W, 3); DataError that names those that cannot be read."""
-    cells = list(read_members(source, members))
-    if bad := [cell for cell in cells if isinstance(cell, CellImageError)]:
+    cells, bad = [], []
+    for cell in read_members(source, members):
+        (bad if isinstance(cell, CellImageError) else cells).append(cell)
+    if bad:
         raise unreadable(source, bad)
     return cells
 

@@ -11,7 +11,7 @@ from tqdm import tqdm
 from jdm_core import Counterfactual, Explainer
 from jdm_core.images.pixels import from_uint8
 from training.data.members import choose_members, chunks, read_all, slide_of
-from training.metrics import share_figures
+from training.metrics import Json, share, share_interval
 from training.run.classifier import judge_probabilities, load_judge
 
 CHUNK = 16
@@ -28,7 +28,7 @@ def evaluate_edits(
     per_class: int,
     seed: int,
     sheet: Path | None,
-) -> dict[str, object]:
+) -> Json:
     """Edits `per_class` cells of each class, drawn by `seed`, to the other class; figures each way as JSON values.
 
     Counted are cells that head and judge both read as labelled before the edit: of the others nothing could flip.
@@ -64,7 +64,7 @@ def evaluate_edits(
     if sheet is not None:
         _draw_sheet(explainer, cells[:SHEET_CELLS], edits, seed, sheet)
 
-    figures: dict[str, object] = {"checkpoint": explainer.name, "sha256": explainer.sha256, "seed": seed}
+    figures: Json = {"checkpoint": explainer.name, "sha256": explainer.sha256, "seed": seed}
     for label, name in enumerate(explainer.labels):
         rows = counted & (truth == label)
         if not rows.any():
@@ -88,9 +88,9 @@ def _judged(judge: torch.nn.Module, images: np.ndarray) -> np.ndarray:
     return judge_probabilities(judge, x, torch.device("cpu")).argmax(1)
 
 
-def _rate(flips: np.ndarray, slides: np.ndarray) -> dict[str, object]:
-    figures = share_figures("rate", flips, slides.tolist())
-    return {"rate": round(figures["rate"], 4), "interval": [round(v, 4) for v in figures["rate_interval"]]}
+def _rate(flips: np.ndarray, slides: np.ndarray) -> Json:
+    interval = share_interval(flips, slides.tolist())
+    return {"rate": round(share(flips, flips), 4), "interval": [round(v, 4) for v in interval]}
 
 
 def _passes(edit: Counterfactual) -> np.ndarray:

@@ -8,15 +8,13 @@ from tqdm import tqdm
 
 from jdm_core import CellImageError, Explainer
 from training.data.members import choose_members, read_members, slide_of, unreadable
-from training.metrics import accuracy, slide_spread, summarise
+from training.metrics import Json, accuracy, slide_spread, summarise
 from training.publish.worth import worth
 
 CHUNK = 32
 
 
-def evaluate(
-    explainer: Explainer, data: Path, keep: Callable[[str], bool] | None, draws: int, seed: int = 0
-) -> dict[str, object]:
+def evaluate(explainer: Explainer, data: Path, keep: Callable[[str], bool] | None, draws: int, seed: int = 0) -> Json:
     """Figures of head and posterior on the cells of `data` whose slide `keep` wants; plain JSON values.
 
     Every cell passes as a user's would: read, squashed, predicted, scored with `draws` draws.

@@ -18,7 +18,7 @@ from training.data.digits import part_name
 from training.data.members import chunks
 from training.data.outliers import Outliers, outliers
 from training.data.split import Split
-from training.metrics import auroc, share_figures, slide_spread, summarise
+from training.metrics import Json, auroc, share_figures, slide_spread, summarise
 
 CELLS = 3000  # training cells behind the fit: far more than it has numbers
 FOLDS = 10  # of the slides behind the fit, left out one after the other
@@ -135,7 +135,7 @@ def fit_and_measure(
     seed: int,
     digits: Path | None = None,
     fields: Path | None = None,
-) -> tuple[dict[str, object], Familiarity]:
+) -> tuple[Json, Familiarity]:
     """Fits what is familiar on training slides and measures it on a part of the split; figures, and the fit.
 
     At most so many `cells` of each part, and outliers `count` of each kind; digits and another microscope's fields

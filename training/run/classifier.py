@@ -63,8 +63,10 @@ class AtItsSize(nn.Module):
 
 
 def build_classifier(kind: str, classes: int, architecture: Architecture | None) -> nn.Module:
-    """An untrained classifier of `KINDS`: logits (B, classes) of images in [-1, 1]. ResNets need no architecture."""
+    """An untrained classifier of `KINDS`: logits (B, classes) of images in [-1, 1]. An encoder alone needs the last."""
     if kind == "encoder":
+        if architecture is None:
+            raise ValueError("an encoder without its architecture")
         return EncoderClassifier(architecture)
     if kind == "cnn":
         return PlainCNN(classes)

@@ -139,7 +139,7 @@ def train_classifier(
     network = build_classifier(recipe.kind, len(recipe.labels), recipe.architecture)
     # Convolutions are faster on channels-last tensors, GroupNorm several times slower.
     layout = torch.channels_last if isinstance(network, ResNet | PlainCNN) else torch.contiguous_format
-    network = network.to(device, memory_format=layout)
+    network = nn.utils.convert_conv2d_weight_memory_format(network.to(device), layout)
     optimizer = torch.optim.AdamW(network.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay)
     steps = max(1, recipe.images // recipe.batch_size)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.learning_rate, total_steps=steps)

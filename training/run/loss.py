@@ -31,8 +31,11 @@ class Batch:
         """`count` equal parts, whose mean loss is the loss of the whole; ValueError where B does not divide."""
         if len(self.images) % count:
             raise ValueError(f"a batch of {len(self.images)} does not divide into {count} equal shares")
-        parts = (t.chunk(count) for t in (self.images, self.labels, self.decoded_as, self.logsnr, self.noise))
-        return [Batch(*part, self.labelled / count, self.margin_weight) for part in zip(*parts, strict=True)]
+        tensors = (self.images, self.labels, self.decoded_as, self.logsnr, self.noise)
+        return [
+            Batch(images, labels, decoded_as, logsnr, noise, self.labelled / count, self.margin_weight)
+            for images, labels, decoded_as, logsnr, noise in zip(*(t.chunk(count) for t in tensors), strict=True)
+        ]
 
 
 def focused(u: Tensor, focus: Sequence[float]) -> Tensor:

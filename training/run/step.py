@@ -3,11 +3,12 @@
 import math
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
-from typing import Protocol, Self
+from typing import Protocol, Self, cast
 
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from jdm_core.model.device import half_precision
 from jdm_core.model.diffusion import add_noise
@@ -30,9 +31,11 @@ class Shareable(Protocol):
 
 
 def learning_rate(recipe: Recipe, step: int) -> float:
-    """Rate at a step: a linear warm-up, a plateau, then linearly to zero over the last share of the run."""
+    """Rate at a step: a linear warm-up, a plateau, then linearly to zero until the run's end, or the next restart."""
     seen = (step + 1) * recipe.batch_size
-    left = (recipe.steps - step) / max(1.0, recipe.steps * recipe.decay_share)
+    ends = [images // recipe.batch_size for images in recipe.restarts]
+    end = next((end for end in ends if step < end), recipe.steps)
+    left = (end - step) / max(1.0, end * recipe.decay_share)
     return recipe.learning_rate * min(1.0, seen / max(1, recipe.warmup_images), left)
 
 
@@ -48,8 +51,8 @@ def update_average(average: nn.Module, network: nn.Module, decay: float, step: i
 
     `torch.optim.swa_utils.AveragedModel` copies the weights in its first update instead, and names them otherwise.
     """
-    weight = 1 - min(decay, (1 + step) / (10 + step))
-    torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), weight)
+    decay = min(decay, (1 + step) / (10 + step))
+    get_ema_multi_avg_fn(decay)(list(average.parameters()), list(network.parameters()), step)
 
 
 def join_processes(device: torch.device) -> tuple[Accelerator, torch.device]:
@@ -85,7 +88,7 @@ class Stepper:
                 f"batch_size {batch_size} does not divide among {accelerator.num_processes} processes "
                 f"with {parts} parts each"
             )
-        self._network: nn.Module = loss.network
+        self._network = loss.get_submodule("network")
         self._loss = accelerator.prepare_model(loss)
         self._optimizer, self._rate, self._average = optimizer, rate, average
         self._accelerator, self._device, self._half = accelerator, device, half
@@ -113,7 +116,8 @@ class Stepper:
                 values[name] = values.get(name, 0) + value.detach().float() / len(parts)
         norm = nn.utils.clip_grad_norm_(self._network.parameters(), self._clip)
         mine_told = torch.tensor([float(value) for value in told], device=self._device)
-        together = accelerator.reduce(torch.cat([torch.stack([*values.values()]), mine_told]), "mean").tolist()
+        both = torch.cat([torch.stack([*values.values()]), mine_told])
+        together = cast(Tensor, accelerator.reduce(both, "mean")).tolist()  # of a tensor it makes a tensor
         means = dict(zip(values, together, strict=False))
         if not math.isfinite(means["loss"]) or not math.isfinite(float(norm)):
             raise NonFiniteLoss(

@@ -13,10 +13,10 @@ from tqdm import tqdm
 
 from jdm_core.files import replace_file
 from training.data.cells import Cells, load_cells
-from training.data.split import Split, half_labelled_batches, labelled_subset
+from training.data.split import Split, half_labelled_batches
 from training.run.log import RunLog, sample_sheet
 from training.run.loss import UNLABELLED
-from training.run.recipe import Recipe, split_cells
+from training.run.recipe import Recipe, kept_labels, split_cells
 from training.run.state import STATE_FILE, RunState, StateError, read_state, restore, save_state
 from training.run.throughput import Budget
 from training.run.trainer import Schedule, Trainer
@@ -48,7 +48,7 @@ def train(
     if resumed is not None and resumed.split_digest != split.digest:
         raise StateError(f"{run}: its state comes from another split of the slides (other data, shares or seed)")
     training, validation = cells.of_slides(split.train), _validation_cells(cells, split, recipe)
-    keep = labelled_subset(training.labels, recipe.label_share, recipe.seed)
+    keep = kept_labels(training, recipe)
     training = replace(training, labels=torch.where(keep, training.labels, UNLABELLED))
 
     trainer = Trainer(recipe, training, device, schedule)
@@ -91,15 +91,15 @@ def train(
             if budget is not None and lap:
                 budget.took(began - lap - paused)
             lap, paused = began, 0.0
-            planning = budget is not None and budget.open(trainer.recipe, step)
-            plan = budget.plan(trainer.recipe, step) if planning else trainer.recipe.steps
+            planner = budget if budget is not None and budget.open(trainer.recipe, step) else None
+            plan = planner.plan(trainer.recipe, step) if planner is not None else trainer.recipe.steps
             over = schedule.max_minutes is not None and began - started > 60 * schedule.max_minutes
             losses, stopped, plan = trainer.step(step, next(indices), over or should_stop(), plan)
             busy, counted = busy + time.monotonic() - began, counted + recipe.batch_size
             step += 1
-            if planning:
+            if planner is not None:
                 trainer.recipe = replace(trainer.recipe, images=plan * recipe.batch_size)
-                if not budget.open(trainer.recipe, step):
+                if not planner.open(trainer.recipe, step):
                     record()
             last = step == trainer.recipe.steps
             pause = time.monotonic()

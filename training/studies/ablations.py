@@ -10,7 +10,7 @@ import torch
 
 from training.data.cells import load_cells
 from training.data.digits import part_name
-from training.metrics import Metric, accuracy, first_class_auroc, sample, summarise
+from training.metrics import Metric, Summary, accuracy, first_class_auroc, sample, summarise
 from training.run.recipe import Recipe, load_recipe, split_cells
 from training.run.state import averaged_network
 from training.run.train import complete_run
@@ -57,7 +57,7 @@ def ablate(
     validation = cells.of_slides(split_cells(cells, first).validation)
     labels, slides = validation.labels.numpy(), validation.slides
     reference: dict[str, np.ndarray] = {}
-    rows: dict[str, object] = {}
+    rows: dict[str, dict[str, Summary]] = {}
     for name, recipe in recipes.items():
         per_seed: dict[str, list[np.ndarray]] = {"head": [], "scores": []}
         errors = np.zeros(len(validation))
@@ -68,7 +68,7 @@ def ablate(
             per_seed["head"].append(p.numpy())
             errors -= scores.gather(1, validation.labels[:, None])[:, 0].numpy()  # a score is an error's negative
             per_seed["scores"].append((scores - scores.mean(1, keepdim=True)).numpy())  # cells are ordered by these
-        row: dict[str, object] = {}
+        row: dict[str, Summary] = {}
         for verdict, values in per_seed.items():
             read = np.stack(values, axis=1)
             metrics = {key: average(metric) for key, metric in METRICS[verdict].items()}

@@ -59,12 +59,15 @@ def few_labels(
             read["joint"].append(joint.probabilities(images, device))
             read["alone"].append(alone.probabilities(images, device))
         over_seeds = {name: np.stack(probabilities, axis=1) for name, probabilities in read.items()}
-        row: dict[str, object] = {"share": share, "labelled_cells": len(labelled_cells(training, one))}
-        for name, probabilities in over_seeds.items():
-            row[name] = summarise(probabilities, labels, measured.slides, metrics)
-            row[name]["per_seed"] = [round(accuracy(p, labels), 5) for p in read[name]]
-        row |= accuracy_gain(over_seeds["joint"], over_seeds["alone"], labels, measured.slides)
-        rows.append(row)
+        summaries = {
+            name: {
+                **summarise(probabilities, labels, measured.slides, metrics),
+                "per_seed": [round(accuracy(p, labels), 5) for p in read[name]],
+            }
+            for name, probabilities in over_seeds.items()
+        }
+        gain = accuracy_gain(over_seeds["joint"], over_seeds["alone"], labels, measured.slides)
+        rows.append({"share": share, "labelled_cells": len(labelled_cells(training, one)), **summaries, **gain})
     return {
         "recipe": recipe.as_dict(),
         "part": part,

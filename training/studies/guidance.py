@@ -81,8 +81,8 @@ def reader(network: JointDiffusionNetwork, guide: Guide, labels: Tensor) -> Call
         moved = towards(network, z, labels, guide.scale, normalised=guide.kind == "head on Z")
         return predicted_image(x, network.decode(moved, logsnr, nothing), logsnr)
 
-    readers = dict(zip(KINDS, (by_class, by_pixels, by_representations, by_representations), strict=True))
-    return torch.no_grad()(readers[guide.kind])
+    readers = (by_class, by_pixels, by_representations, by_representations)
+    return torch.no_grad()(readers[KINDS.index(guide.kind)])
 
 
 def _norm(levels: list[Tensor] | tuple[Tensor, ...]) -> Tensor:

@@ -69,7 +69,7 @@ def robustness(
             parts[name].append(p.reshape(len(chunk), -1, p.shape[1]))
     read = {name: np.concatenate(chunks) for name, chunks in parts.items()}  # (N, J, K) for J conditions
 
-    figures: dict[str, object] = {}
+    figures: dict[str, dict[str, Any]] = {}
     for name, verdict in verdicts.items():
         figures[name] = {"temperature": verdict.temperature}
         for group, places in groups().items():

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
@@ -56,21 +56,22 @@ class Findings:
     pictures: Sequence[str] = ()  # files beside the page
 
 
+@dataclass(frozen=True)
 class Study(ABC):
     """A question and the measurement that answers it. Subclasses are frozen dataclasses of their arguments.
 
     `concluded_on` says of which versions of checkpoints the conclusion speaks; the page warns where it shows others.
     """
 
-    name: str
-    title: str
-    question: str
-    setup: str
-    conclusion: str
-    concluded_on: Mapping[str, int] = {}
-    reads: tuple[str, ...] = (OWN,)  # names of checkpoints
-    needs: tuple[str, ...] = ("cells",)
-    edits: bool = False  # whether it depends on how the explainer searches for an edit
+    name: ClassVar[str]
+    title: ClassVar[str]
+    question: ClassVar[str]
+    setup: ClassVar[str]
+    conclusion: ClassVar[str]
+    concluded_on: ClassVar[Mapping[str, int]] = {}
+    reads: ClassVar[tuple[str, ...]] = (OWN,)  # names of checkpoints
+    needs: ClassVar[tuple[str, ...]] = ("cells",)
+    edits: ClassVar[bool] = False  # whether it depends on how the explainer searches for an edit
 
     @abstractmethod
     def measure(self, inputs: Inputs) -> Findings:

@@ -12,7 +12,7 @@ from jdm_core import Explainer
 from jdm_core.images.pixels import from_uint8
 from training.data.cells import load_cells
 from training.data.members import chunks
-from training.metrics import METRICS, Metric, accuracy, expected_calibration_error, summarise
+from training.metrics import METRICS, Metric, Summary, accuracy, expected_calibration_error, summarise
 from training.run.classifier import load_classifier
 from training.run.fit_classifier import ClassifierRecipe, train_classifier
 from training.run.recipe import recipe_from_dict, split_cells
@@ -127,9 +127,7 @@ def average(metric: Metric) -> Metric:
     )
 
 
-def verdict_figures(
-    verdict: Verdict, probabilities: np.ndarray, labels: np.ndarray, slides: Sequence[str]
-) -> dict[str, object]:
+def verdict_figures(verdict: Verdict, probabilities: np.ndarray, labels: np.ndarray, slides: Sequence[str]) -> Summary:
     """Every metric of probabilities (N, J, K), averaged over J conditions, with its interval; plain JSON values.
 
     The calibration error is given without the temperature too, since one fitted on clean slides may flatter or harm.
@@ -143,7 +141,7 @@ def verdict_figures(
 
 def accuracy_gain(
     probabilities: np.ndarray, reference: np.ndarray, labels: np.ndarray, slides: Sequence[str]
-) -> dict[str, object]:
+) -> Summary:
     """Accuracy less the accuracy of a reference on the same cells, both (N, J, K), with the paired interval.
 
     Paired, since what is hard for one is hard for the other: the interval is far narrower than the two apart suggest.

@@ -180,7 +180,8 @@ def _make(make: Callable[[slice], tuple[np.ndarray, Any, Any]], count: int, name
         images, encoder, decoder = make(part)
         parts.append((images, np.broadcast_to(encoder, len(images)), np.broadcast_to(decoder, len(images))))
     seconds = (time.perf_counter() - started) / count
-    return _Made(*(np.concatenate(values) for values in zip(*parts, strict=True)), seconds)
+    images, encoder, decoder = (np.concatenate(values) for values in zip(*parts, strict=True))
+    return _Made(images, encoder, decoder, seconds)
 
 
 def _held(out: Path, facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,10 +12,34 @@ from training.studies.features.probing import ALL_LEVELS, LOGSNR
 
 COLOURS = ("#56b4e9", "#009e73", "#d55e00", "#cc79a7")  # Okabe & Ito's, apart with any colour blindness
 MARKERS = "osD^"
+Points = Sequence[Mapping[str, Any]]  # a point a noise level: `logsnr`, `accuracy` and `accuracy_interval`
 
 
-def draw_accuracy(axis: Axes, points: Sequence[Mapping[str, Any]], label: str, shift: float, **style: object) -> None:
-    """One line of accuracies with their intervals over λ, moved by `shift` lest intervals hide each other."""
+class ProbeFigures(TypedDict):
+    """What is drawn of one network: a line an encoder level."""
+
+    checkpoint: str
+    n: int
+    slides: int
+    larger_class: float
+    series: Mapping[str, Points]
+
+
+class ObjectiveFigures(TypedDict):
+    """What is drawn of several trainings: of each, a line an encoder level."""
+
+    n: int
+    slides: int
+    seeds: Sequence[int]
+    larger_class: float
+    series: Mapping[str, Mapping[str, Points]]
+
+
+def draw_accuracy(axis: Axes, points: Points, label: str, shift: float, **style: Any) -> None:
+    """One line of accuracies with their intervals over λ, moved by `shift` lest intervals hide each other.
+
+    `style` is what matplotlib's `errorbar` takes.
+    """
     accuracy = np.array([point["accuracy"] for point in points])
     intervals = np.array([point["accuracy_interval"] for point in points])
     axis.errorbar(
@@ -31,7 +55,7 @@ def draw_accuracy(axis: Axes, points: Sequence[Mapping[str, Any]], label: str, s
     )
 
 
-def draw_probes(figures: dict[str, object], widths: Sequence[int], path: Path) -> None:
+def draw_probes(figures: ProbeFigures, widths: Sequence[int], path: Path) -> None:
     """Accuracy with its interval over λ, a line for each encoder level, for all of them and for the head, as PNG."""
     figure = Figure(figsize=(7, 4.4), layout="constrained", dpi=150)
     axis = figure.subplots()
@@ -56,7 +80,7 @@ def draw_probes(figures: dict[str, object], widths: Sequence[int], path: Path) -
     figure.savefig(path)
 
 
-def draw_objectives(figures: Mapping[str, object], path: Path) -> None:
+def draw_objectives(figures: ObjectiveFigures, path: Path) -> None:
     """Accuracy over λ as PNG: a panel an encoder level and one for all, in each a line an objective."""
     series = figures["series"]
     levels = list(series[next(iter(series))])

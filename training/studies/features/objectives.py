@@ -18,19 +18,26 @@ from jdm_core.model.network import JointDiffusionNetwork
 from training.data.cells import Cells, load_cells, sample_cells
 from training.data.digits import part_name
 from training.data.split import Split
-from training.metrics import accuracy, sample, summarise
+from training.metrics import Json, Summary, accuracy, sample, summarise
 from training.run.classifier import encoder_of
 from training.run.fit_classifier import complete_encoder
 from training.run.recipe import Recipe, load_recipe, split_cells
 from training.run.state import averaged_network
 from training.run.train import complete_run
-from training.studies.features.figure import draw_objectives
+from training.studies.features.figure import ObjectiveFigures, draw_objectives
 from training.studies.features.probing import ALL_LEVELS, LOGSNR, read_features
 from training.studies.study import Findings, Inputs, Study
 from training.studies.verdicts import accuracy_gain, average
 from training.tables import Figure, Table
 
 JOINT, DIFFUSION, CLASSIFICATION = "joint", "diffusion alone", "classification alone"
+
+
+class ObjectiveFindings(ObjectiveFigures):
+    """What is drawn, and what it was measured on."""
+
+    recipe: Json
+    training_cells: int
 
 
 def train_objectives(
@@ -65,7 +72,7 @@ def compare_objectives(
     runs: Path,
     device: torch.device,
     should_stop: Callable[[], bool],
-) -> dict[str, object]:
+) -> ObjectiveFindings:
     """Accuracy of probes at each λ of each encoder level, for every objective; plain JSON values.
 
     Probes are fitted on at most `count` training cells and measured on at most as many validation cells, the same for
@@ -80,7 +87,7 @@ def compare_objectives(
     training = sample_cells(cells.of_slides(split.train), count, recipe.seed)
     validation = sample_cells(cells.of_slides(split.validation), count, recipe.seed)
     labels, slides = validation.labels.numpy(), validation.slides
-    series: dict[str, dict[str, list[dict[str, object]]]] = {name: {} for name in networks[0]}
+    series: dict[str, dict[str, list[Summary]]] = {name: {} for name in networks[0]}
     for logsnr in tqdm(LOGSNR, desc="probing", unit="level"):
         read = {
             name: [
@@ -91,7 +98,10 @@ def compare_objectives(
         for level in read[JOINT][0]:
             over_seeds = {name: np.stack([one[level] for one in own], axis=1) for name, own in read.items()}
             for name, probabilities in over_seeds.items():
-                point = {"logsnr": logsnr, **summarise(probabilities, labels, slides, {"accuracy": average(accuracy)})}
+                point: Summary = {
+                    "logsnr": logsnr,
+                    **summarise(probabilities, labels, slides, {"accuracy": average(accuracy)}),
+                }
                 point["per_seed"] = [round(accuracy(p, labels), 5) for p in probabilities.swapaxes(0, 1)]
                 if name != JOINT:
                     point |= accuracy_gain(over_seeds[JOINT], probabilities, labels, slides)

@@ -12,15 +12,23 @@ from jdm_core import Explainer
 from training.data.cells import load_cells, sample_cells
 from training.data.digits import part_name
 from training.data.split import Split
-from training.metrics import sample, summarise
+from training.metrics import Summary, sample, summarise
 from training.run.recipe import split_of
-from training.studies.features.figure import draw_probes
+from training.studies.features.figure import ProbeFigures, draw_probes
 from training.studies.features.probing import LOGSNR, read_features
 from training.studies.study import Findings, Inputs, Study
 from training.tables import Figure, Table
 
 
-def probe_network(explainer: Explainer, data: Path, split: Split, count: int, seed: int) -> dict[str, object]:
+class ProbeFindings(ProbeFigures):
+    """What is drawn, and what it was measured on."""
+
+    sha256: str
+    training_cells: int
+    seed: int
+
+
+def probe_network(explainer: Explainer, data: Path, split: Split, count: int, seed: int) -> ProbeFindings:
     """Figures of a probe of each encoder level, of one of all levels and of the head, at each λ; plain JSON values.
 
     Probes are fitted on at most `count` cells of the training slides and measured on at most as many of the
@@ -32,7 +40,7 @@ def probe_network(explainer: Explainer, data: Path, split: Split, count: int, se
     validation = sample_cells(cells.of_slides(split.validation), count, seed)
     truth, classes = validation.labels.numpy(), len(explainer.labels)
     temperature = explainer.checkpoint.calibration.temperature
-    series: dict[str, list[dict[str, object]]] = {}
+    series: dict[str, list[Summary]] = {}
     for logsnr in tqdm(LOGSNR, desc="probing", unit="level"):
         read = read_features(explainer.network, training, validation, logsnr, seed, explainer.device)
         head = (read.logits / temperature).softmax(1).numpy()

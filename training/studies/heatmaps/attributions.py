@@ -94,6 +94,7 @@ def usual_attributions(explainer: Explainer) -> Attribution:
 
     def grad_cam(x: Tensor) -> Tensor:
         coarse = LayerGradCam(head, explainer.network.encoder[CAM_LEVEL]).attribute(x, relu_attributions=True)
+        assert isinstance(coarse, Tensor)  # of a layer with one output
         return LayerGradCam.interpolate(coarse, (side, side), "bilinear")[:, 0]
 
     def attribute(cells: Sequence[np.ndarray], _: int) -> Maps:

@@ -16,7 +16,7 @@ from training.data.cells import squares
 from training.data.corruptions import corrupt
 from training.data.marks import Marks, box_mask
 from training.data.members import DataError, chunks, list_members, read_all, slide_of
-from training.metrics import clustered_interval, summarise
+from training.metrics import Summary, clustered_interval, summarise
 from training.run.classifier import judge_probabilities, load_judge
 from training.studies.heatmaps.attributions import (
     Attribution,
@@ -86,9 +86,9 @@ def measure_maps(
     return rows
 
 
-def summarise_maps(rows: Mapping[str, np.ndarray], slides: Sequence[str], reference: str) -> dict[str, object]:
+def summarise_maps(rows: Mapping[str, np.ndarray], slides: Sequence[str], reference: str) -> dict[str, Summary]:
     """Means of the `FIGURES` with intervals clustered by slide, and the energy over that of the `reference`, paired."""
-    figures: dict[str, object] = {}
+    figures: dict[str, Summary] = {}
     for name, values in rows.items():
         means = {figure: lambda v, _, i=i: float(v[:, i].mean()) for i, figure in enumerate(FIGURES)}
         figures[name] = summarise(values, values, slides, means)
@@ -100,14 +100,14 @@ def summarise_maps(rows: Mapping[str, np.ndarray], slides: Sequence[str], refere
 
 def stability(
     methods: Sequence[Attribution], clean: Maps, cells: Sequence[np.ndarray], slides: Sequence[str], seed: int
-) -> dict[str, dict[str, object]]:
+) -> dict[str, Summary]:
     """Correlation of every method's maps of cells with those of the same cells a little worse, and of another seed."""
     masks = [cell_mask(from_uint8(torch.from_numpy(cell)[None]))[0].numpy() for cell in cells]
     others = {
         name: ([corrupt(cell, mask, name, 1, seed) for cell, mask in zip(cells, masks, strict=True)], seed)
         for name in STABLE_UNDER
     } | {"seed": (list(cells), seed + 1)}
-    figures: dict[str, dict[str, object]] = {name: {} for name in clean}
+    figures: dict[str, Summary] = {name: {} for name in clean}
     for condition, (pictures, other_seed) in others.items():
         for name, maps in draw_maps(methods, pictures, other_seed).items():
             values = np.array([correlation(*pair) for pair in zip(clean[name], maps, strict=True)])

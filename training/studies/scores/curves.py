@@ -1,7 +1,8 @@
 """Accuracy over the number of draws, for every way of drawing and every weighting."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NotRequired, TypedDict
 
 import numpy as np
 import torch
@@ -34,6 +35,24 @@ class Pool:
         n, draws, classes = self.scores.shape
         blocks = draws // count
         return self.scores[:, : blocks * count].reshape(n, blocks, count, classes).mean(2)
+
+
+class Point(TypedDict):
+    """What so many draws give."""
+
+    draws: int
+    accuracy: float
+    accuracy_interval: list[float]
+    auroc: NotRequired[float]
+    standard_error: NotRequired[float]
+
+
+class Curve(TypedDict):
+    """A point a number of draws, of n cells; the fewest draws with which accuracy stays at a target, by target."""
+
+    n: int
+    points: list[Point]
+    draws_needed: dict[str, int | None]
 
 
 @torch.inference_mode()
@@ -79,7 +98,7 @@ def draw_pools(
     return {scheme: Pool(*map(np.concatenate, zip(*found, strict=True))) for scheme, found in parts.items()}
 
 
-def curve(pool: Pool, labels: np.ndarray, slides: Sequence[str], offset: np.ndarray) -> dict[str, object]:
+def curve(pool: Pool, labels: np.ndarray, slides: Sequence[str], offset: np.ndarray) -> Curve:
     """Accuracy with its interval at every number of draws in reach, and the draws needed; plain JSON values.
 
     `offset` (K,) is added to the scores. auroc, of two classes, is the same for any. standard_error, of the difference
@@ -88,12 +107,12 @@ def curve(pool: Pool, labels: np.ndarray, slides: Sequence[str], offset: np.ndar
     """
     leaders = np.argsort(pool.scores.mean(1) + offset, axis=1)[:, ::-1]
     rows = np.arange(len(labels))
-    points: list[dict[str, object]] = []
+    points: list[Point] = []
     for count in (count for count in DRAWS if count <= pool.scores.shape[1]):
         means = pool.estimates(count) + offset
         right = (means.argmax(2) == labels[:, None]).mean(1)
         low, high = clustered_interval(lambda values, _: float(values.mean()), right, labels, slides)
-        point: dict[str, object] = {
+        point: Point = {
             "draws": count,
             "accuracy": round(float(right.mean()), 5),
             "accuracy_interval": [round(low, 5), round(high, 5)],
@@ -108,7 +127,7 @@ def curve(pool: Pool, labels: np.ndarray, slides: Sequence[str], offset: np.ndar
     return {"n": len(labels), "points": points, "draws_needed": {f"{t:g}": draws_needed(points, t) for t in TARGETS}}
 
 
-def draws_needed(points: Sequence[dict[str, object]], target: float) -> int | None:
+def draws_needed(points: Sequence[Point], target: float) -> int | None:
     """The fewest draws from which on accuracy stays at `target` or above; None where it does not get there."""
     needed = None
     for point in reversed(points):
@@ -118,10 +137,12 @@ def draws_needed(points: Sequence[dict[str, object]], target: float) -> int | No
     return needed
 
 
-def curves(pools: dict[Scheme, Pool], cells: Cells, offset: np.ndarray) -> dict[str, dict[str, object]]:
+def curves(pools: Mapping[Scheme, Pool], cells: Cells, offset: np.ndarray) -> dict[Scheme, Curve]:
     """The curve of each scheme, over the first of the cells where its pool holds fewer; plain JSON values."""
-    found = {}
-    for scheme in (scheme for scheme in SCHEMES if scheme in pools):
-        own = cells.take(range(len(pools[scheme].scores)))
-        found[scheme] = curve(pools[scheme], own.labels.numpy(), own.slides, offset)
+    found: dict[Scheme, Curve] = {}
+    for scheme in SCHEMES:
+        pool = pools.get(scheme)
+        if pool is not None:
+            own = cells.take(range(len(pool.scores)))
+            found[scheme] = curve(pool, own.labels.numpy(), own.slides, offset)
     return found

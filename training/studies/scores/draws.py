@@ -10,9 +10,10 @@ from torch import Tensor
 
 from jdm_core import Explainer
 from jdm_core.checkpoint.calibration import Window
+from jdm_core.explain.bound import bound_logsnr, bound_weight
 from jdm_core.explain.likelihood import PASS_BATCH, Draws, spread_symmetries
 from jdm_core.model.device import half_precision
-from jdm_core.model.diffusion import LOGSNR_MAX, LOGSNR_MIN, add_noise, cosine_logsnr, predicted_noise
+from jdm_core.model.diffusion import LOGSNR_MAX, add_noise, cosine_logsnr, predicted_noise
 from jdm_core.model.network import JointDiffusionNetwork
 from jdm_core.model.symmetries import restore, transform
 from training.data.members import chunks
@@ -25,13 +26,14 @@ SCHEMES: tuple[Scheme, ...] = ("independent", "shared", "stratified")
 class Weighting:
     """A distribution of noise levels, and the factor of ‖ε - ε̂_c‖² at each: S_c = -E[w ‖ε - ε̂_c‖²].
 
-    Levels are uniform in cosine time over `window`, `shift` below the schedule; without a window they are uniform
-    in λ and S is the bound in nats.
+    Levels are uniform in cosine time over `window`, `shift` below the schedule; without a window they are those of the
+    bound up to `logsnr_max`, and S is that bound in nats.
     """
 
     name: str
     window: Window | None
     shift: float = 0.0
+    logsnr_max: float = LOGSNR_MAX
 
     @property
     def bf16(self) -> bool:
@@ -41,13 +43,13 @@ class Weighting:
     def logsnr(self, u: Tensor) -> Tensor:
         """λ of u in [0, 1), from the least noise to the most, or for the bound the other way round."""
         if self.window is None:
-            return LOGSNR_MIN + u * (LOGSNR_MAX - LOGSNR_MIN)
+            return bound_logsnr(u, self.logsnr_max)
         return cosine_logsnr(self.window.low + u * (self.window.high - self.window.low), self.shift)
 
     def scores(self, errors: Tensor, logsnr: Tensor) -> Tensor:
         """What each draw adds to the mean S: (..., K) of errors (..., K) at λ (...)."""
         if self.window is None:
-            return -0.5 * (LOGSNR_MAX - LOGSNR_MIN) * errors
+            return -bound_weight(logsnr, self.logsnr_max)[..., None] * errors
         return -self.window.weights(logsnr)[..., None] * errors
 
 
@@ -55,7 +57,7 @@ def weightings(explainer: Explainer) -> tuple[Weighting, Weighting, Weighting]:
     """elbo, the bound; simple, ‖ε - ε̂‖² uniform in time (Li et al. 2023, arXiv 2303.16203); window, the posterior's."""
     shift = explainer.checkpoint.architecture.logsnr_shift
     return (
-        Weighting("elbo", None),
+        Weighting("elbo", None, logsnr_max=explainer.checkpoint.calibration.elbo_logsnr_max),
         Weighting("simple", Window(0.0, 1.0, "epsilon"), shift),
         Weighting("window", explainer.checkpoint.calibration.window),
     )

@@ -25,7 +25,7 @@ def draw_scores(figures: dict[str, Any], path: Path) -> None:
     """Draws the figures of `training.studies.scores.measure.study_scores` as PNG."""
     count = len(figures["curves"])
     figure = Figure(figsize=(4 * max(count, 3), 8), layout="constrained", dpi=130)
-    top, bottom = figure.subfigures(2, 1)
+    top, bottom = np.asarray(figure.subfigures(2, 1))
     axes = top.subplots(1, count, sharey=True, squeeze=False)[0]
     for axis, (name, schemes) in zip(axes, figures["curves"].items(), strict=True):
         _curves(axis, schemes)

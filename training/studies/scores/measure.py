@@ -13,7 +13,7 @@ from jdm_core.images.pixels import as_images
 from training.data.cells import Cells
 from training.data.members import chunks
 from training.metrics import accuracy, summarise
-from training.studies.scores.curves import CHUNK, DRAWS, Pool, curves, draw_pools
+from training.studies.scores.curves import CHUNK, DRAWS, Curve, Pool, curves, draw_pools
 from training.studies.scores.draws import SCHEMES, Scheme, Weighting, weightings
 from training.studies.scores.reliability import Combination, disagreement, fit_combination, verdict_reliability
 from training.studies.scores.stopping import choose_threshold, computed, decide, stopping_table
@@ -65,10 +65,10 @@ def study_scores(explainer: Explainer, cells: Cells, sizes: Sizes, fit: Fit | No
     sampled = cells.take(range(min(sizes.cells, len(cells))))
     long = _pools(explainer, sampled, window, ("stratified",), DRAWS[-1], seed)["stratified"]
     compared = sampled.take(range(min(sizes.compared, len(sampled))))
-    lines: dict[str, dict[str, object]] = {}
+    lines: dict[str, dict[Scheme, Curve]] = {}
     for weighting in weightings(explainer):
         if weighting == window:
-            pools = {
+            pools: dict[Scheme, Pool] = {
                 **_pools(explainer, compared, window, ("independent", "shared"), DRAWS[-1], seed),
                 "stratified": long,
             }

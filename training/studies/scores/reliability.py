@@ -62,7 +62,8 @@ def fit_combination(head: np.ndarray, posterior: np.ndarray, labels: np.ndarray)
     two = head.shape[1] == 2
 
     def combination(parameters: np.ndarray) -> Combination:
-        return Combination(*map(float, np.abs(parameters[:2])), float(parameters[2]) if two else 0.0)
+        head, posterior = np.abs(parameters[:2])
+        return Combination(float(head), float(posterior), float(parameters[2]) if two else 0.0)
 
     start = [0.5, 0.5, 0.0][: 2 + two]
     found = minimize(lambda p: combination(p).log_loss(head, posterior, labels), start, method="Nelder-Mead")

@@ -6,15 +6,16 @@ a class is dropped as soon as the leader is ahead of it by more than so many sta
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypedDict
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from jdm_core.explain.likelihood import Draws, stratified_standard_error
+from jdm_core.explain.likelihood import Draws
 from jdm_core.model.network import JointDiffusionNetwork
 from training.data.members import chunks
-from training.metrics import summarise
+from training.metrics import clustered_interval, share
 from training.studies.scores.draws import Weighting, class_errors, make_draws
 
 ROUND = 4  # draws between two looks: a round of the balanced order covers the range of levels evenly
@@ -31,6 +32,32 @@ class Decisions:
     labels: np.ndarray
     draws: np.ndarray
     decoder_passes: np.ndarray
+
+
+class Row(TypedDict):
+    """What a threshold costs, in mean passes a cell, and how often it is right and decides as all draws would."""
+
+    threshold: float
+    draws: float
+    decoder_passes: float
+    decoder_passes_all: int
+    accuracy: float
+    accuracy_interval: list[float]
+    accuracy_all: float
+    differs: float
+    differs_interval: list[float]
+
+
+def stratified_standard_error(values: Tensor) -> Tensor:
+    """Standard error of the mean over draws, dimension 1, of values (B, D, ...) with one draw a stratum.
+
+    From second differences of neighbouring strata (Wolter 2007, Introduction to Variance Estimation, chapter 8):
+    the plain deviation would count the trend over noise levels, which stratifying removes, as noise.
+    Needs three draws.
+    """
+    count = values.shape[1]
+    squares = values.diff(n=2, dim=1).square().sum(dim=1) / (6 * (count - 2))
+    return (squares / count).sqrt()
 
 
 def mean_and_error(values: np.ndarray, logsnr: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -103,7 +130,7 @@ def computed(
 
 def stopping_table(
     logsnr: np.ndarray, scores: np.ndarray, labels: np.ndarray, slides: Sequence[str], limit: int, offset: np.ndarray
-) -> list[dict[str, object]]:
+) -> list[Row]:
     """What each threshold costs and errs on recorded draws λ (n, D), scores (n, D, K); plain JSON values.
 
     Each image is decided D // limit times, from draws of its own each time. differs: the share of decisions that all
@@ -113,27 +140,30 @@ def stopping_table(
     trials = draws // limit
     logsnr = logsnr[:, : trials * limit].reshape(-1, limit)
     scores = scores[:, : trials * limit].reshape(-1, limit, classes)
-    labels, slides = labels.repeat(trials), np.repeat(slides, trials)
+    labels, repeated = labels.repeat(trials), np.repeat(slides, trials).tolist()
     full = (scores.mean(1) + offset).argmax(1)
     score = recorded(logsnr, scores)
-    rows = []
+    rows: list[Row] = []
     for threshold in THRESHOLDS:
         found = decide(score, len(labels), classes, limit, threshold, offset)
+        right, differs = found.labels == labels, found.labels != full
         rows.append(
             {
                 "threshold": threshold,
                 "draws": round(float(found.draws.mean()), 3),
                 "decoder_passes": round(float(found.decoder_passes.mean()), 3),
                 "decoder_passes_all": limit * classes,
-                **summarise(found.labels == labels, labels, slides, {"accuracy": share}),
+                "accuracy": round(share(right, labels), 5),
+                "accuracy_interval": _interval(right, repeated),
                 "accuracy_all": round(float((full == labels).mean()), 5),
-                **summarise(found.labels != full, labels, slides, {"differs": share}),
+                "differs": round(share(differs, labels), 5),
+                "differs_interval": _interval(differs, repeated),
             }
         )
     return rows
 
 
-def choose_threshold(rows: Sequence[dict[str, object]], error: float) -> float:
+def choose_threshold(rows: Sequence[Row], error: float) -> float:
     """The lowest threshold from which on at most a share `error` of the decisions differ from those of all draws.
 
     The highest where none is as good.
@@ -146,6 +176,5 @@ def choose_threshold(rows: Sequence[dict[str, object]], error: float) -> float:
     return chosen
 
 
-def share(values: np.ndarray, _: np.ndarray) -> float:
-    """The mean of values (N,), as a metric."""
-    return float(values.mean())
+def _interval(flags: np.ndarray, slides: Sequence[str]) -> list[float]:
+    return [round(value, 5) for value in clustered_interval(share, flags, flags, slides)]

@@ -15,7 +15,7 @@ from jdm_core.images.pixels import as_images, from_uint8
 from training.data.cells import Cells, draw_some, load_cells, load_images
 from training.data.fields import cut
 from training.data.split import Split
-from training.metrics import accuracy, balanced_accuracy, first_class_auroc, summarise
+from training.metrics import Json, accuracy, balanced_accuracy, first_class_auroc, summarise
 from training.publish.adapted import complete_adaptation
 from training.run.classifier import load_classifier
 from training.run.recipe import split_of
@@ -122,9 +122,10 @@ def _squares(images: torch.Tensor) -> np.ndarray:
     return images.permute(0, 2, 3, 1).contiguous().numpy()
 
 
-def _figures(p: np.ndarray, reference: np.ndarray, test: Cells) -> dict[str, object]:
+def _figures(p: np.ndarray, reference: np.ndarray, test: Cells) -> Json:
     """The figures of probabilities (N, K) with intervals, their paired gain on a reference, and recall by kind."""
-    labels, figures = test.labels.numpy(), summarise(p, test.labels.numpy(), test.slides, FIGURES)
+    labels = test.labels.numpy()
+    figures: Json = {**summarise(p, labels, test.slides, FIGURES)}
     if p is not reference:
         gains = {
             f"{name}_gain": lambda both, truth, metric=metric: metric(both[:, 0], truth) - metric(both[:, 1], truth)
@@ -137,10 +138,10 @@ def _figures(p: np.ndarray, reference: np.ndarray, test: Cells) -> dict[str, obj
     return figures
 
 
-def _own(models: Mapping[str, Mapping[str, Verdict]], validation: Cells) -> dict[str, object]:
+def _own(models: Mapping[str, Mapping[str, Verdict]], validation: Cells) -> Json:
     """Accuracy of every head on cells like those of its training, and the paired gain of the adapted one."""
     labels, slides = validation.labels.numpy(), validation.slides
-    figures: dict[str, object] = {"n": len(validation), "slides": len(set(slides))}
+    figures: Json = {"n": len(validation), "slides": len(set(slides))}
     pixels = _squares(validation.images)
     heads = read_verdicts({model: named["head"] for model, named in models.items() if "head" in named}, pixels)
     for model, p in heads.items():
