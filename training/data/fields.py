@@ -6,22 +6,21 @@ background's colour; what is not cell becomes black, and the crop is as tight as
 """
 
 import hashlib
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 from scipy import ndimage
 from skimage.filters import threshold_otsu
 from skimage.morphology import isotropic_dilation, isotropic_erosion
 from tqdm import tqdm
 
 from jdm_core.images.limits import MAX_ASPECT, MIN_SIDE
+from training.data.annotations import Box, Field, read_fields, read_pixels
 from training.data.members import DataError
 
 KINDS = {
@@ -37,46 +36,6 @@ NECK = 0.06  # of the shorter side: half the width of what joins a cell to somet
 SAME_CELL = 0.5  # boxes with at least this intersection over union mark one cell twice
 BLACK = 40  # no stain is darker than this in all channels: a scale bar is, and so is dirt
 SPECK = 20  # black pixels from which a cell is left out
-
-
-@dataclass(frozen=True)
-class Box:
-    """What an annotator marked: the kind of cell, and the box's left upper corner and sides in pixels."""
-
-    kind: str
-    x: float
-    y: float
-    w: float
-    h: float
-
-
-@dataclass(frozen=True)
-class Field:
-    """A field's image file and its boxes, in the order of the annotations."""
-
-    path: Path
-    boxes: tuple[Box, ...]
-
-
-def read_fields(folder: Path) -> list[Field]:
-    """The fields of a folder by name; DataError where the annotations are none or name a file that is not there."""
-    path = folder / "annotations.json"
-    try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
-        fields = [
-            Field(folder / "fields" / entry["image_name"], tuple(_box(marked) for marked in entry["objects"]))
-            for entry in entries
-        ]
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror or error}") from error
-    except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{path}: not annotations of fields ({type(error).__name__}: {error})") from error
-    for field in fields:
-        if not field.path.is_file():
-            raise DataError(f"{field.path}: no such file, though {path.name} names it")
-    if not fields:
-        raise DataError(f"{path}: names no field")
-    return sorted(fields, key=lambda field: field.path.name)
 
 
 def part_of(field_name: str, test_share: float) -> str:
@@ -125,7 +84,7 @@ def find_cell(foreground: np.ndarray, boxes: Sequence[Box], index: int) -> tuple
     core = _largest_piece(isotropic_erosion(np.pad(mask, 1), neck)[1:-1, 1:-1])
     if not core.any():
         return None
-    mask = ndimage.binary_fill_holes(_largest_piece(mask & isotropic_dilation(core, neck)))
+    mask = np.asarray(ndimage.binary_fill_holes(_largest_piece(mask & isotropic_dilation(core, neck))))
     tight = ndimage.find_objects(mask.astype(np.uint8))[0]
     height, width = mask[tight].shape
     if min(height, width) < MIN_SIDE or max(height, width) > MAX_ASPECT * min(height, width):
@@ -140,20 +99,29 @@ def find_cell(foreground: np.ndarray, boxes: Sequence[Box], index: int) -> tuple
 def cut_cells(pixels: np.ndarray, boxes: Sequence[Box]) -> Iterator[tuple[int, np.ndarray | str]]:
     """Each box's index and its cell, uint8 (h, w, 3) on black, or the reason why it is left out."""
     foreground = stained(pixels)
-    twice = _marked_twice(boxes)
+    twice = marked_twice(boxes)
     single = [box for i, box in enumerate(boxes) if i not in twice]
     for i, box in enumerate(boxes):
         if box.kind not in KINDS:
             yield i, f"of kind {box.kind!r}"
         elif i in twice:
             yield i, "marked twice"
-        elif (found := find_cell(foreground, single, single.index(box))) is None:
-            yield i, "no whole cell found"
         else:
-            rows, columns, mask = found
-            cell = pixels[rows, columns] * mask[:, :, None]
-            black = (pixels[rows, columns].max(axis=2) < BLACK) & mask
-            yield i, "black marks" if black.sum() >= SPECK else cell
+            yield i, cut_cell(pixels, foreground, single, single.index(box))
+
+
+def cut_cell(
+    pixels: np.ndarray, foreground: np.ndarray, boxes: Sequence[Box], index: int, dark: bool = False
+) -> np.ndarray | str:
+    """The cell in a box, uint8 (h, w, 3) on black, or why it is left out; `dark` stains are black, and no mark is."""
+    found = find_cell(foreground, boxes, index)
+    if found is None:
+        return "no whole cell found"
+    rows, columns, mask = found
+    black = (pixels[rows, columns].max(axis=2) < BLACK) & mask
+    if not dark and black.sum() >= SPECK:
+        return "black marks"
+    return pixels[rows, columns] * mask[:, :, None]
 
 
 def cut(folder: Path, out: Path, test_share: float) -> tuple[Counter[tuple[str, str]], Counter[str]]:
@@ -185,12 +153,7 @@ def _write_cells(
     left_out: Counter[str] = Counter()
     for field in tqdm(fields, desc="cutting", unit="field"):
         part = part_of(field.path.name, test_share)
-        try:
-            with Image.open(field.path) as image:
-                pixels = np.array(image.convert("RGB"))
-        except (UnidentifiedImageError, OSError) as error:
-            raise DataError(f"{field.path}: unreadable ({type(error).__name__})") from error
-        for i, cell in cut_cells(pixels, field.boxes):
+        for i, cell in cut_cells(read_pixels(field.path), field.boxes):
             if isinstance(cell, str):
                 left_out[cell] += 1
                 continue
@@ -202,13 +165,10 @@ def _write_cells(
     return written, left_out
 
 
-def _box(marked: dict[str, object]) -> Box:
-    return Box(str(marked["type"]), *(float(marked["bbox"][key]) for key in ("x", "y", "w", "h")))
-
-
 def _largest_piece(mask: np.ndarray) -> np.ndarray:
     """The largest connected piece of a mask (H, W) bool; nothing of an empty one."""
-    pieces, count = ndimage.label(mask)
+    pieces = np.empty(mask.shape, dtype=np.int32)
+    count = ndimage.label(mask, output=pieces)  # the pieces go there, and their number alone comes back
     return pieces == 1 + np.bincount(pieces.flat)[1:].argmax() if count else mask
 
 
@@ -229,7 +189,7 @@ def _overlap(box: Box, other: Box) -> float:
     return common / (areas - common) if common else 0.0
 
 
-def _marked_twice(boxes: Sequence[Box]) -> set[int]:
+def marked_twice(boxes: Sequence[Box]) -> set[int]:
     """The boxes to drop where two mark one cell: the healthy one, else the later one."""
     drop = set()
     for i, box in enumerate(boxes):

@@ -1,0 +1,40 @@
+"""Chula: whole fields without malaria, with the centre and the shape of every red cell."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from training.data.annotations import Box, Field, read_marked_fields, read_pixels
+from training.data.fields import cut_cell, stained
+from training.data.microscopes.sample import Known, Sample, choose, framed, part_of_field
+
+SIDE = 76  # pixels of the square round a centre in which its cell lies
+
+
+def read_chula(folder: Path, at_most: int, seed: int) -> Sample:
+    """Healthy cells of the folder, at most so many of a part. Raises DataError."""
+    fields = read_marked_fields(folder / "points.json", _squares)
+    places = [(field, i) for field in fields for i in range(len(field.boxes))]
+    known = [Known("healthy", f.boxes[i].kind, f.path.name, part_of_field(f.path.name)) for f, i in places]
+    wanted: defaultdict[str, dict[int, Known]] = defaultdict(dict)
+    for place, facts in choose(known, at_most, seed):
+        field, i = places[place]
+        wanted[field.path.name][i] = facts
+
+    def frame(field: Field) -> Iterator[tuple[Known, np.ndarray | str]]:
+        pixels = read_pixels(field.path)
+        foreground = stained(pixels)
+        for i, facts in wanted[field.path.name].items():
+            yield facts, cut_cell(pixels, foreground, field.boxes, i)
+
+    return framed("chula", "Chula, no malaria", "field", frame, [f for f in fields if wanted[f.path.name]])
+
+
+def _squares(entry: dict[str, Any]) -> tuple[Box, ...]:
+    return tuple(
+        Box(str(point["type"]), float(point["x"]) - SIDE / 2, float(point["y"]) - SIDE / 2, SIDE, SIDE)
+        for point in entry["points"]
+    )
