@@ -33,8 +33,8 @@ class Shareable(Protocol):
 def learning_rate(recipe: Recipe, step: int) -> float:
     """Rate at a step: a linear warm-up, a plateau, then linearly to zero until the run's end, or the next restart."""
     seen = (step + 1) * recipe.batch_size
-    ends = [images // recipe.batch_size for images in recipe.restarts]
-    end = next((end for end in ends if step < end), recipe.steps)
+    restarts = [images // recipe.batch_size for images in recipe.restarts]
+    end = next((end for end in restarts if step < end < recipe.steps), recipe.steps)
     left = (end - step) / max(1.0, end * recipe.decay_share)
     return recipe.learning_rate * min(1.0, seen / max(1, recipe.warmup_images), left)
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -235,11 +236,32 @@ def test_interrupt_saves_and_stops(toy, tmp_path):
 
 
 def test_schedule_warms_up_holds_and_ends_at_zero():
-    recipe = load_recipe("malaria-64")
+    recipe = replace(load_recipe("malaria-64"), restarts=())
     rates = [learning_rate(recipe, step) for step in range(recipe.steps)]
     assert rates[0] < 0.05 * recipe.learning_rate
     assert rates[recipe.steps // 2] == recipe.learning_rate
     assert 0 < rates[-1] < 0.01 * recipe.learning_rate
+
+
+def test_each_restart_ends_at_zero_as_a_run_of_its_length_does_and_begins_whole():
+    recipe = replace(load_recipe("malaria-64"), images=64_000, restarts=(32_000,))
+    rates = [learning_rate(recipe, step) for step in range(recipe.steps)]
+    shorter, plain = replace(recipe, images=32_000, restarts=()), replace(recipe, restarts=())
+    assert rates[:500] == [learning_rate(shorter, step) for step in range(500)]
+    assert rates[500] == recipe.learning_rate
+    assert rates[500:] == [learning_rate(plain, step) for step in range(500, 1000)]
+
+
+def test_a_restart_at_the_end_or_after_it_changes_nothing():
+    plain = replace(load_recipe("malaria-64"), images=64_000, restarts=())
+    late = replace(plain, restarts=(64_000, 90_000))
+    assert [learning_rate(late, step) for step in range(1000)] == [learning_rate(plain, step) for step in range(1000)]
+
+
+@pytest.mark.parametrize("restarts", [(10,), (32_000, 16_000), (16_000, 16_000)])
+def test_restarts_ascend(restarts):
+    with pytest.raises(ValueError, match="restarts"):
+        replace(load_recipe("malaria-64"), images=64_000, restarts=restarts)
 
 
 def test_from_run_to_figures(toy, unbroken, tmp_path, capsys):
