@@ -7,6 +7,7 @@ from torch import Tensor
 
 from jdm_core.bounds import LARGEST, check_figure, check_temperature
 from jdm_core.checkpoint.familiarity import Familiarity
+from jdm_core.images.colours import Colours
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Window:
 class Calibration:
     """Fitted on validation slides: the head's temperature, the posterior's τ and b, and the window it reads.
 
-    And what pictures the model knows, None where that was not fitted.
+    And what pictures the model knows and the colours of its training cells, None where that was not fitted.
     """
 
     temperature: float
@@ -50,6 +51,7 @@ class Calibration:
     posterior_bias: float
     window: Window
     familiarity: Familiarity | None = None
+    colours: Colours | None = None
 
     def __post_init__(self) -> None:
         check_temperature("temperature", self.temperature)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from jdm_core.checkpoint.entry import Checkpoint
@@ -18,17 +17,17 @@ from jdm_core.draw.drawing import Drawing
 from jdm_core.draw.maps import smooth_keeping_sum
 from jdm_core.explain import likelihood
 from jdm_core.explain.edit import DEFAULT_EDIT, EditSettings, Strength
+from jdm_core.explain.inputs import ImageLike, read_image, read_images
+from jdm_core.explain.matching import AS_GIVEN, ColourChoice, Sight, chosen_map, colours_of, look_at
 from jdm_core.explain.results import Counterfactual, ElboResult, Frame, Prediction, merge
 from jdm_core.explain.saliency import logit_gradient, saliency_map
 from jdm_core.explain.search import Search
 from jdm_core.explain.verdicts import Batch, Verdicts
-from jdm_core.images.find import prepare
+from jdm_core.images.colours import Colours
 from jdm_core.images.pixels import to_uint8
-from jdm_core.images.read import read_cell
 from jdm_core.model.device import choose_device
 from jdm_core.model.network import JointDiffusionNetwork
 
-ImageLike = str | Path | Image.Image | np.ndarray
 CHUNK = 32  # images that pass through the network together
 EVIDENCE_SMOOTHING = 1.5 / 64  # of the side: what two neighbours say apart from each other is mostly the noise drawn
 
@@ -83,16 +82,30 @@ class Explainer:
         return self.checkpoint.files[0].sha256
 
     @torch.inference_mode()
-    def predict(self, images: ImageLike | Sequence[ImageLike]) -> Prediction:
-        """Calibrated class probabilities of the head, and whether the model knows such images. Raises CellImageError.
+    def predict(self, images: ImageLike | Sequence[ImageLike], colours: ColourChoice = AS_GIVEN) -> Prediction:
+        """Calibrated class probabilities of the head, and whether the model knows such images, by their own colours.
 
-        One encoder pass an image serves both.
+        With `colours` "matched", verdicts, scores and edits are those of the cells in the training cells' colours; the
+        images of a call are one batch, and colours that were measured of a larger one (`measure_colours`) serve as
+        well. One encoder pass an image serves both, and two where colours are matched. Raises CellImageError, and
+        ValueError where the checkpoint does not know the colours of its training cells.
         """
-        return merge([self._predict(batch.x) for batch in self._batches(images)])
+        return merge([self._predict(sight) for sight in self._sights(images, 0, colours)])
+
+    def measure_colours(self, images: ImageLike | Sequence[ImageLike]) -> Colours | None:
+        """The colours that the cells of a batch have in common; None of pictures that are black. Raises CellImageError.
+
+        More than some thirty cells add little.
+        """
+        return colours_of(self.verdicts, read_images(images, self.finds_cells))
 
     @torch.inference_mode()
     def elbo(
-        self, images: ImageLike | Sequence[ImageLike], draws: int = likelihood.ELBO_DRAWS, seed: int = 0
+        self,
+        images: ImageLike | Sequence[ImageLike],
+        draws: int = likelihood.ELBO_DRAWS,
+        seed: int = 0,
+        colours: ColourChoice = AS_GIVEN,
     ) -> ElboResult:
         """ELBO, posterior and evidence from `draws` stratified draws each. Raises CellImageError, ValueError.
 
@@ -101,14 +114,18 @@ class Explainer:
         """
         if draws < 3:
             raise ValueError(f"draws: {draws}, where a standard error needs at least 3")
-        return merge([self._elbo(batch, draws) for batch in self._batches(images, seed)])
+        return merge([self._elbo(sight.seen, draws) for sight in self._sights(images, seed, colours)])
 
     @torch.inference_mode()
     def posterior(
-        self, images: ImageLike | Sequence[ImageLike], draws: int = likelihood.POSTERIOR_DRAWS, seed: int = 0
+        self,
+        images: ImageLike | Sequence[ImageLike],
+        draws: int = likelihood.POSTERIOR_DRAWS,
+        seed: int = 0,
+        colours: ColourChoice = AS_GIVEN,
     ) -> np.ndarray:
         """The calibrated posterior (B, K) of the scores alone: half the passes of `elbo`, the same numbers."""
-        batches = self._batches(images, seed)
+        batches = (sight.seen for sight in self._sights(images, seed, colours))
         return torch.cat([self.verdicts.posterior(batch.x, batch.seeds, draws).cpu() for batch in batches]).numpy()
 
     def counterfactual(
@@ -117,64 +134,65 @@ class Explainer:
         target: str | Sequence[str] | None = None,
         seed: int = 0,
         strength: Strength | None = None,
+        colours: ColourChoice = AS_GIVEN,
     ) -> Counterfactual:
         """The smallest edit in reach that turns each image to `target` (a label, one an image, or None: the other).
 
         An image that the head already takes for its target stays as it is, and `flipped` is false. With a
-        `strength` the edit is that of this one strength, and nothing is searched. Raises CellImageError, ValueError.
+        `strength` the edit is that of this one strength, and nothing is searched. Where `colours` are matched, pictures
+        come back in the images' own: what is untouched is the same to the last bit. Raises CellImageError, ValueError.
         """
         parts = []
-        for begin, batch in zip(count(0, CHUNK), self._batches(images, seed), strict=False):
+        for begin, sight in zip(count(0, CHUNK), self._sights(images, seed, colours), strict=False):
             wanted = target if target is None or isinstance(target, str) else target[begin : begin + CHUNK]
-            *_, last = self._frames(batch, wanted, seed, strength)
+            *_, last = self._frames(sight, wanted, seed, strength)
             parts.append(last.result)
         return merge(parts)
 
     def stream(
-        self, image: ImageLike, target: str | None = None, seed: int = 0, strength: Strength | None = None
+        self,
+        image: ImageLike,
+        target: str | None = None,
+        seed: int = 0,
+        strength: Strength | None = None,
+        colours: ColourChoice = AS_GIVEN,
     ) -> Generator[Frame, None, None]:
         """The frames of one edit as they come; the last one carries the result. Closing the iterator stops the work."""
-        (batch,) = self._batches([image], seed)
-        yield from self._frames(batch, target, seed, strength)
+        (sight,) = self._sights([image], seed, colours)
+        yield from self._frames(sight, target, seed, strength)
 
     @torch.inference_mode()
-    def saliency(self, images: ImageLike | Sequence[ImageLike]) -> np.ndarray:
+    def saliency(self, images: ImageLike | Sequence[ImageLike], colours: ColourChoice = AS_GIVEN) -> np.ndarray:
         """Absolute gradient (B, S, S) of the logit of each image's predicted class. Raises CellImageError."""
         maps = []
-        for batch in self._batches(images):
-            predicted = self.verdicts.logits(batch.x).argmax(1)
-            maps.append(saliency_map(logit_gradient(self.verdicts.logits, batch.x, predicted)).cpu())
+        for sight in self._sights(images, 0, colours):
+            x = sight.seen.x
+            maps.append(saliency_map(logit_gradient(self.verdicts.logits, x, self.verdicts.logits(x).argmax(1))).cpu())
         return torch.cat(maps).numpy()
 
     def model_view(self, image: ImageLike) -> np.ndarray:
         """What the model sees of an image: its square, uint8 (S, S, 3)."""
-        return to_uint8(self.verdicts.tensor([self._read(image)])).expand(-1, -1, -1, 3)[0].cpu().numpy()
+        return (
+            to_uint8(self.verdicts.tensor([read_image(image, self.finds_cells)])).expand(-1, -1, -1, 3)[0].cpu().numpy()
+        )
 
-    def _read(self, image: ImageLike) -> np.ndarray:
-        """The cell of a file or a PIL image, found and put on black; an array, gray or RGB, is taken as it is."""
-        if not isinstance(image, np.ndarray):
-            return prepare(image, find=self.finds_cells).cell
-        gray = image.ndim == 2 or image.shape[2:] == (1,)
-        return read_cell(np.repeat(image.reshape(*image.shape[:2], 1), 3, axis=2) if gray else image)
-
-    def _batches(self, images: ImageLike | Sequence[ImageLike], seed: int = 0) -> Iterator[Batch]:
-        """Cells of one image or a sequence of them, all of which are read first; at least one."""
-        if isinstance(images, str | Path | Image.Image) or (isinstance(images, np.ndarray) and images.ndim <= 3):
-            images = [images]
-        cells = [self._read(image) for image in images]
-        if not cells:
-            raise ValueError("images: none given")
+    def _sights(self, images: ImageLike | Sequence[ImageLike], seed: int, colours: ColourChoice) -> Iterator[Sight]:
+        """Images as given and as seen, `CHUNK` at a time; all are read first."""
+        cells, verdicts = read_images(images, self.finds_cells), self.verdicts
+        chosen = chosen_map(colours, verdicts, cells, self.checkpoint.calibration.colours)
         for start in range(0, len(cells), CHUNK):
-            yield self.verdicts.batch(cells[start : start + CHUNK], seed)
+            yield look_at(verdicts, cells[start : start + CHUNK], seed, chosen)
 
-    def _predict(self, x: Tensor) -> Prediction:
+    def _predict(self, sight: Sight) -> Prediction:
+        x = sight.own.x
         z = self.network.encode_clean(x)
-        probabilities = self.verdicts.probabilities(self.network.classify(z)).cpu().numpy()
         known = self.checkpoint.calibration.familiarity
         if known is None:
             strange = np.full(len(x), np.nan, np.float32)
         else:
             strange = known.unfamiliarity(measure_traits(x, self.network.levels(z))).numpy()
+        logits = self.network.classify(z) if sight.colours is None else self.verdicts.logits(sight.seen.x)
+        probabilities = self.verdicts.probabilities(logits).cpu().numpy()
         return Prediction(self.labels, probabilities, strange, ~(strange >= LIMIT))
 
     def _elbo(self, batch: Batch, draws: int) -> ElboResult:
@@ -199,11 +217,12 @@ class Explainer:
         )
 
     def _frames(
-        self, batch: Batch, target: str | Sequence[str] | None, seed: int, strength: Strength | None
+        self, sight: Sight, target: str | Sequence[str] | None, seed: int, strength: Strength | None
     ) -> Iterator[Frame]:
         settings = self.edit if strength is None else replace(self.edit, ladder=(strength,))
         search = Search(self.network, self.verdicts, self.checkpoint.thresholds, self.labels)
-        return search.frames(batch, self._classes(target, len(batch.cells)), settings, seed)
+        wanted = self._classes(target, len(sight.seen.cells))
+        return map(sight.brought_back, search.frames(sight.seen, wanted, settings, seed))
 
     def _classes(self, target: str | Sequence[str] | None, images: int) -> Tensor | None:
         """The classes (B,) that labels name for so many images; None where the other of two is meant."""

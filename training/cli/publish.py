@@ -100,7 +100,7 @@ def register(commands: Commands) -> None:
 def _export(options: argparse.Namespace) -> int:
     from training.publish.calibrate import calibrate
     from training.publish.export import export, rounded_network
-    from training.publish.familiarity import fit_familiarity
+    from training.publish.familiarity import fit_colours, fit_familiarity
 
     state, device = read_state(options.run), choose_device(options.device)
     recipe = state.recipe
@@ -113,8 +113,9 @@ def _export(options: argparse.Namespace) -> int:
     network = rounded_network(state, device)
     calibration, windows = calibrate(network, validation, options.cells, recipe.symmetries, device)
     if architecture.image_channels == 3:  # half of what is familiar are colours
-        known, _ = fit_familiarity(network, cells.of_slides(split.train), validation, device)
-        calibration = replace(calibration, familiarity=known)
+        training = cells.of_slides(split.train)
+        known, _ = fit_familiarity(network, training, validation, device)
+        calibration = replace(calibration, familiarity=known, colours=fit_colours(training))
     (options.run / "windows.json").write_text(json.dumps(windows, indent=1), encoding="utf-8")
     path = export(state, calibration, options.name or recipe.name, options.manifest, device.type, metrics={})
     print(f"{path}: {path.stat().st_size} bytes; {_fitted(calibration)}")
@@ -201,7 +202,7 @@ def _familiarity(options: argparse.Namespace) -> int:
 
     name, manifest = locate(options.checkpoint, options.manifest)
     explainer = Explainer.load(name, options.device, manifest)
-    figures, known = fit_and_measure(
+    figures, known, colours = fit_and_measure(
         explainer,
         options.data,
         split_of(explainer, options.data),
@@ -214,7 +215,7 @@ def _familiarity(options: argparse.Namespace) -> int:
     )
     write_json(options.out, figures)
     if options.record:
-        record_metrics(manifest, name, {"familiarity": figures}, known)
+        record_metrics(manifest, name, {"familiarity": figures}, known, colours)
     for row in figures["outliers"]:
         area, found = Figure.of(row, "auroc"), Figure.of(row, "found", row["n"])
         print(f"{row['kind']}, n {row['n']}: AUROC {area}, found unfamiliar {found}")

@@ -94,7 +94,7 @@ def _save(
         "metrics": {},
         "provenance": provenance,
     }
-    entry["calibration"] |= {"familiarity": None}  # it was fitted on what other weights make of other cells
+    entry["calibration"] |= {"familiarity": None, "colours": None}  # fitted on what other weights make of other cells
     path = run / "weights" / f"{name}.safetensors"
     path.parent.mkdir(exist_ok=True)
     replace_file(path, lambda partial: partial.write_bytes(data))

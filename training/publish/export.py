@@ -16,6 +16,7 @@ from jdm_core.checkpoint.familiarity import Familiarity
 from jdm_core.checkpoint.manifest import MANIFEST, WEIGHTS, read_classifiers, read_manifest
 from jdm_core.checkpoint.weights import CheckpointError, half_weights, pack_weights
 from jdm_core.files import replace_file
+from jdm_core.images.colours import Colours
 from jdm_core.model.diffusion import LOGSNR_MAX, LOGSNR_MIN
 from jdm_core.model.network import JointDiffusionNetwork
 from training.metrics import without_nan
@@ -118,27 +119,34 @@ def _write(manifest: Path, parts: Mapping[str, Any]) -> None:
 
 
 def record_metrics(
-    manifest: Path, name: str, figures: Mapping[str, Any], familiarity: Familiarity | None = None
+    manifest: Path,
+    name: str,
+    figures: Mapping[str, Any],
+    familiarity: Familiarity | None = None,
+    colours: Colours | None = None,
 ) -> None:
     """Adds measured figures, which say the set that they were measured on, to the metrics of the manifest's entry.
 
-    With them goes what is familiar, where it was fitted for them.
+    With them go what is familiar and the colours of the training cells, where they were fitted for them.
     """
     entries = _recorded(manifest, "checkpoints")
     entries[name]["metrics"] |= without_nan(figures)
     if familiarity is not None:
         entries[name]["calibration"]["familiarity"] = asdict(familiarity)
+    if colours is not None:
+        entries[name]["calibration"]["colours"] = asdict(colours)
     write_manifest(manifest, entries)
 
 
 def record_calibration(manifest: Path, name: str, calibration: Calibration) -> None:
     """Puts a new calibration into the manifest's entry, as its next version.
 
-    What is familiar stays; other figures were measured with what was fitted before, and go.
+    What is familiar and the training cells' colours stay; other figures were measured with what was fitted before, and
+    go.
     """
     entries = _recorded(manifest, "checkpoints")
     entry = entries[name]
-    fitted = {key: value for key, value in asdict(calibration).items() if key != "familiarity"}
+    fitted = {key: value for key, value in asdict(calibration).items() if key not in ("familiarity", "colours")}
     entry["calibration"] |= fitted
     entry["metrics"] = {key: figures for key, figures in entry["metrics"].items() if key == "familiarity"}
     entry["version"] += 1

@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from jdm_core import Explainer
 from jdm_core.checkpoint.familiarity import COLOURS, LIMIT, Ellipsoid, Familiarity, measure_traits
+from jdm_core.images.colours import Colours, measure_colours
 from jdm_core.images.pixels import as_images
 from jdm_core.model.network import JointDiffusionNetwork
 from training.data.cells import Cells, as_pixels, load_cells, sample_cells
@@ -52,6 +53,11 @@ def fit_familiarity(
     fits = [_gaussian(traits[:, block]) for block in blocks]
     known = Familiarity(*(_ellipsoid(c, w / scale) for (c, w), scale in zip(fits, scales, strict=True)))
     return known, (known.unfamiliarity(held_out) < LIMIT).numpy()
+
+
+def fit_colours(training: Cells) -> Colours | None:
+    """The colours to which others' cells are matched: those of a sample of at most `CELLS` training cells."""
+    return measure_colours(list(as_pixels(sample_cells(training, CELLS, seed=0))))
 
 
 @torch.inference_mode()
@@ -135,8 +141,10 @@ def fit_and_measure(
     seed: int,
     digits: Path | None = None,
     fields: Path | None = None,
-) -> tuple[Json, Familiarity]:
-    """Fits what is familiar on training slides and measures it on a part of the split; figures, and the fit.
+) -> tuple[Json, Familiarity, Colours | None]:
+    """Fits what is familiar on training slides and measures it on a part of the split; figures, and what was fitted.
+
+    That is what is familiar, and the colours of the training cells.
 
     At most so many `cells` of each part, and outliers `count` of each kind; digits and another microscope's fields
     only where they are given.
@@ -162,7 +170,7 @@ def fit_and_measure(
         **measure_familiarity(explainer, tested, kinds),
         "seed": seed,
     }
-    return figures, known
+    return figures, known, fit_colours(training)
 
 
 def familiar_per_slide(familiar: np.ndarray, slides: Sequence[str]) -> dict[str, object]:

@@ -189,7 +189,7 @@ class Familiar(OfCheckpoints):
         for name in self.checkpoints:
             explainer = inputs.load(name)
             split = split_of(explainer, data)
-            measured[name], _ = fit_and_measure(
+            measured[name], *_ = fit_and_measure(
                 explainer, data, split, "test", self.cells, self.outliers, inputs.seed, *others
             )
         counted = f"{sample(next(iter(measured.values())))} of the test slides"

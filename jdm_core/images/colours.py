@@ -1,0 +1,104 @@
+"""The colours of cells, and the map that brings those of one microscope to those of another: stain, lamp and camera.
+
+What a batch has in common is mapped, never what one of its cells has of its own.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from jdm_core.bounds import check_figure
+from jdm_core.images.limits import BLACK
+
+# A contrast so many times that of training is left as it is: less of it makes faint parasites fainter, and three
+# microscopes of other laboratories are within it. One that was photographed too dark has fifteen times as much.
+TOLERATED = 2.5
+_DEEPEST = float(np.log(256))  # optical density of a black pixel, in nats
+_LEAST = 0.002  # of a spread: less is a drawn cell's, or one whose light was clipped
+
+
+@dataclass(frozen=True)
+class Colours:
+    """The colours of cells: medians over them of each one's optical density, and of its spread, (3,) each.
+
+    Both are of one cell's own pixels, in nats: the median of -log of the share of light, which a parasite of a part
+    of the cell does not move, and the median absolute deviation from it.
+    """
+
+    density: tuple[float, ...]
+    spread: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        for name, values in (("density", self.density), ("spread", self.spread)):
+            if len(values) != 3:
+                raise ValueError(f"{name}: {len(values)} numbers, where 3 are expected")
+            for value in values:
+                check_figure(name, value, 0, _DEEPEST)
+
+
+@dataclass(frozen=True)
+class ColourMap:
+    """Optical density D of a cell's pixels becomes slope · D + offset, with an offset (3,) a channel.
+
+    A slope of 1 is a gain of the light in each channel; a smaller one takes contrast away.
+    """
+
+    slope: float
+    offset: tuple[float, ...]
+
+    def apply(self, cell: np.ndarray) -> np.ndarray:
+        """A cell uint8 (H, W, 3) on black in the other colours, as uint8; the background stays black."""
+        mapped = _light(self.slope * _density(cell) + np.array(self.offset))
+        return np.where(_own_pixels(cell)[:, :, None], mapped.round(), cell).astype(np.uint8)
+
+    def undo(self, cell: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
+        """A cell uint8 (H, W, 3) with what was changed between two pictures (H, W, 3) uint8 in the other colours.
+
+        A pixel that is the same in both stays what it is in `cell`, to the last bit.
+        """
+        moved = self._back(after) - self._back(before)
+        return (cell + moved).round().clip(0, 255).astype(np.uint8)
+
+    def _back(self, picture: np.ndarray) -> np.ndarray:
+        return _light((_density(picture) - np.array(self.offset)) / self.slope)
+
+
+def measure_colours(pixels: Sequence[np.ndarray]) -> Colours | None:
+    """The colours of cells uint8 (S, S, 3) on black; None where none of them has a pixel that is not background."""
+    density, spread = [], []
+    for cell in pixels:
+        own = _density(cell[_own_pixels(cell)])
+        if len(own):
+            density.append(np.median(own, axis=0))
+            spread.append(np.median(np.abs(own - density[-1]), axis=0))
+    if not density:
+        return None
+    return Colours(*(tuple(round(float(v), 6) for v in np.median(of, axis=0)) for of in (density, spread)))
+
+
+def map_between(theirs: Colours, ours: Colours) -> ColourMap:
+    """The map of cells with `theirs` after which their median is that of `ours`.
+
+    Contrast is only ever taken away, and only where it is far beyond ours: by the square root of what is too much of
+    it, on the geometric mean over channels, for hues are to keep.
+    """
+    theirs_density, ours_density = np.array(theirs.density), np.array(ours.density)
+    excess = np.log(np.maximum(theirs.spread, _LEAST) / np.maximum(ours.spread, _LEAST)).mean() - np.log(TOLERATED)
+    slope = float(np.exp(-max(0.0, excess) / 2))
+    return ColourMap(slope, tuple((ours_density - slope * theirs_density).tolist()))
+
+
+def _density(pixels: np.ndarray) -> np.ndarray:
+    return _DEEPEST - np.log1p(pixels.astype(np.float32))
+
+
+def _light(density: np.ndarray) -> np.ndarray:
+    return (np.exp(_DEEPEST - density) - 1).clip(0, 255)
+
+
+def _own_pixels(cell: np.ndarray) -> np.ndarray:
+    """What of a cell uint8 (H, W, 3) is no background: (H, W) bool, dark spots within it too."""
+    from scipy.ndimage import binary_fill_holes  # here, since it takes long to import and few ask for it
+
+    return np.asarray(binary_fill_holes(cell.max(axis=2) > BLACK))
