@@ -1,4 +1,4 @@
-"""The commands that train: train, adapt, classifier, judge."""
+"""The commands that train: train, adapt, classifier, judge, doubts."""
 
 import argparse
 import os
@@ -72,6 +72,20 @@ def register(commands: Commands) -> None:
     judge.add_argument("--device", **DEVICE)
     judge.set_defaults(function=_judge)
 
+    doubts = commands.add_parser("doubts", help="find cells whose label networks trained without them contradict")
+    doubts.add_argument("--recipe", default="malaria-64", help="whose size, labels and split (default: malaria-64)")
+    doubts.add_argument("--set", **SET)
+    doubts.add_argument("--data", **DATA)
+    doubts.add_argument("--folds", type=int, default=2, help="parts of the training slides (default: 2)")
+    doubts.add_argument(
+        "--images", type=int, default=24_000, help="augmented cells that each network sees (default: 24000)"
+    )
+    doubts.add_argument("--cells", type=int, metavar="N", help="at most so many cells, to rehearse (default: all)")
+    doubts.add_argument("--run", type=Path, default=Path("runs/doubts"), help="folder for the networks")
+    doubts.add_argument("--out", type=Path, metavar="FILE.csv", help="(default: the bundled marks/doubted.csv)")
+    doubts.add_argument("--device", **DEVICE)
+    doubts.set_defaults(function=_doubts)
+
 
 def _train(options: argparse.Namespace) -> int:
     from training.run.step import NonFiniteLoss
@@ -80,13 +94,15 @@ def _train(options: argparse.Namespace) -> int:
 
     if options.budget_minutes is not None and any(parse_override(setting)[0] == "images" for setting in options.set):
         print("--set images is not used: --budget-minutes chooses the number of images", file=sys.stderr)
-    recipe = load_recipe(options.recipe, options.set)
+    # A length that is found on the way is one fall of the rate.
+    once = [] if options.budget_minutes is None else ["restarts=[]"]
+    recipe = load_recipe(options.recipe, [*options.set, *once])
     run = options.run or Path("runs") / recipe.name
     resumed = None
     if options.resume:
         resumed = read_state(run)
         if options.budget_minutes is not None:
-            recipe = load_recipe(options.recipe, [*options.set, f"images={resumed.recipe.images}"])
+            recipe = load_recipe(options.recipe, [*options.set, *once, f"images={resumed.recipe.images}"])
         changed = {key for key, value in recipe.as_dict().items() if resumed.recipe.as_dict()[key] != value}
         if changed - CHANGEABLE:
             raise StateError(f"{run}: its state comes from another recipe; these differ: {', '.join(sorted(changed))}")
@@ -175,6 +191,30 @@ def _judge(options: argparse.Namespace) -> int:
     if _leads():
         record_classifier(options.out)
         print(f"{options.out}: {figures}")
+    return 0
+
+
+def _doubts(options: argparse.Namespace) -> int:
+    from training.data.cells import load_cells
+    from training.data.doubted import FILE, write_doubted
+    from training.run.doubts import contradicted, out_of_fold
+    from training.run.recipe import split_cells
+
+    recipe, out = load_recipe(options.recipe, options.set), options.out or FILE
+    size = recipe.architecture.image_size
+    cells = load_cells(options.data, recipe.labels, size, at_most=options.cells, seed=recipe.seed)
+    split, device = split_cells(cells, recipe), choose_device(options.device)
+    probabilities = out_of_fold(recipe, cells, split, options.folds, options.images, options.run, device)
+    labels = cells.labels.numpy()
+    given = probabilities[range(len(cells)), labels]
+    found = contradicted(probabilities, labels).nonzero()[0].tolist()
+    names = [recipe.labels[label] for label in labels.tolist()]
+    if _leads():
+        write_doubted(out, *([values[i] for i in found] for values in (cells.names, names, given.tolist())))
+        shares = ", ".join(
+            f"{sum(names[i] == label for i in found)} of {names.count(label)} {label}" for label in recipe.labels
+        )
+        print(f"{out}: in doubt are {shares}; the networks read {(probabilities.argmax(1) == labels).mean():.4f} right")
     return 0
 
 

@@ -9,11 +9,15 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from jdm_core import Explainer
 from jdm_core.checkpoint.records import RecordError, build_record
 from jdm_core.model.architecture import Architecture
 from training.data.cells import Cells
 from training.data.digits import part_name
+from training.data.doubted import read_doubted, sure_labels
 from training.data.members import DataError, list_members, slide_of
 from training.data.split import Split, labelled_subset, split_slides
 
@@ -38,7 +42,7 @@ class Recipe:
     batch_size: int
     learning_rate: float
     warmup_images: int
-    decay_share: float  # the last share of the run, in which the rate falls to zero
+    decay_share: float  # of the images seen until then: over so many the rate falls to zero, at the run's end
     weight_decay: float
     ema_decay: float  # per step, reached by a warm-up
     clean_weight: float  # s: cross-entropy of the head on clean images
@@ -53,6 +57,7 @@ class Recipe:
     focus: tuple[float, ...] = ()  # (low, high, share): so much of a batch has cosine times in [low, high) alone
     margin_weight: float = 0.0  # s'': cross-entropy of the classes' denoising errors, within `focus` if there is one
     margin_from: float = 0.0  # the share of the run after which the margin counts
+    restarts: tuple[int, ...] = ()  # images below `images` where the rate, fallen to zero as at the end, is whole again
     appearance: float = 0.0  # strength at which stain, lamp and sampling vary, instead of `stain_jitter`
     start_from: str = ""  # a checkpoint at half the side, whose weights are grown; "": random weights
     symmetries: bool = True  # whether images are flipped and turned: cells have no up, digits have
@@ -60,6 +65,7 @@ class Recipe:
     given_test: bool = False  # the test part is the data's own, and test_slides must be 0
     source: str = "NIH/NLM malaria cell images, thin smears (Rajaraman et al. 2018, PeerJ 6:e4568)"  # of the data
     licence: str = "weights MIT; training data public domain"
+    doubted_labels: str = "as given"  # or "unlabelled": cells of `training.data.doubted` enter without theirs
     precision: str = "bf16"  # of the network's passes: "bf16", where the device has hardware for it, or "fp32"
 
     def __post_init__(self) -> None:
@@ -79,8 +85,12 @@ class Recipe:
                 raise ValueError("focus must be [low, high, share], low < high in [0, 1] and share in (0, 1)")
         if not 0 <= self.margin_from < 1:
             raise ValueError("margin_from must be in [0, 1)")
+        if list(self.restarts) != sorted({n for n in self.restarts if n >= self.batch_size}):
+            raise ValueError("restarts must ascend, from a batch on")
         if self.appearance < 0 or (self.appearance and self.stain_jitter):
             raise ValueError("appearance must not be negative, and stain_jitter 0 beside it")
+        if self.doubted_labels not in ("as given", "unlabelled"):
+            raise ValueError(f'doubted_labels {self.doubted_labels!r} is neither "as given" nor "unlabelled"')
         if self.precision not in ("bf16", "fp32"):
             raise ValueError(f"precision {self.precision!r} is neither bf16 nor fp32")
 
@@ -138,7 +148,18 @@ def split_by_recipe(slides: Sequence[str], labels: Sequence[int], recipe: Recipe
 
 def labelled_cells(training: Cells, recipe: Recipe) -> Cells:
     """The training cells whose labels a recipe uses."""
-    return training.take(labelled_subset(training.labels, recipe.label_share, recipe.seed).nonzero().flatten().tolist())
+    return training.take(kept_labels(training, recipe).nonzero().flatten().tolist())
+
+
+def kept_labels(training: Cells, recipe: Recipe) -> Tensor:
+    """Which of the training cells keep their label, (N,) bool: the recipe's share, less those in doubt if it says so.
+
+    Raises DataError where these are wanted and not known.
+    """
+    kept = labelled_subset(training.labels, recipe.label_share, recipe.seed)
+    if recipe.doubted_labels == "unlabelled":
+        kept &= torch.from_numpy(sure_labels(training.names, read_doubted()))
+    return kept
 
 
 def split_of(explainer: Explainer, data: Path) -> Split:
