@@ -5,7 +5,6 @@ import zipfile
 import numpy as np
 import pytest
 import torch
-import torch
 
 from tests.support.toy import TINY_OPTIONS, write_toy_zip
 from training.cli import main
