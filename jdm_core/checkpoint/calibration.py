@@ -8,6 +8,7 @@ from torch import Tensor
 from jdm_core.bounds import LARGEST, check_figure, check_temperature
 from jdm_core.checkpoint.familiarity import Familiarity
 from jdm_core.images.colours import Colours
+from jdm_core.model.diffusion import LOGSNR_MAX, LOGSNR_MIN
 
 
 @dataclass(frozen=True)
@@ -52,11 +53,13 @@ class Calibration:
     window: Window
     familiarity: Familiarity | None = None
     colours: Colours | None = None
+    elbo_logsnr_max: float = LOGSNR_MAX
 
     def __post_init__(self) -> None:
         check_temperature("temperature", self.temperature)
         check_temperature("posterior_temperature", self.posterior_temperature)
         check_figure("posterior_bias", self.posterior_bias, -LARGEST, LARGEST)
+        check_figure("elbo_logsnr_max", self.elbo_logsnr_max, LOGSNR_MIN + 1, LOGSNR_MAX)
 
 
 @dataclass(frozen=True)

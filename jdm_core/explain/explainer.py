@@ -16,7 +16,8 @@ from jdm_core.checkpoint.pretrained import load_pretrained, save_pretrained
 from jdm_core.draw.drawing import Drawing
 from jdm_core.draw.maps import smooth_keeping_sum
 from jdm_core.explain import likelihood
-from jdm_core.explain.edit import DEFAULT_EDIT, EditSettings, Strength
+from jdm_core.explain.bound import elbo_of_errors
+from jdm_core.explain.edit import EditSettings, Strength, settings_for
 from jdm_core.explain.inputs import ImageLike, read_image, read_images
 from jdm_core.explain.matching import AS_GIVEN, ColourChoice, Sight, chosen_map, colours_of, look_at
 from jdm_core.explain.results import Counterfactual, ElboResult, Frame, Prediction, merge
@@ -109,8 +110,9 @@ class Explainer:
     ) -> ElboResult:
         """ELBO, posterior and evidence from `draws` stratified draws each. Raises CellImageError, ValueError.
 
-        Two sets of draws: over all of λ for the bound, over the window for posterior and evidence; 2·draws
-        encoder passes and 2·K·draws decoder passes an image. An image's noise follows from its pixels and seed.
+        Two sets of draws: over λ up to the checkpoint's `elbo_logsnr_max` for the bound, over the window for posterior
+        and evidence; 2·draws encoder passes and 2·K·draws decoder passes an image. An image's noise follows from its
+        pixels and seed.
         """
         if draws < 3:
             raise ValueError(f"draws: {draws}, where a standard error needs at least 3")
@@ -197,12 +199,14 @@ class Explainer:
 
     def _elbo(self, batch: Batch, draws: int) -> ElboResult:
         x = batch.x
-        errors = likelihood.error_per_draw(self.network, x, likelihood.draw(batch.seeds, draws, x.shape[1:]))
-        elbo, standard_error = likelihood.elbo_of_errors(errors)
+        top = self.checkpoint.calibration.elbo_logsnr_max
+        levels = likelihood.draw(batch.seeds, draws, x.shape[1:], top)
+        errors, logsnr = likelihood.error_per_draw(self.network, x, levels), levels.logsnr.to(x.device)
+        elbo, standard_error = elbo_of_errors(errors, logsnr, top)
         window = self.verdicts.scores(x, batch.seeds, draws)
         pair = likelihood.compared_classes(window.scores)
         of_pair = errors.gather(2, pair[:, None].expand(-1, draws, -1))
-        difference, difference_error = likelihood.elbo_of_errors(of_pair[:, :, :1] - of_pair[:, :, 1:])
+        difference, difference_error = elbo_of_errors(of_pair[:, :, :1] - of_pair[:, :, 1:], logsnr, top)
         evidence = smooth_keeping_sum(window.evidence(pair[:, 0], pair[:, 1]), EVIDENCE_SMOOTHING * self.size)
         return ElboResult(
             labels=self.labels,
@@ -214,6 +218,7 @@ class Explainer:
             evidence=evidence.cpu().numpy(),
             score_difference=evidence.sum(dim=(1, 2)).cpu().numpy(),
             draws=draws,
+            elbo_logsnr_max=top,
         )
 
     def _frames(

@@ -1,4 +1,4 @@
-"""Per-class likelihood scores: the ELBO, its standard error, the posterior, and the evidence for each pixel."""
+"""Per-class likelihood scores: shared draws, their noise errors, the posterior, and the evidence for each pixel."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from jdm_core.checkpoint.calibration import Window
+from jdm_core.explain.bound import draw_levels
 from jdm_core.model.device import half_precision
-from jdm_core.model.diffusion import LOGSNR_MAX, LOGSNR_MIN, add_noise, cosine_logsnr, predicted_noise
+from jdm_core.model.diffusion import LOGSNR_MAX, add_noise, cosine_logsnr, predicted_noise
 from jdm_core.model.network import JointDiffusionNetwork
 from jdm_core.model.symmetries import COUNT, restore, transform
 
@@ -19,7 +20,7 @@ POSTERIOR_DRAWS = 16  # unless told otherwise: with so many it is calibrated, ch
 
 @dataclass(frozen=True)
 class Draws:
-    """Noise levels (B, D), one a stratum of equal width, noise (B, D, C, S, S) and symmetries (D,), for every class.
+    """Noise levels (B, D), stratified, noise (B, D, C, S, S) and symmetries (D,), for every class.
 
     The noise is that of the picture as it lies; a noisy picture is denoised under its symmetry.
     """
@@ -36,19 +37,21 @@ def spread_symmetries(count: int, window: Window | None) -> Tensor:
     return turns % COUNT if window is not None and window.symmetries else torch.zeros_like(index)
 
 
-def draw(seeds: Sequence[int], count: int, shape: Sequence[int], window: Window | None = None) -> Draws:
+def draw(seeds: Sequence[int], count: int, shape: Sequence[int], levels: Window | float = LOGSNR_MAX) -> Draws:
     """`count` stratified draws for each image, decided by its seed alone, on the CPU.
 
-    Levels are uniform in cosine time over `window`, or without one uniform in λ over [λ_min, λ_max].
+    Levels are uniform in cosine time over a window, one a stratum of equal width; of a number, they are those of the
+    bound that ends there (`bound.draw_levels`).
     """
+    window = levels if isinstance(levels, Window) else None
     logsnr, noise = [], []
     for seed in seeds:
         generator = torch.Generator().manual_seed(seed)
-        strata = (torch.arange(count) + torch.rand(count, generator=generator)) / count
-        if window is None:
-            logsnr.append(LOGSNR_MIN + strata * (LOGSNR_MAX - LOGSNR_MIN))
+        if isinstance(levels, Window):
+            u = (torch.arange(count) + torch.rand(count, generator=generator)) / count
+            logsnr.append(cosine_logsnr(levels.low + u * (levels.high - levels.low)))
         else:
-            logsnr.append(cosine_logsnr(window.low + strata * (window.high - window.low)))
+            logsnr.append(draw_levels(count, levels, generator))
         noise.append(torch.randn(count, *shape, generator=generator))
     return Draws(torch.stack(logsnr), torch.stack(noise), spread_symmetries(count, window))
 
@@ -81,27 +84,6 @@ def error_per_draw(network: JointDiffusionNetwork, x: Tensor, draws: Draws, bf16
     """‖ε - ε̂_c‖² of every draw, (B, D, K); in fp32 unless bf16 is allowed, which nearly clean levels do not bear."""
     sums = [errors.sum(dim=(2, 3)) for _, errors in noise_errors(network, x, draws, bf16)]
     return torch.cat(sums).unflatten(0, draws.logsnr.shape)
-
-
-def elbo_of_errors(errors: Tensor) -> tuple[Tensor, Tensor]:
-    """ELBO in nats and its standard error, each (B, K), of noise errors (B, D, K) with λ stratified over its range.
-
-    -ELBO_c = ½ (λ_max - λ_min) E ‖ε - ε̂_c‖² + terms that do not depend on c (Kingma et al. 2021, equation 17).
-    """
-    nats = -0.5 * (LOGSNR_MAX - LOGSNR_MIN) * errors
-    return nats.mean(dim=1), stratified_standard_error(nats)
-
-
-def stratified_standard_error(values: Tensor) -> Tensor:
-    """Standard error of the mean over draws, dimension 1, of values (B, D, ...) with one draw a stratum.
-
-    From second differences of neighbouring strata (Wolter 2007, Introduction to Variance Estimation, chapter 8):
-    the plain deviation would count the trend over noise levels, which stratifying removes, as noise.
-    Needs three draws.
-    """
-    count = values.shape[1]
-    squares = values.diff(n=2, dim=1).square().sum(dim=1) / (6 * (count - 2))
-    return (squares / count).sqrt()
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import numpy as np
 
 from jdm_core.draw.drawing import change_pictures
 from jdm_core.explain.edit import Strength
+from jdm_core.model.diffusion import LOGSNR_MAX
 
 Result = TypeVar("Result", "Prediction", "ElboResult", "Counterfactual")
 
@@ -33,7 +34,8 @@ class Prediction:
 class ElboResult:
     """Likelihood scores; for B images, K classes and model size S.
 
-    elbo and standard_error (B, K) in nats, an estimate of the bound up to a term that no class changes;
+    elbo and standard_error (B, K) in nats, an estimate, up to a term that no class changes, of the bound on log p of
+    the cell under the noise of log-SNR elbo_logsnr_max: detail so fine that this noise covers it is not counted;
     difference (B,) of the first label minus the second and its standard error (B,), from paired draws;
     posterior (B, K), calibrated; evidence (B, S, S), positive where a pixel and its neighbours speak for the first
     label, which sums to score_difference (B,), what the posterior reads; draws, of each kind. With more than two
@@ -49,6 +51,7 @@ class ElboResult:
     evidence: np.ndarray
     score_difference: np.ndarray
     draws: int
+    elbo_logsnr_max: float = LOGSNR_MAX
 
 
 @dataclass(frozen=True)

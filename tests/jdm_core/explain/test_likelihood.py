@@ -7,23 +7,14 @@ import pytest
 import torch
 
 from jdm_core.checkpoint.calibration import Window
-from jdm_core.explain.likelihood import (
-    draw,
-    elbo_of_errors,
-    error_per_draw,
-    posterior,
-    stratified_standard_error,
-    window_scores,
-)
-from jdm_core.model.diffusion import LOGSNR_MAX, LOGSNR_MIN
+from jdm_core.explain.bound import standard_error
+from jdm_core.explain.likelihood import draw, error_per_draw, posterior, window_scores
 
 WINDOW = Window(0.25, 0.55, "epsilon")
 
 
-def test_draws_fall_one_in_each_stratum_and_differ_between_seeds():
+def test_draws_differ_between_seeds():
     draws = draw([1, 2], 8, (3, 4, 4))
-    strata = ((draws.logsnr - LOGSNR_MIN) / (LOGSNR_MAX - LOGSNR_MIN) * 8).floor()
-    torch.testing.assert_close(strata, torch.arange(8.0).expand(2, 8))
     assert not torch.equal(draws.noise[0], draws.noise[1])
     again = draw([2], 8, (3, 4, 4))
     assert torch.equal(again.noise[0], draws.noise[1])
@@ -59,7 +50,7 @@ def test_half_precision_moves_a_score_less_than_a_draw_does(explainer, cells):
     draws = draw(range(len(x)), 8, x.shape[1:], window)
     exact = error_per_draw(explainer.network, x, draws).diff(dim=2)[:, :, 0]
     half = error_per_draw(explainer.network, x, draws, bf16=True).diff(dim=2)[:, :, 0]
-    assert (half.mean(1) - exact.mean(1)).abs().max() < 0.25 * stratified_standard_error(exact).mean()
+    assert (half.mean(1) - exact.mean(1)).abs().max() < 0.25 * standard_error(exact).mean()
 
 
 def test_weights_are_those_of_the_named_error():
@@ -67,24 +58,6 @@ def test_weights_are_those_of_the_named_error():
     alpha2, sigma2 = torch.sigmoid(logsnr), torch.sigmoid(-logsnr)
     torch.testing.assert_close(Window(0, 1, "v").weights(logsnr), 1 / alpha2)
     torch.testing.assert_close(Window(0, 1, "x").weights(logsnr), sigma2 / alpha2)
-
-
-def test_bound_has_the_weight_of_a_bound():
-    errors = torch.tensor([[[4.0], [6.0], [8.0]]])
-    elbo, _ = elbo_of_errors(errors)
-    assert elbo.item() == pytest.approx(-0.5 * 24 * 6)
-
-
-def test_standard_error_matches_the_spread_of_repeated_stratified_estimates():
-    generator = torch.Generator().manual_seed(0)
-    strata, repeats = 16, 4000
-    u = (torch.arange(strata) + torch.rand(repeats, strata, generator=generator)) / strata
-    values = 40 * u.square() + torch.randn(repeats, strata, generator=generator)
-    spread = values.mean(1).std()
-    estimated = stratified_standard_error(values).square().mean().sqrt()
-    plain = (values.var(1) / strata).mean().sqrt()
-    assert estimated / spread == pytest.approx(1, abs=0.2)
-    assert plain / spread > 3  # what the trend over levels would do to the plain formula
 
 
 def test_posterior_of_two_classes_is_the_calibrated_sigmoid():

@@ -10,8 +10,8 @@ import torch
 
 from jdm_core import Explainer
 from jdm_core.checkpoint.calibration import Calibration, Window
-from jdm_core.explain.likelihood import error_per_draw, stratified_standard_error
-from tests.gaussian import GaussianNetwork
+from jdm_core.explain.likelihood import error_per_draw
+from tests.support.gaussian import GaussianNetwork
 from training.data.cells import Cells
 from training.metrics import expected_calibration_error
 from training.studies.scores.curves import Pool, curve, draw_pools, draws_needed
@@ -25,6 +25,7 @@ from training.studies.scores.stopping import (
     decide,
     mean_and_error,
     recorded,
+    stratified_standard_error,
     stopping_table,
 )
 from training.studies.scores.study import Scores
@@ -156,6 +157,18 @@ def test_wanted_classes_get_the_errors_of_all_classes_and_the_others_none(networ
     found = class_errors(network, x, draws, wanted)
     assert torch.equal(found.isnan(), ~wanted[:, None].expand(3, 2, 2))
     torch.testing.assert_close(found[~found.isnan()], expected[~found.isnan()], rtol=1e-4, atol=1e-2)
+
+
+def test_standard_error_of_one_draw_a_stratum_leaves_the_trend_over_levels_out():
+    generator = torch.Generator().manual_seed(0)
+    strata, repeats = 16, 4000
+    u = (torch.arange(strata) + torch.rand(repeats, strata, generator=generator)) / strata
+    values = 40 * u.square() + torch.randn(repeats, strata, generator=generator)
+    spread = values.mean(1).std()
+    estimated = stratified_standard_error(values).square().mean().sqrt()
+    plain = (values.var(1) / strata).mean().sqrt()
+    assert estimated / spread == pytest.approx(1, abs=0.2)
+    assert plain / spread > 3  # what the trend over levels would do to the plain formula
 
 
 def test_error_of_the_mean_is_that_of_draws_in_order_of_level():
