@@ -17,7 +17,7 @@ import pytest
 
 from benchmarks.fuzz.budget import MEMORY, tree_memory
 from benchmarks.start import ROOT, start_server, stop_server
-from tests import hostile
+from tests.support import hostile
 
 API = "/gradio_api"
 EXAMPLE = next(iter(sorted((ROOT / "web/examples").glob("*.png"))))

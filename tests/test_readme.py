@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from benchmarks.start import stop_server
-from tests.toy import TINY_OPTIONS, write_toy_zip
+from tests.support.toy import TINY_OPTIONS, write_toy_zip
 
 ROOT = Path(__file__).resolve().parents[1]
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

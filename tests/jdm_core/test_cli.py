@@ -65,6 +65,26 @@ def test_predict_equals_the_library(explainer, cell_files, capsys):
     assert line["elbo_difference_standard_error"] == pytest.approx(float(result.difference_standard_error[0]), rel=1e-3)
 
 
+def test_files_in_matched_colours_are_one_batch(explainer, cell_files, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("jdm_core.cli.inputs.BATCH", 2)
+    cells = []
+    for i, path in enumerate(cell_files[:3]):
+        with Image.open(path) as picture:
+            cells.append((np.asarray(picture.convert("RGB")) * [0.5, 0.6, 0.8]).round().astype(np.uint8))
+        Image.fromarray(cells[-1]).save(tmp_path / f"{i}.png")
+    (tmp_path / "broken.png").write_text("no image")
+    assert main(["predict", str(tmp_path), "--json", "--draws", "4", "--colours", "matched"]) == 1
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    expected = explainer.predict(cells, colours="matched").probabilities
+    told = [list(line["probabilities"].values()) for line in lines]
+    np.testing.assert_allclose(told, expected, atol=1e-4)
+    assert np.abs(expected - explainer.predict(cells).probabilities).max() > 1e-3
+    assert {line["colours"] for line in lines} == {"matched"} and len(lines[0]["matched_from"]["density"]) == 3
+    assert main(["predict", str(tmp_path / "0.png"), "--json", "--draws", "4"]) == 0
+    line = json.loads(capsys.readouterr().out)
+    assert line["colours"] == "as given" and "matched_from" not in line
+
+
 def test_predict_in_words(cell_files, capsys):
     assert main(["predict", str(cell_files[0]), "--draws", "4"]) == 0
     assert "nats" in capsys.readouterr().out

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.toy import train_toy, write_toy_zip
+from tests.support.toy import train_toy, write_toy_zip
 from training.studies.study import Inputs
 
 

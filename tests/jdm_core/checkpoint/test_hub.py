@@ -8,7 +8,7 @@ import pytest
 
 from jdm_core.checkpoint.manifest import MANIFEST, read_manifest
 from jdm_core.checkpoint.weights import CheckpointError
-from tests.fake_hub import COMMIT, REPO, FakeHub, load
+from tests.support.fake_hub import COMMIT, REPO, FakeHub, load
 
 FILE = "weights/malaria-64.safetensors"
 

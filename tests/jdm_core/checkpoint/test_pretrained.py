@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from jdm_core import CheckpointError, Explainer
 from jdm_core.checkpoint.manifest import MANIFEST
 from jdm_core.report.report import NOTICE
-from tests.fake_hub import COMMIT, REPO, FakeHub, load
+from tests.support.fake_hub import COMMIT, REPO, FakeHub, load
 from training.cli import main
 
 FILES = {"README.md", "config.json", "model.safetensors"}

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from jdm_core import CheckpointError
 from jdm_core.checkpoint.manifest import MANIFEST, check_recorded, read_classifiers, read_manifest
-from tests.toy import TINY_OPTIONS, write_toy_zip
+from tests.support.toy import TINY_OPTIONS, write_toy_zip
 from training.cli import main
 from training.publish.export import record_classifier, write_manifest
 from training.run.classifier import load_classifier, load_judge

@@ -1,62 +1,118 @@
-"""Where an edit may change a cell."""
+"""Where an edit makes a cell anew, the bounds of its colours, its pieces and its fine detail."""
 
+import numpy as np
 import pytest
 import torch
 
-from jdm_core.explain.region import class_shift, region_of
+from jdm_core.explain.candidates import Cells, Made, least
+from jdm_core.explain.detail import offset, with_detail_renewed
+from jdm_core.explain.hold import bounds_of
+from jdm_core.explain.region import changed_area, parasite_area, pieces_of, place_area
+from jdm_core.images.pixels import cell_mask, from_uint8
+from tests.support.toy import toy_cell
+
+SIDE = 64
+Y, X = np.mgrid[:SIDE, :SIDE]
 
 
-@pytest.fixture
-def shift():
-    """A strong piece in one corner, a weaker one in another, on 64×64."""
-    values = torch.zeros(1, 64, 64)
-    values[:, 10:14, 10:20] = 1.0
-    values[:, 40:44, 40:44] = 0.4
-    return values
+def ring_cell():
+    """A cell with chromatin at (24, 24), a ring that hangs on it, and a stain of its own at (44, 44)."""
+    cell = toy_cell(False, 0, SIDE).astype(float)
+    ring = np.abs(np.hypot(Y - 29, X - 24) - 5) < 1.2
+    cell[ring] = cell[ring] * (0.9, 0.72, 0.95)
+    cell[np.hypot(Y - 24, X - 24) < 2.2] = (120, 40, 130)
+    cell[np.hypot(Y - 44, X - 44) < 2.2] = (150, 80, 150)
+    return cell.astype(np.uint8), ring
 
 
-def pieces(area):
-    return bool(area[0, 0, 11, 12] > 0.99), bool(area[0, 0, 41, 41] > 0.99)
+def test_a_region_holds_the_whole_parasite_and_not_what_lies_apart():
+    cell, ring = ring_cell()
+    x = from_uint8(torch.from_numpy(cell)[None])
+    mask = cell_mask(x)[0].numpy()
+    shift = 0.1 * np.exp(-((Y - 24) ** 2 + (X - 24) ** 2) / 4)
+    area = parasite_area(shift, x[0].permute(1, 2, 0).numpy(), mask, 1.0)
+    assert (area[ring] == 1).all() and area[29, 24] == 1  # and what it encloses
+    assert area[44, 44] == 0 and area.mean() < 0.15
+    wider = parasite_area(shift, x[0].permute(1, 2, 0).numpy(), mask, 1.5)
+    assert (wider >= area - 1e-6).all() and wider.sum() > area.sum()
 
 
-def test_share_decides_what_belongs_to_it(shift):
-    assert pieces(region_of(shift, 0.3, single=False)) == (True, True)
-    assert pieces(region_of(shift, 0.5, single=False)) == (True, False)
+def test_a_place_is_within_the_cell_and_follows_its_generator():
+    mask = np.hypot(Y - 32, X - 32) < 25
+    first, again, other = (place_area(mask, 1.0, np.random.default_rng(seed)) for seed in (0, 0, 1))
+    assert np.array_equal(first, again) and not np.array_equal(first, other)
+    inner = np.hypot(Y - 32, X - 32) < 23.5
+    assert (first[~inner] == 0).all() and 0.02 < (first > 0).mean() < 0.3
+    assert place_area(np.zeros_like(mask), 1.0, np.random.default_rng(0)).max() == 0
 
 
-def test_single_keeps_the_piece_of_the_peak_whole(shift):
-    shift[:, 12, 19] = 1.1
-    area = region_of(shift, 0.3, single=True)
-    assert pieces(area) == (True, False)
-    assert area[0, 0, 11, 10] > 0.99  # the far end of the same piece
-    assert area[0, 0, 40:44, 40:44].max() == 0
+def test_what_was_added_is_cut_out_of_its_place():
+    area = (np.hypot(Y - 32, X - 32) < 15).astype(np.float32)
+    change = 0.5 * (np.hypot(Y - 28, X - 30) < 3) + 0.5 * (np.hypot(Y - 40, X - 38) < 1.5)
+    kept = changed_area(change, area)
+    assert (kept[change > 0] > 0.9).all() and kept.sum() < area.sum() / 3
+    pieces = pieces_of(kept)
+    assert len(pieces) == 2 and pieces[0].sum() > pieces[1].sum()
+    assert np.array_equal(sum(pieces), kept)
 
 
-def test_pieces_of_a_batch_are_their_own(shift):
-    both = torch.cat([shift, shift.flip(2)])
-    area = region_of(both, 0.3, single=True)
-    torch.testing.assert_close(area[1], area[0].flip(2))
+def test_the_least_that_is_enough_is_kept_of_what_was_added():
+    x = torch.zeros(1, 3, SIDE, SIDE)
+    areas = np.zeros((1, SIDE, SIDE), np.float32)
+    areas[0, 10:20, 10:20] = areas[0, 40:44, 40:44] = 1
+    pixels = torch.full((1, SIDE, SIDE, 3), 128, dtype=torch.uint8)
+    pixels[torch.from_numpy(areas) > 0] = 50
+    one = torch.tensor([1])
+
+    def cut(target, enough):
+        cells = Cells(x, torch.ones(1, SIDE, SIDE, dtype=torch.bool), 1 - target, target, [0], torch.zeros(1, SIDE, SIDE))
+        return least(Made([0], [], pixels, areas), cells, enough).pixels[0, ..., 0]
+
+    big = cut(1 - one, lambda images, cells: torch.ones(len(images), dtype=torch.bool))
+    assert big[15, 15] == 50 and big[42, 42] == 128
+    all_of_it = cut(1 - one, lambda images, cells: torch.zeros(len(images), dtype=torch.bool))
+    removed = cut(one, lambda images, cells: torch.ones(len(images), dtype=torch.bool))
+    for whole in (all_of_it, removed):  # a parasite left beside one that is gone would be no healthy cell
+        assert torch.equal(whole, pixels[0, ..., 0])
 
 
-def test_edge_is_soft_and_near(shift):
-    area = region_of(shift, 0.5, single=False)[0, 0]
-    assert ((area > 0) & (area < 1)).any()
-    reach = area.nonzero()
-    assert reach.amin(0).min() >= 3
-    assert (area[:, 30:] == 0).all()
+@pytest.mark.parametrize("stain", [False, True])
+def test_colours_are_held_and_dark_is_stain(stain):
+    x = from_uint8(torch.from_numpy(toy_cell(False, 0, SIDE))[None])
+    mask = cell_mask(x)
+    area = torch.zeros(1, 1, SIDE, SIDE)
+    area[..., 26:38, 26:38] = 1
+    bounds = bounds_of(x, mask, area, torch.tensor([stain]))
+    own = x[0, :, 32, 10]
+    black = bounds.hold(torch.full_like(x, -0.9))[0, :, 32, 32]
+    assert (black.max() + 1) >= 0.85 * (own.max() + 1) - 1e-4  # a bite of the background is no stain
+    purple = torch.tensor([120, 30, 130])[:, None, None] / 127.5 - 1
+    held = bounds.hold(purple.expand(3, SIDE, SIDE)[None])[0, :, 32, 32]
+    assert torch.allclose(held, purple[:, 0, 0]) == stain
+    assert bounds.hold(torch.ones_like(x))[0, :, 32, 32].max() < 1
 
 
-def test_region_keeps_its_share_of_larger_pictures(shift):
-    large = shift.repeat_interleave(2, 1).repeat_interleave(2, 2)
-    small_area, large_area = (float(region_of(values, 0.5, single=False).mean()) for values in (shift, large))
-    assert large_area == pytest.approx(small_area, rel=0.1)
+def test_fine_detail_comes_from_the_surroundings_and_no_ghost_stays():
+    generator = np.random.default_rng(0)
+    mask = np.hypot(Y - 32, X - 32) < 28
+    cell = np.full((256, 256, 3), 180.0) + generator.normal(0, 6, (256, 256, 3))
+    y, x = np.mgrid[:256, :256]
+    cell[(np.abs(x - 100) < 6) & (y % 4 < 2) & (np.abs(y - 100) < 20)] += 50  # a relief too fine for the model
+    cell = cell.clip(0, 255).astype(np.uint8)
+    renewed = (np.hypot(Y - 25, X - 25) < 8).astype(np.float32)
+    shown = with_detail_renewed(cell, renewed, mask).astype(float)
+    before, after = (np.abs(np.diff(p[80:120, 96:104].astype(float), axis=0)).mean() for p in (cell, shown))
+    grain = np.abs(np.diff(cell[150:200, 150:200].astype(float), axis=0)).mean()
+    assert before > 2 * grain and 0.6 * grain < after < 1.3 * grain
+    far = np.kron(renewed == 0, np.ones((4, 4))).astype(bool)
+    far &= np.hypot(y - 102, x - 102) > 4 * 8 + 8
+    assert np.array_equal(shown[far], cell[far])
+    assert with_detail_renewed(cell, 0 * renewed, mask) is cell
 
 
-def test_nothing_moved_leaves_it_empty():
-    x = torch.rand(2, 3, 64, 64) * 2 - 1
-    mask = torch.ones(2, 1, 64, 64, dtype=torch.bool)
-    assert region_of(class_shift(x, x + 1e-5, mask), 0.25, single=False).max() == 0
-    mask[:, :, 32:] = False
-    moved = class_shift(x, -x, mask)
-    assert (moved[:, 32:] == 0).all()
-    assert moved[:, :32].min() > 0
+def test_detail_is_looked_for_nearby_and_within_the_cell():
+    mask = np.hypot(Y - 32, X - 32) < 28
+    region = np.hypot(Y - 10, X - 32) < 4
+    rows, columns = offset(region, mask)
+    there = np.argwhere(region) + (rows, columns)
+    assert mask[there[:, 0], there[:, 1]].all() and not region[there[:, 0], there[:, 1]].any()

@@ -225,7 +225,7 @@ def test_the_central_cell_is_meant_among_neighbours_at_the_border():
     finding = find_cell(picture(field))
     assert finding.status == "cut out" and finding.count > 3
     assert overlap(finding.outline, mask) > 0.9
-    assert f"{finding.count}" in found_note(finding, familiar=True)
+    assert f"{finding.count}" in found_note(finding, cell=True)
 
 
 def test_a_large_central_cell_is_meant_though_a_small_one_is_whole():
@@ -254,7 +254,7 @@ def test_a_field_of_cells_is_several():
     pixels = picture(field)
     finding = find_cell(pixels)
     assert (finding.status, finding.count) == ("several", 9)
-    assert finding.cell is pixels and "9 cells" in found_note(finding, familiar=True)
+    assert finding.cell is pixels and "9 cells" in found_note(finding, cell=True)
     assert finding.outline.shape == (330, 330) and 0.3 < finding.outline.mean() < 0.8
 
 
@@ -284,7 +284,7 @@ def test_two_cells_side_by_side_are_several():
 def test_an_empty_field_is_none(kind):
     pixels = picture(background(120, 140, kind))
     finding = find_cell(pixels)
-    assert finding.status == "none" and finding.cell is pixels and "No whole cell" in found_note(finding, familiar=True)
+    assert finding.status == "none" and finding.cell is pixels and "No whole cell" in found_note(finding, cell=True)
 
 
 @pytest.mark.parametrize("colour", [(255, 255, 255), (200, 120, 150), (33, 33, 33)])
@@ -334,10 +334,10 @@ def test_the_explainer_finds_cells_in_files_and_takes_arrays_as_they_are(explain
 
 def test_what_was_found_is_called_a_cell_only_where_it_looks_like_one(upload):
     finding = prepare(upload)
-    note = found_note(finding, familiar=True)
-    assert found_fields(finding, familiar=True)["found_note"] == note and note.startswith("One cell")
-    assert "cell" not in found_fields(finding, familiar=False)["found_note"].lower()
-    assert found_fields(find_cell(finding.cell), familiar=False) == {"found": "as given"}
+    note = found_note(finding, cell=True)
+    assert found_fields(finding, cell=True)["found_note"] == note and note.startswith("One cell")
+    assert "cell" not in found_fields(finding, cell=False)["found_note"].lower()
+    assert found_fields(find_cell(finding.cell), cell=False) == {"found": "as given"}
 
 
 def test_the_command_line_says_what_was_found(upload, capsys):

@@ -15,7 +15,7 @@ from jdm_core.images import limits
 from jdm_core.images.announced import announced
 from jdm_core.images.read import read_cell
 from jdm_core.images.refused import CellImageError
-from tests import hostile
+from tests.support import hostile
 
 ROOT = Path(__file__).resolve().parents[3]
 MIB = 2**20

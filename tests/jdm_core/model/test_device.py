@@ -7,7 +7,7 @@ import torch
 
 from jdm_core.model.device import half_precision
 from jdm_core.model.network import JointDiffusionNetwork
-from tests.toy import train_toy, write_toy_zip
+from tests.support.toy import train_toy, write_toy_zip
 from training.cli import main
 from training.data.vision import ResNet
 from training.run import throughput

@@ -5,7 +5,7 @@ import torch
 
 from jdm_core.model.network import JointDiffusionNetwork
 from jdm_core.model.normalisation import CLEAN, NOISY, DataNorm
-from tests.toy import TINY, TINY_OPTIONS, write_toy_zip
+from tests.support.toy import TINY, TINY_OPTIONS, write_toy_zip
 from training.cli import main
 from training.run.recipe import load_recipe
 from training.run.state import averaged_weights, read_state

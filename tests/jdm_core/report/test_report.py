@@ -28,6 +28,7 @@ STRANGE = {
     "label": "Parasitized",
     "posterior": {"Parasitized": 0.1, "Uninfected": 0.9},
     "familiar": False,
+    "kind": "not a red cell",
 }
 NOTE = "One cell was found on a bright background and put on black."
 FINDING = SimpleNamespace(status="cut out", note=NOTE, count=1, reduced_from=None)
@@ -108,23 +109,25 @@ def test_what_speaks_against_a_verdict_is_on_the_sheet(drawn, report):
 
 
 @pytest.mark.parametrize(
-    ("head", "posterior", "familiar", "verdict", "title"),
+    ("head", "posterior", "kind", "verdict", "title"),
     [
-        (0.971, 0.9, True, "Parasitized", "Parasitized 97\u00a0%"),
-        (0.003, 0.1, True, "Uninfected", "Uninfected >99\u00a0%"),
-        (0.288, 0.192, True, "unclear", "Unclear: the classifier is not sure (71\u00a0% Uninfected)"),
-        (0.71, 0.2, True, "disagree", "The two verdicts disagree"),
-        (0.97, 0.9, False, "not a cell", "This does not look like a stained red cell"),
+        (0.971, 0.9, "familiar", "Parasitized", "Parasitized 97\u00a0%"),
+        (0.003, 0.1, "other", "Uninfected", "Uninfected >99\u00a0%"),
+        (0.288, 0.192, "familiar", "unclear", "Unclear: the classifier is not sure (71\u00a0% Uninfected)"),
+        (0.71, 0.2, "familiar", "disagree", "The two verdicts disagree"),
+        (0.97, 0.9, "not a red cell", "not a cell", "This does not look like a stained red cell"),
     ],
 )
-def test_the_sheet_and_the_page_say_the_same(explainer, explanation, drawn, head, posterior, familiar, verdict, title):
+def test_the_sheet_and_the_page_say_the_same(explainer, explanation, drawn, head, posterior, kind, verdict, title):
     prediction = replace(
-        explanation.prediction, probabilities=np.array([[head, 1 - head]]), familiar=np.array([familiar])
+        explanation.prediction, probabilities=np.array([[head, 1 - head]]), kind=np.array([kind])
     )
     elbo = replace(explanation.elbo, posterior=np.array([[posterior, 1 - posterior]]))
     fields = report_json(explainer, replace(explanation, prediction=prediction, elbo=elbo), 0)
-    page = sentences.verdict(explainer.labels, [head, 1 - head], [posterior, 1 - posterior], 0.8, familiar)
+    page = sentences.verdict(explainer.labels, [head, 1 - head], [posterior, 1 - posterior], 0.8, kind != "not a red cell")
     shown = words(draw_sheet(drawn, fields))
+    assert (fields["kind"], fields["familiar"]) == (kind, kind == "familiar")
+    assert ("not as in training" in " ".join(shown)) == ("warning" in fields) == (kind == "other")
     assert fields["verdict"] == verdict and fields["label"] == ("Parasitized" if head > 0.5 else "Uninfected")
     assert shown[3] == page.title == title and " ".join(shown).count(page.detail)
     assert not re.search(r"\d\.\d[\u00a0 ]%|100[\u00a0 ]%", " ".join(shown))

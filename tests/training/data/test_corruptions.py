@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from jdm_core.images.pixels import cell_mask, from_uint8
-from tests.toy import toy_cell
+from tests.support.toy import toy_cell
 from training.data.corruptions import CORRUPTIONS, SEVERITIES, brightness, corrupt, jpeg, stain_hue, stain_strength
 
 NAMES = list(CORRUPTIONS)

@@ -5,7 +5,7 @@ import zipfile
 import pytest
 import torch
 
-from tests.toy import write_toy_zip
+from tests.support.toy import write_toy_zip
 from training.data.augment import augment, jitter_stain, turn_and_flip
 from training.data.cells import load_cells
 from training.data.members import DataError, slide_of

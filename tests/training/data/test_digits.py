@@ -15,7 +15,7 @@ from jdm_core.explain.edit import _without_specks
 from jdm_core.explain.likelihood import compared_classes
 from jdm_core.images.find import prepare
 from jdm_core.images.pixels import cell_mask, to_tensor, to_uint8
-from tests.toy import TINY_OPTIONS
+from tests.support.toy import TINY_OPTIONS
 from training.cli import main
 from training.data.augment import augment
 from training.data.cells import load_cells

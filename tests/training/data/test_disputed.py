@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.toy import TINY_OPTIONS, write_toy_zip
+from tests.support.toy import TINY_OPTIONS, write_toy_zip
 from training.__main__ import main
 from training.data.cells import DataError, load_cells
 

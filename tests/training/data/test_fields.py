@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from jdm_core.images.read import read_cell
-from tests.toy_fields import BACKGROUND, NAMES, PARASITE, disc, write_fields
+from tests.support.toy_fields import BACKGROUND, NAMES, PARASITE, disc, write_fields
 from training.cli import main
 from training.data.fields import Box, cut, cut_cells, find_cell, part_of, read_fields, stained
 from training.data.members import DataError, list_members, slide_of

@@ -9,7 +9,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from tests.toy import write_toy_zip
+from tests.support.toy import write_toy_zip
 from training.data.marking import marking_server
 from training.data.marks import Box, agreement, box_mask, draw_members, find_marks, read_marks, write_marks
 from training.data.members import DataError, list_members, slide_of

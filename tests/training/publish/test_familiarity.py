@@ -16,7 +16,7 @@ from jdm_core.checkpoint.familiarity import COLOURS, LIMIT, Ellipsoid, Familiari
 from jdm_core.checkpoint.manifest import MANIFEST, read_manifest
 from jdm_core.cli import main as explain_main
 from jdm_core.report.report import verdict_fields
-from tests.toy import toy_cell, write_toy_zip
+from tests.support.toy import toy_cell, write_toy_zip
 from training.cli import main
 from training.data.cells import Cells, load_cells
 from training.data.outliers import outliers

@@ -18,8 +18,8 @@ from torch import nn
 
 from jdm_core import CheckpointError, Explainer
 from jdm_core.checkpoint.manifest import locate
-from tests.toy import TINY_OPTIONS, toy_cell, train_toy
-from tests.toy_fields import NAMES, write_fields
+from tests.support.toy import TINY_OPTIONS, toy_cell, train_toy
+from tests.support.toy_fields import NAMES, write_fields
 from training.cli import main
 from training.metrics import balanced_accuracy
 from training.publish.export import record_metrics
@@ -103,7 +103,7 @@ def test_entry_is_the_source_with_other_weights(toy, adapted):
     assert list(entries) == ["toy"]
     after = entries["toy"]
     assert {key for key in before if before[key] != after[key]} <= {"files", "metrics", "provenance", "calibration"}
-    assert after["calibration"] == before["calibration"] | {"familiarity": None}  # it was that of other weights
+    assert after["calibration"] == before["calibration"] | {"familiarity": None, "colours": None}  # of other weights
     assert after["metrics"] == {}
     assert after["provenance"]["recipe"] == before["provenance"]["recipe"]
     assert after["provenance"]["images"] == before["provenance"]["images"] + 60  # six batches of all ten

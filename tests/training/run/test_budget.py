@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from tests.toy import TINY_OPTIONS
+from tests.support.toy import TINY_OPTIONS
 from training.cli import main
 from training.run import throughput
 from training.run.recipe import load_recipe

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from jdm_core.images.pixels import as_images
 from jdm_core.model.diffusion import LOGSNR_MAX
 from jdm_core.model.network import JointDiffusionNetwork
-from tests.toy import TINY, TINY_OPTIONS, write_toy_zip
+from tests.support.toy import TINY, TINY_OPTIONS, write_toy_zip
 from training.cli import main
 from training.data.cells import load_cells
 from training.data.split import labelled_subset

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from jdm_core.model.network import JointDiffusionNetwork
-from tests.toy import TINY, TINY_OPTIONS, write_toy_zip
+from tests.support.toy import TINY, TINY_OPTIONS, write_toy_zip
 from training.cli import main
 from training.run.loss import UNLABELLED, JointLoss, draw_batch
 from training.run.recipe import load_recipe

@@ -7,7 +7,7 @@ import torch
 
 from jdm_core.model.diffusion import add_noise, cosine_logsnr, predicted_noise, squared_error, velocity
 from jdm_core.model.network import JointDiffusionNetwork
-from tests.toy import TINY
+from tests.support.toy import TINY
 from training.run.loss import UNLABELLED, Batch, JointLoss, diffusion_loss, draw_batch, focused, margin_loss
 from training.run.recipe import load_recipe
 

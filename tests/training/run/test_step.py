@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from tests.toy import TINY
+from tests.support.toy import TINY
 from training.data.cells import load_cells
 from training.run.fit_classifier import CrossEntropy, LabelledImages
 from training.run.recipe import RecipeError, load_recipe

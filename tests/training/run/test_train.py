@@ -17,7 +17,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch.utils.flop_counter import FlopCounterMode
 
 from jdm_core.model.network import JointDiffusionNetwork
-from tests.toy import TINY, TINY_OPTIONS, write_toy_zip
+from tests.support.toy import TINY, TINY_OPTIONS, write_toy_zip
 from training.cli import main
 from training.run import state as state_module
 from training.run import throughput

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.toy import TINY
+from tests.support.toy import TINY
 from training.run.recipe import RecipeError
 from training.run.train import Trainer
 from training.studies.ablations import Ablations, error_ratio, log_loss

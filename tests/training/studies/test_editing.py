@@ -11,7 +11,7 @@ from jdm_core.explain.edit import DEFAULT_EDIT, Strength, decode_edit, invert, u
 from jdm_core.images.pixels import from_uint8
 from jdm_core.model.diffusion import add_noise, alpha_sigma
 from jdm_core.model.network import JointDiffusionNetwork
-from tests.toy import toy_cell, write_toy_zip
+from tests.support.toy import toy_cell, write_toy_zip
 from training.data.cells import squares
 from training.data.members import DataError
 from training.metrics import frechet_distance, write_json

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.toy import TINY
+from tests.support.toy import TINY
 from training.run.loss import UNLABELLED
 from training.run.train import Trainer
 from training.studies.few_labels import FewLabels

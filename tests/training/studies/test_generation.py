@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from jdm_core.model.sampling import denoise, initial_noise, sample
-from tests.toy import write_toy_zip
+from tests.support.toy import write_toy_zip
 from training.studies.generation import GUIDES, Generation, precision_and_recall
 from training.studies.guidance import KINDS, Guide, reader, towards
 from training.studies.study import Inputs

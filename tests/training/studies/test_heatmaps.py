@@ -1,7 +1,7 @@
 """Maps of every method: known answers on a network that looks at one corner, and the whole study on a toy."""
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,7 +13,7 @@ from torch import nn
 
 from jdm_core import Explainer
 from jdm_core.images.pixels import from_uint8
-from tests.toy import toy_cell
+from tests.support.toy import toy_cell
 from training.data.marks import Box, box_mask, read_marks, write_marks
 from training.data.members import DataError, list_members, slide_of
 from training.studies.heatmaps.attributions import (
@@ -25,7 +25,7 @@ from training.studies.heatmaps.attributions import (
     usual_attributions,
 )
 from training.studies.heatmaps.localisation import correlation, energy_inside
-from training.studies.heatmaps.measure import null_edit, stability
+from training.studies.heatmaps.measure import stability
 from training.studies.heatmaps.study import Heatmaps
 from training.studies.stain import fit_stain_proxy
 
@@ -115,20 +115,6 @@ def test_edit_difference_is_zero_where_there_is_nothing_to_remove():
     assert values[1, 2, 3] == pytest.approx(abs(-0.5 * 0.299 + 0.5 * 0.587)) and np.count_nonzero(values) == 1
 
 
-def test_a_null_edit_changes_nothing(explainer, cells, monkeypatch):
-    assert null_edit(explainer, cells[:1]) == 0
-    # Were the residuals not replayed, the process alone would change the cell: the control can fail.
-    from training.studies.heatmaps import measure as heatmaps
-
-    def forgetful(*arguments):
-        inversion = invert(*arguments)
-        return replace(inversion, residuals=tuple(map(torch.zeros_like, inversion.residuals)))
-
-    invert = heatmaps.invert
-    monkeypatch.setattr(heatmaps, "invert", forgetful)
-    assert null_edit(explainer, cells[:1]) > 0
-
-
 def test_stability_of_a_method_that_only_the_seed_moves(monkeypatch):
     monkeypatch.setattr("training.metrics.RESAMPLES", 20)
     cells = [toy_cell(True, seed, 48) for seed in range(3)]
@@ -174,7 +160,6 @@ def test_study_from_marks_to_table_and_sheet(toy, inputs, monkeypatch, few_resam
     figures = found.measured
     assert (figures["n"], figures["marked"], figures["no_parasite_visible"]) == (3, 3, 1)
     assert figures["boxes_of_picture"] == pytest.approx(box_mask([Box(0.2, 0.2, 0.8, 0.8)], 16).mean(), abs=1e-4)
-    assert figures["null_edit_change"] == 0
     names = {
         "evidence, 3 draws",
         "evidence, 3 draws, not smoothed",

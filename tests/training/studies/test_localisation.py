@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.toy import toy_cell
+from tests.support.toy import toy_cell
 from training.studies.heatmaps.localisation import (
     average_precision,
     correlation,

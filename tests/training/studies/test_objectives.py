@@ -5,7 +5,7 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.toy import TINY
+from tests.support.toy import TINY
 from training.run.classifier import Classifier, build_classifier, encoder_of
 from training.run.fit_classifier import train_classifier
 from training.run.recipe import load_recipe

@@ -10,7 +10,7 @@ from PIL import Image
 from jdm_core.images.pixels import as_images
 from jdm_core.model.diffusion import LOGSNR_MAX
 from jdm_core.model.network import JointDiffusionNetwork
-from tests.toy import TINY, write_toy_zip
+from tests.support.toy import TINY, write_toy_zip
 from training.data.cells import load_cells
 from training.data.split import split_slides
 from training.run.recipe import load_recipe

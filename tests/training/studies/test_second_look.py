@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.toy import TINY_OPTIONS
+from tests.support.toy import TINY_OPTIONS
 from training.cli import main
 from training.data.cells import Cells
 from training.data.marks import find_marks

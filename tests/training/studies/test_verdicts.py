@@ -8,7 +8,7 @@ import torch
 
 from jdm_core import Explainer
 from jdm_core.images.pixels import cell_mask, from_uint8
-from tests.toy import toy_cell, write_toy_zip
+from tests.support.toy import toy_cell, write_toy_zip
 from training.data.cells import load_cells, squares
 from training.data.corruptions import CORRUPTIONS, SEVERITIES, corrupt
 from training.metrics import expected_calibration_error

@@ -18,7 +18,7 @@ import pytest
 from jdm_core.images import decoder as program
 from jdm_core.images.read import read_cell
 from jdm_core.images.refused import CellImageError
-from tests import hostile
+from tests.support import hostile
 from web.compute import decoding
 from web.compute.decoding import Decoder, Decoders, DecodingFault
 
@@ -206,7 +206,7 @@ def test_one_that_does_not_start_is_our_fault(monkeypatch):
 
 SERVER = """
 import sys, threading, time
-from tests import hostile
+from tests.support import hostile
 from web.compute.decoding import PAGE
 PAGE.warm()
 pids = [decoder.process.pid for decoder in PAGE._idle]

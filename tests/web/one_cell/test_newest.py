@@ -38,7 +38,7 @@ def slow(callbacks, cell_files, tmp_path, monkeypatch):
         return read_pixels(source, name)
 
     monkeypatch.setattr(reading_module, "read_pixels", held)
-    thread = threading.Thread(target=lambda: views.extend(callbacks.explain(upload(path), 8, 0, False, VISITOR)))
+    thread = threading.Thread(target=lambda: views.extend(callbacks.explain(upload(path), 8, 0, False, False, VISITOR)))
     thread.start()
     assert reading.wait(30)
 
@@ -56,19 +56,19 @@ def upload(path: Path) -> dict[str, str]:
 
 
 def test_an_upload_that_was_replaced_changes_nothing_more(callbacks, slow, cell_files):
-    newer = list(callbacks.explain(upload(cell_files[1]), 8, 0, False, VISITOR))
+    newer = list(callbacks.explain(upload(cell_files[1]), 8, 0, False, False, VISITOR))
     assert [cell_files[1].name in view.verdict for view in newer] == [True, True]
     assert slow() == [View()]
 
 
 @pytest.mark.parametrize("newer", ["example", "again", "show"])
 def test_nor_does_one_before_something_else_was_explained(callbacks, slow, cell_files, newer):
-    *_, other = callbacks.explain(upload(cell_files[1]), 8, 0, False, OTHER)
+    *_, other = callbacks.explain(upload(cell_files[1]), 8, 0, False, False, OTHER)
     pressed = gr.EventData(SimpleNamespace(elem_id="parasitized-1"), {})
     views = {
-        "example": lambda: callbacks.example(8, 0, False, pressed, VISITOR),
-        "again": lambda: callbacks.again(other.reading, 8, 0, False, VISITOR),
-        "show": lambda: callbacks.show(lambda: ("shown.png", other.reading.upload), 8, 0, False, VISITOR),
+        "example": lambda: callbacks.example(8, 0, False, False, pressed, VISITOR),
+        "again": lambda: callbacks.again(other.reading, 8, 0, False, False, VISITOR),
+        "show": lambda: callbacks.show(lambda: ("shown.png", other.reading.upload), 8, 0, False, False, VISITOR),
     }[newer]()
     next(views)
     assert slow() == [View()]
@@ -81,15 +81,15 @@ def test_an_upload_that_was_cleared_does_not_come_back(callbacks, slow):
 
 
 def test_what_others_do_ends_nothing(callbacks, slow, cell_files):
-    list(callbacks.explain(upload(cell_files[1]), 8, 0, False, OTHER))
+    list(callbacks.explain(upload(cell_files[1]), 8, 0, False, False, OTHER))
     callbacks.clear(OTHER)
     assert ["slow.png" in view.verdict for view in slow()] == [True, True]
 
 
 def test_an_explanation_that_is_half_on_the_page_stops_there(callbacks, cell_files):
-    older = callbacks.explain(upload(cell_files[0]), 8, 0, False, VISITOR)
+    older = callbacks.explain(upload(cell_files[0]), 8, 0, False, False, VISITOR)
     assert cell_files[0].name in next(older).verdict
-    list(callbacks.explain(upload(cell_files[1]), 8, 0, False, VISITOR))
+    list(callbacks.explain(upload(cell_files[1]), 8, 0, False, False, VISITOR))
     assert list(older) == [View()]
 
 

@@ -11,7 +11,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from jdm_core.images.parts import jpeg_segments
 from jdm_core.images.read import read_cell
-from tests import hostile
+from tests.support import hostile
 from web.server import metadata
 from web.server.metadata import strip_metadata
 

@@ -55,3 +55,9 @@ def test_what_is_replaced_in_gradio_is_among_the_names():
         if isinstance(target, ast.Attribute) and not (isinstance(target.value, ast.Name) and target.value.id == "self")
     }
     assert replaced - {"seek"} <= listed  # the one is a file's own
+
+
+def test_gradio_has_the_private_names_that_are_used():
+    from web.server.private_names import missing
+
+    assert missing() == []

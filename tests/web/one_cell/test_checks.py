@@ -1,0 +1,104 @@
+"""Verdicts and the check of an edit in words, with thresholds and figures as they are."""
+
+from dataclasses import replace
+from html import unescape
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from jdm_core.checkpoint.calibration import Thresholds
+from jdm_core.report.words import ENGLISH, outcome
+from tests.support.one_cell import LABELS, explained, text_of
+from web.one_cell.checks import changed, check_panel
+from web.one_cell.panels import verdict_panel
+from web.words import sentences
+
+pytestmark = pytest.mark.usefixtures("drawn_cells_are_cells")
+
+
+@pytest.mark.parametrize(
+    ("head", "posterior", "title"),
+    [
+        ([0.97, 0.03], [0.9, 0.1], "Parasitized 97\u00a0%"),
+        ([0.97, 0.03], None, "Parasitized 97\u00a0%"),
+        ([0.38, 0.62], [0.1, 0.9], "Unclear: the classifier is not sure (62\u00a0% Uninfected)"),
+        ([0.97, 0.03], [0.4, 0.6], "The two verdicts disagree"),
+        ([0.0, 1.0], [0.001, 0.999], "Uninfected >99\u00a0%"),
+    ],
+)
+def test_verdict_in_words(head, posterior, title):
+    verdict = sentences.verdict(LABELS, head, posterior, 0.8)
+    assert verdict.title == title
+    assert (verdict.tone == "unsure") == title.startswith(("Unclear", "The two"))
+
+
+def test_an_unfamiliar_picture_gets_no_verdict(callbacks, cell):
+    verdict = sentences.verdict(LABELS, [0.97, 0.03], [0.9, 0.1], 0.8, cell=False)
+    assert verdict.title == "This does not look like a stained red cell" and verdict.tone == "unsure"
+    assert "its figures mean nothing." in verdict.detail and "%" not in verdict.detail
+    prediction = callbacks.explainer.predict(cell)
+    for kind, refused, warned in (
+        ("not a red cell", True, False),
+        ("other", False, True),
+        ("familiar", False, False),
+    ):
+        seen = replace(prediction, kind=np.array([kind]))
+        panel = verdict_panel(callbacks.explainer, "x.png", seen, None, ENGLISH)
+        assert ("does not look like" in panel) == ("not-a-cell" in panel) == refused
+        assert ("not as in training" in panel) == warned
+        assert ('class="bar"' in panel) != refused
+
+
+THRESHOLDS = Thresholds(unsure_below=0.8, flip_head=0.9, flip_posterior=0.5)
+
+
+@pytest.mark.parametrize(
+    ("head", "posterior", "reason", "caption"),
+    [
+        (
+            0.74,
+            0.99,
+            "the classifier gives 74\u00a0%, and 90\u00a0% is needed",
+            "Changes both, but the classifier only to 74\u00a0%",
+        ),
+        (
+            0.6,
+            0.3,
+            "the classifier gives 60\u00a0%, and 90\u00a0% is needed; the likelihood gives 30\u00a0%, "
+            "and 50\u00a0% is needed",
+            "Does not change both verdicts",
+        ),
+        (
+            0.8996,
+            0.9,
+            "the classifier gives 89.9\u00a0%, and 90\u00a0% is needed",
+            "Changes both, but the classifier only to 89.9\u00a0%",
+        ),
+        (
+            0.95,
+            0.9,
+            "at the cell’s own resolution the classifier stays below 90\u00a0%",
+            "Changes both, but not at the cell’s own resolution",
+        ),
+    ],
+)
+def test_an_edit_that_falls_short_says_by_how_much_and_no_less(head, posterior, reason, caption):
+    words = outcome(False, "Uninfected", head, posterior, THRESHOLDS)
+    assert words == f"Not convincing: {reason}. Do not take this picture as an explanation."
+    assert changed(False, head, posterior, THRESHOLDS, ENGLISH) == caption
+
+
+def test_check_tells_before_from_after(explainer, callbacks, cell):
+    reading = explained(callbacks, cell).reading.explanation
+    edit = explainer.counterfactual(reading.cell)
+    thresholds = Thresholds(unsure_below=0.8, flip_head=0.97, flip_posterior=0.42)
+    short = replace(edit, flipped=np.array([False]), probabilities=np.array([[0.3, 0.3]]))
+    advised = check_panel(reading, short, thresholds, 2)
+    assert "You can try another seed or a fixed strength." in advised
+    assert "another strength" in check_panel(reading, short, thresholds, 1)
+    assert "30\u00a0% 97\u00a0%: no" in text_of(advised) and "42\u00a0%: " in advised
+    panel = check_panel(reading, edit, explainer.checkpoint.thresholds, 2)
+    target = int(edit.target[0])
+    for numbers in (reading.prediction.probabilities, edit.probabilities, reading.elbo.posterior, edit.posterior):
+        assert f"<td>{ENGLISH.percent(float(numbers[0, target]))}</td>" in unescape(panel)

@@ -1,0 +1,36 @@
+"""What can be taken away of a cell: the archive, the PDF, and what they tell."""
+
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.support.one_cell import explained
+from web.one_cell.downloads import Downloads
+from web.words import sentences
+
+pytestmark = pytest.mark.usefixtures("drawn_cells_are_cells")
+
+
+def test_the_archive_holds_pictures_and_json_and_the_pdf_is_one(callbacks, cell):
+    reading = explained(callbacks, cell).reading
+    downloads = Downloads(callbacks.explainer)
+    busy, done = downloads.archive(reading)
+    assert busy.archive["value"] == sentences.PREPARING and done.archive["value"] == sentences.FILES
+    with zipfile.ZipFile(done.archive_file["value"]) as archive:
+        names = {Path(name).name for name in archive.namelist() if not name.endswith("/")}
+    assert {"drawn_cell.json", "drawn_cell.pdf", "drawn_cell_original.png", "drawn_cell_evidence.png"} <= names
+    *_, done = downloads.pdf(reading)
+    assert Path(done.pdf_file["value"]).name == "drawn_cell.pdf"
+    assert Path(done.pdf_file["value"]).read_bytes().startswith(b"%PDF")
+
+
+def test_the_report_tells_how_the_cell_was_come_by(callbacks, bright, large):
+    told = {}
+    for path in (bright, large):
+        *_, done = Downloads(callbacks.explainer).archive(explained(callbacks, path).reading)
+        with zipfile.ZipFile(done.archive_file["value"]) as archive:
+            told[path] = json.loads(archive.read(f"{path.stem}.json"))
+    assert told[bright]["found"] == "cut out" and "put on black" in told[bright]["found_note"]
+    assert told[large]["found"] == "as given" and told[large]["reduced_from"] == {"height": 1170, "width": 1560}

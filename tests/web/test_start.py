@@ -1,0 +1,34 @@
+"""Starting the app: its settings, and checkpoints that it cannot show."""
+
+import pytest
+
+import app
+from web.settings import read_settings
+
+
+def test_an_unknown_checkpoint_is_one_line(capsys):
+    assert app.main(["--checkpoint", "nothing"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and "nothing" in error and error.count("\n") == 1
+
+
+def test_a_checkpoint_of_other_labels_is_refused_in_one_line(capsys, monkeypatch):
+    monkeypatch.setattr("web.__main__.serve", lambda *_: pytest.fail("it is served"))
+    assert app.main(["--checkpoint", "mnist-28", "--device", "cpu"]) == 1
+    error = capsys.readouterr().err
+    assert (
+        error.startswith("error: checkpoint: mnist-28 has 10 labels and images of 1 channel,")
+        and error.count("\n") == 1
+    )
+
+
+def test_settings_come_from_the_environment(monkeypatch):
+    for name, value in {
+        "GRADIO_SERVER_NAME": "0.0.0.0",
+        "GRADIO_SERVER_PORT": "7999",
+        "PLASMOLENS_CHECKPOINT": "other",
+    }.items():
+        monkeypatch.setenv(name, value)
+    options = read_settings([])
+    assert (options.host, options.port, options.checkpoint) == ("0.0.0.0", 7999, "other")
+    assert read_settings(["--port", "8001"]).port == 8001
