@@ -18,21 +18,23 @@ NO_RED_CELL = ("thick", "leukocyte", "no cell", "not ")  # how the words for the
 def read_uploads(folder: Path) -> Sample:
     """Every picture that shows one cell, or none; fields are left out. Raises DataError."""
     path = folder / "index.csv"
+    shown: list[tuple[Path, str, Role]] = []
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            rows = [(row["file"], row["size"], row["true_label"]) for row in csv.DictReader(file)]
-        pictures = [(folder / name, words, _role(size, words)) for name, size, words in rows]
+            for row in csv.DictReader(file):
+                role = _role(row["size"], row["true_label"])
+                if role is not None:
+                    shown.append((folder / row["file"], row["true_label"], role))
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}") from error
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"{path}: not an index of pictures ({type(error).__name__}: {error})") from error
-    shown: list[tuple[Path, str, Role]] = [(file, words, role) for file, words, role in pictures if role is not None]
     if missing := [file for file, _, _ in shown if not file.is_file()]:
         raise DataError(f"{missing[0]}: no such file, though {path.name} names it")
 
     def frame(picture: tuple[Path, str, Role]) -> Iterator[tuple[Known, np.ndarray | str]]:
         file, words, role = picture
-        known = Known(role, words, file.name, "report")
+        known = Known(role, words, file.name, "report", batch=file.name)
         try:
             yield known, prepare(file).cell
         except CellImageError as error:
