@@ -7,6 +7,7 @@ from jdm_core.version import VERSION
 
 if TYPE_CHECKING:
     from jdm_core.checkpoint.weights import CheckpointError
+    from jdm_core.checkpoint.worth import Worth, worth
     from jdm_core.explain.explainer import Explainer
     from jdm_core.explain.results import Counterfactual, ElboResult, Frame, Prediction
     from jdm_core.images.refused import CellImageError
@@ -20,6 +21,8 @@ __all__ = [
     "Explainer",
     "Frame",
     "Prediction",
+    "Worth",
+    "worth",
 ]
 
 _PLACES = {
@@ -30,6 +33,8 @@ _PLACES = {
     "Explainer": "explain.explainer",
     "Frame": "explain.results",
     "Prediction": "explain.results",
+    "Worth": "checkpoint.worth",
+    "worth": "checkpoint.worth",
 }
 
 

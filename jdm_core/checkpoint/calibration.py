@@ -1,6 +1,6 @@
 """What was fitted to a network, and decides its verdicts beside the weights."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -63,13 +63,30 @@ class Calibration:
 
 
 @dataclass(frozen=True)
+class Promise:
+    """Of the cells called, at most a share `wrong` is called wrongly, on at least a share `slides` of slides."""
+
+    wrong: float
+    slides: float
+
+    def __post_init__(self) -> None:
+        check_figure("wrong", self.wrong, 0, 1)
+        check_figure("slides", self.slides, 0, 1)
+
+
+@dataclass(frozen=True)
 class Thresholds:
-    """Probabilities: below which the head is unsure, and which head and posterior must give an edit's target."""
+    """Probabilities: below which the head is unsure, and which head and posterior must give an edit's target.
+
+    What the head is not unsure of it calls; `promise` is what it keeps so on slides like those of training, None where
+    `unsure_below` was not chosen for one.
+    """
 
     unsure_below: float
     flip_head: float
     flip_posterior: float
+    promise: Promise | None = None
 
     def __post_init__(self) -> None:
-        for name, value in asdict(self).items():
-            check_figure(name, value, 0, 1)
+        for name in ("unsure_below", "flip_head", "flip_posterior"):
+            check_figure(name, getattr(self, name), 0, 1)

@@ -195,7 +195,8 @@ class Explainer:
             strange = known.unfamiliarity(measure_traits(x, self.network.levels(z))).numpy()
         logits = self.network.classify(z) if sight.colours is None else self.verdicts.logits(sight.seen.x)
         probabilities = self.verdicts.probabilities(logits).cpu().numpy()
-        return Prediction(self.labels, probabilities, strange, ~(strange >= LIMIT))
+        kind, least = np.where(strange >= LIMIT, NO_RED_CELL, FAMILIAR), self.checkpoint.thresholds.unsure_below
+        return Prediction(self.labels, probabilities, strange, kind, least)
 
     def _elbo(self, batch: Batch, draws: int) -> ElboResult:
         x = batch.x

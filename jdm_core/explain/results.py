@@ -19,15 +19,36 @@ Result = TypeVar("Result", "Prediction", "ElboResult", "Counterfactual")
 class Prediction:
     """Calibrated probabilities (B, K) of the head, for the K labels, and whether the model knows such pictures.
 
-    unfamiliarity (B,) from 0 on, higher for a stranger picture; familiar (B,) bool, where it is below 1, as 99 % of
-    cells are. Outside, neither verdict nor edit should be trusted. A checkpoint for which that was not fitted finds
-    everything familiar, and its unfamiliarity is NaN.
+    unfamiliarity (B,) from 0 on, higher for a stranger picture; kind (B,) of words: "familiar" where it is below 1, as
+    99 % of cells as in training are; "other", a red cell of another stain or microscope, on which the model errs more
+    often; "not a red cell", on which neither verdict nor edit should be trusted. A checkpoint for which that was not
+    fitted finds everything familiar, and its unfamiliarity is NaN. unsure_below is the confidence from which the head
+    calls a cell.
     """
 
     labels: tuple[str, ...]
     probabilities: np.ndarray
     unfamiliarity: np.ndarray
-    familiar: np.ndarray
+    kind: np.ndarray
+    unsure_below: float = 0.0
+
+    @property
+    def familiar(self) -> np.ndarray:
+        """Whether each picture is a red cell as in training, (B,) bool."""
+        return self.kind == FAMILIAR
+
+    @property
+    def is_cell(self) -> np.ndarray:
+        """Whether each picture is a red cell of whatever stain and microscope, (B,) bool."""
+        return self.kind != NO_RED_CELL
+
+    @property
+    def called(self) -> np.ndarray:
+        """Whether the head calls each cell, (B,) bool: it is a red cell, of which the head is sure enough.
+
+        The checkpoint's `thresholds.promise` says how often calls are right, on slides like those of training.
+        """
+        return self.is_cell & (self.probabilities.max(1) >= self.unsure_below)
 
 
 @dataclass(frozen=True)

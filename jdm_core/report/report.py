@@ -53,19 +53,21 @@ def verdict_fields(
 ) -> dict[str, Any]:
     """The JSON of one cell's verdicts; per-class values by label, ELBO in nats; `verdict` is that of `verdict_kind`."""
     labels, head, posterior = prediction.labels, prediction.probabilities[index], elbo.posterior[index]
-    familiar = bool(prediction.familiar[index])
     return {
         "file": file,
-        "verdict": verdict_kind(labels, head.tolist(), posterior.tolist(), unsure_below, familiar),
+        "verdict": verdict_kind(
+            labels, head.tolist(), posterior.tolist(), unsure_below, bool(prediction.is_cell[index])
+        ),
         "label": labels[int(head.argmax())],
         "probabilities": _by_label(labels, head),
+        "called": bool(prediction.called[index]),
         "elbo": _by_label(labels, elbo.elbo[index]),
         "elbo_standard_error": _by_label(labels, elbo.standard_error[index]),
         "elbo_difference": round(float(elbo.difference[index]), 6),
         "elbo_difference_standard_error": round(float(elbo.difference_standard_error[index]), 6),
+        "elbo_logsnr_max": elbo.elbo_logsnr_max,
         "posterior": _by_label(labels, posterior),
-        "familiar": familiar,
-        "unfamiliarity": _finite(prediction.unfamiliarity[index]),
+        **kind_fields(prediction, index),
         "score_difference": round(float(elbo.score_difference[index]), 6),
         "draws": elbo.draws,
     }
@@ -90,6 +92,13 @@ def found_fields(finding: Finding, familiar: bool) -> dict[str, Any]:
     note, size = found_note(finding, familiar), finding.reduced_from
     told = {"found": finding.status} | ({"found_note": note} if note else {})
     return told | ({"reduced_from": {"height": size[0], "width": size[1]}} if size else {})
+
+
+def colour_fields(colours: ColourChoice) -> dict[str, Any]:
+    """The JSON of the colours in which cells were read, with those of the batch that they were matched from."""
+    if isinstance(colours, str):
+        return {"colours": colours}
+    return {"colours": MATCHED, "matched_from": {name: list(values) for name, values in asdict(colours).items()}}
 
 
 def _finite(value: np.floating) -> float | None:

@@ -207,9 +207,11 @@ def _reading_help(report: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     """How to read the figures, and how the cell was obtained."""
     first, second = list(report["probabilities"])[:2]
     found = report["found_note"] if report.get("found") == "cut out" else "Nothing was cut out of the picture."
+    if report.get("colours") == MATCHED:
+        found += " The model saw the cell in the colours of the training cells."
     lines = [
         f"Evidence map: what in the likelihood verdict speaks for {first} (orange) and for {second} (blue), by pixel.",
-        "ELBO: a bound on how likely the model finds the cell under a class, over all noise levels; ± is the noise of "
+        "ELBO: a bound on how likely the model finds the cell under a class, over all noise levels but the faintest; ± is the noise of "
         "drawing.",
         "Edit: the weakest edit found that changes both verdicts; what the model would need to see, not what the cell "
         "was.",

@@ -144,8 +144,8 @@ def _both(kind: str, labels: Sequence[str], best: int, share: float, posterior: 
     return say("Both verdicts agree; by likelihood {share}.", share=say.percent(posterior[best]))
 
 
-def found_words(status: str, count: int, familiar: bool, say: Language = ENGLISH) -> str:
-    """How the cell was obtained from a picture that shows `count` of them; called one only where it is `familiar`."""
+def found_words(status: str, count: int, cell: bool, say: Language = ENGLISH) -> str:
+    """How the cell was obtained from a picture that shows `count` of them; called one only where it is a red `cell`."""
     if status == "as given":
         return say("The picture is read as it is.")
     if status == "none":
@@ -186,7 +186,8 @@ def elbo_meaning(
 ) -> str:
     """How the difference of two labels' bounds stands to the likelihood verdict, the posterior (K,); never a verdict.
 
-    The bound counts all noise levels alike, most of which do not see a parasite; what counts is the posterior.
+    The bound counts all noise levels up to the checkpoint's `elbo_logsnr_max` alike, most of which do not see a parasite;
+    what counts is the posterior.
     """
     likelier = likeliest(posterior)
     verdict = f"{say(labels[likelier])} {say.percent(posterior[likelier])}"

@@ -1,5 +1,6 @@
 """Calibration on validation slides: the head's temperature, the posterior's window, τ and b."""
 
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -8,7 +9,7 @@ from scipy.special import log_softmax
 from torch import Tensor
 from tqdm import tqdm
 
-from jdm_core.checkpoint.calibration import Calibration, Window
+from jdm_core.checkpoint.calibration import Calibration, Thresholds, Window
 from jdm_core.explain.likelihood import POSTERIOR_DRAWS, Draws, draw, error_per_draw
 from jdm_core.images.pixels import as_images
 from jdm_core.model.diffusion import cosine_logsnr
@@ -16,10 +17,14 @@ from jdm_core.model.network import JointDiffusionNetwork
 from training.data.cells import Cells
 from training.data.members import chunks
 from training.metrics import mean_auroc
+from training.publish.ends import fit_end
+from training.publish.export import THRESHOLDS
+from training.publish.promise import PROMISE, fit_threshold
 from training.temperature import fit_platt, fit_temperature, log_loss
 
 EDGES = np.arange(0.15, 0.96, 0.05).round(2)  # where a window may begin and end, in cosine time
 NARROWEST = 0.2  # a quarter of the range of EDGES
+ENDS_CELLS = 200  # of which half the likelihood's draws again are made, in fp32
 
 
 def relative_scores(weights: Tensor, errors: Tensor, count: Tensor) -> np.ndarray:
@@ -82,14 +87,24 @@ def choose_window(
     return Window(best["low"], best["high"], best["weight"], symmetries), table
 
 
+@dataclass(frozen=True)
+class Fitted:
+    """What was fitted, and the figures of the candidates: of windows, and of where the bound ends."""
+
+    calibration: Calibration
+    thresholds: Thresholds
+    windows: list[dict[str, float | str]]
+    ends: list[dict[str, float]]
+
+
 @torch.inference_mode()
 def calibrate(
     network: JointDiffusionNetwork, validation: Cells, cells: int, symmetries: bool, device: torch.device
-) -> tuple[Calibration, list[dict[str, float | str]]]:
-    """Fits every part on the validation cells, the head on all and the scores on a sample of `cells` of them.
+) -> Fitted:
+    """Fits every part on the validation cells: head and thresholds on all, the scores on a sample of `cells` of them.
 
-    `symmetries` are for networks that learnt from pictures which lie anyhow. Returns the calibration and the table of
-    candidate windows.
+    Where the bound ends is fitted on the first `ENDS_CELLS` of the sample. `symmetries` are for networks that learnt
+    from pictures which lie anyhow.
     """
     logits = []
     for part in chunks(len(validation), 64):
@@ -101,13 +116,25 @@ def calibrate(
     sample = validation.take(order)
     widest = Window(float(EDGES[0]), float(EDGES[-1]), "epsilon", symmetries)
     times, errors = _errors(network, sample, widest, 4 * POSTERIOR_DRAWS, device)
-    window, table = choose_window(times, errors, sample.labels, symmetries)
+    window, windows = choose_window(times, errors, sample.labels, symmetries)
 
     # τ and b depend on the noise of the scores, so they are fitted with the draws that will be used.
     times, errors = _errors(network, sample, window, POSTERIOR_DRAWS, device)
     scores = relative_scores(window.weights(cosine_logsnr(times)), errors, torch.tensor(POSTERIOR_DRAWS))
     tau, bias, _ = fit_scores(scores, sample.labels.numpy())
-    return Calibration(temperature, tau, bias, window), table
+    end, ends = fit_end(network, sample.take(range(min(ENDS_CELLS, len(sample)))), device)
+    calibration = Calibration(temperature, tau, bias, window, elbo_logsnr_max=end)
+    probabilities = (torch.cat(logits) / temperature).softmax(1).numpy()
+    return Fitted(calibration, _thresholds(probabilities, validation), windows, ends)
+
+
+def _thresholds(probabilities: np.ndarray, validation: Cells) -> Thresholds:
+    """Those that ship, with the confidence that keeps the promise, where slides of many cells and two classes can."""
+    if probabilities.shape[1] != 2 or len(set(validation.slides)) == len(validation):
+        return THRESHOLDS
+    right = probabilities.argmax(1) == validation.labels.numpy()
+    least = fit_threshold(probabilities.max(1), right, validation.slides)
+    return THRESHOLDS if least is None else replace(THRESHOLDS, unsure_below=least, promise=PROMISE)
 
 
 def _errors(

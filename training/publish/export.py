@@ -23,7 +23,8 @@ from training.metrics import without_nan
 from training.run.state import RunState, averaged_weights
 
 MAX_BYTES = 16 * 2**20
-# What a verdict or an edit must reach; chosen on validation slides.
+# What a verdict or an edit must reach; chosen on validation slides, the first anew for every checkpoint that can keep a
+# promise (`training.publish.promise`).
 THRESHOLDS = Thresholds(unsure_below=0.8, flip_head=0.9, flip_posterior=0.5)
 
 
@@ -63,7 +64,7 @@ def export(
         },
         "labels": recipe.labels,
         "calibration": asdict(calibration),
-        "thresholds": asdict(THRESHOLDS),
+        "thresholds": asdict(thresholds),
         "metrics": dict(metrics),
         "provenance": {
             "source": recipe.source,
@@ -148,6 +149,7 @@ def record_calibration(manifest: Path, name: str, calibration: Calibration) -> N
     entry = entries[name]
     fitted = {key: value for key, value in asdict(calibration).items() if key not in ("familiarity", "colours")}
     entry["calibration"] |= fitted
+    entry["thresholds"] = asdict(thresholds)
     entry["metrics"] = {key: figures for key, figures in entry["metrics"].items() if key == "familiarity"}
     entry["version"] += 1
     write_manifest(manifest, entries)

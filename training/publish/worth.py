@@ -4,21 +4,28 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from training.metrics import Metric, summarise
+from jdm_core.checkpoint.worth import predictive_value
+from training.metrics import Json, Metric, summarise
 
 PREVALENCES = (0.5, 0.05, 0.01, 0.001)  # shares of infected cells: as in the test set, then rarer
 INFECTED, HEALTHY = 0, 1  # the labels' order
+FEWEST = 10  # cells of a label on a slide whose share says something
 
 
 def worth(probabilities: np.ndarray, labels: np.ndarray, slides: Sequence[str]) -> dict[str, object]:
     """Sensitivity, specificity and predictive values with intervals; probabilities (N, 2), labels (N,); plain JSON.
 
     `at` has a row a prevalence: `infected` is the share of right calls among the cells called infected, `healthy` that
-    among the others. Intervals are from bootstrap samples of whole slides; NaN where no cell is called so.
+    among the others. Intervals are from bootstrap samples of whole slides; NaN where no cell is called so. `per_slide`
+    is the spread of both between slides: those that have `FEWEST` cells of the label or more.
     """
     rows = [{"prevalence": p, **summarise(probabilities, labels, slides, _values_at(p))} for p in PREVALENCES]
     return {
         **summarise(probabilities, labels, slides, {"sensitivity": sensitivity, "specificity": specificity}),
+        "per_slide": {
+            "sensitivity": _spread(probabilities, labels, slides, INFECTED),
+            "specificity": _spread(probabilities, labels, slides, HEALTHY),
+        },
         "at": rows,
     }
 
@@ -33,16 +40,6 @@ def specificity(probabilities: np.ndarray, labels: np.ndarray) -> float:
     return _share_called(probabilities, labels, HEALTHY)
 
 
-def predictive_value(found: float, kept: float, prevalence: float) -> float:
-    """Share of positive calls that are right, of a test with this sensitivity and specificity (Bayes' rule).
-
-    All three in [0, 1]; NaN for a test that calls nothing positive. The negative predictive value is that of the
-    exchanged roles: `predictive_value(specificity, sensitivity, 1 - prevalence)`.
-    """
-    right, wrong = found * prevalence, (1 - kept) * (1 - prevalence)
-    return right / (right + wrong) if right + wrong > 0 else float("nan")
-
-
 def _values_at(prevalence: float) -> dict[str, Metric]:
     def infected(probabilities: np.ndarray, labels: np.ndarray) -> float:
         found, kept = sensitivity(probabilities, labels), specificity(probabilities, labels)
@@ -53,6 +50,16 @@ def _values_at(prevalence: float) -> dict[str, Metric]:
         return predictive_value(kept, found, 1 - prevalence)
 
     return {"infected": infected, "healthy": healthy}
+
+
+def _spread(probabilities: np.ndarray, labels: np.ndarray, slides: Sequence[str], label: int) -> Json:
+    """The share of a label's cells that are called so, over slides: how many, lowest, quartiles and highest."""
+    names = np.asarray(slides)
+    parts = [(names == slide) & (labels == label) for slide in np.unique(names)]
+    shares = [_share_called(probabilities[part], labels[part], label) for part in parts if part.sum() >= FEWEST]
+    steps = ("lowest", "lower_quartile", "median", "upper_quartile", "highest")
+    values = np.percentile(shares, [0, 25, 50, 75, 100]) if shares else [float("nan")] * len(steps)
+    return {"slides": len(shares), **{step: round(float(v), 4) for step, v in zip(steps, values, strict=True)}}
 
 
 def _share_called(probabilities: np.ndarray, labels: np.ndarray, label: int) -> float:

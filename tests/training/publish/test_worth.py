@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from jdm_core.checkpoint.worth import predictive_value
 from training.metrics import summarise
-from training.publish.worth import PREVALENCES, predictive_value, sensitivity, specificity, worth
+from training.publish.worth import PREVALENCES, sensitivity, specificity, worth
 
 
 def cells(infected_right: int, infected_wrong: int, healthy_right: int, healthy_wrong: int):
@@ -42,6 +43,21 @@ def test_worth_is_that_of_the_counted_cells_with_intervals_around_it():
             assert low <= row[name] <= high and low < high
     worths = [row["infected"] for row in figures["at"]]
     assert worths == sorted(worths, reverse=True) and worths[-1] < 0.02
+
+
+def test_spread_between_slides_is_of_slides_with_cells_enough():
+    probabilities, labels = cells(30, 10, 60, 0)  # infected: four slides of ten cells, of one all read wrongly
+    slides = [f"slide {i // 10}" for i in range(40)] + ["few"] * 9 + [f"slide {i // 17}" for i in range(51)]
+    spread = worth(probabilities, labels, slides)["per_slide"]
+    assert spread["sensitivity"] == {
+        "slides": 4,
+        "lowest": 0,
+        "lower_quartile": 0.75,
+        "median": 1,
+        "upper_quartile": 1,
+        "highest": 1,
+    }
+    assert spread["specificity"]["slides"] == 3 and spread["specificity"]["lowest"] == 1
 
 
 def test_intervals_are_those_of_slides_and_not_of_cells():
