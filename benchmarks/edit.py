@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from jdm_core import Explainer
-from jdm_core.explain.edit import decode_edit, invert, uninverted
+from jdm_core.explain.candidates import cells_to_edit, make
+from jdm_core.explain.search import AT_ONCE
 from jdm_core.images.pixels import from_uint8
 from jdm_core.model.diffusion import cosine_logsnr
 from training.studies.editing.methods import Method, edit_once
@@ -50,23 +51,20 @@ def _row(explainer: Explainer, path: Path) -> tuple[float, float, float]:
     """Seconds of the edit, of the edit without its checks, and of 225 passes, for one cell."""
     x = from_uint8(torch.from_numpy(explainer.model_view(path)[None])).to(explainer.device)
     source = torch.from_numpy(explainer.predict(path).probabilities.argmax(1)).to(explainer.device)
-    attempts = explainer.counterfactual(path).settings["attempts"][0]
     return (
         _seconds(lambda: explainer.counterfactual(path)),
-        _seconds(lambda: _unchecked(explainer, x, source, attempts)),
+        _seconds(lambda: _unchecked(explainer, x, source)),
         _seconds(lambda: _invert_and_regenerate(explainer, x, source)),
     )
 
 
 @torch.inference_mode()
-def _unchecked(explainer: Explainer, x: Tensor, source: Tensor, attempts: int) -> None:
-    """What the search computes for an edit that took so many attempts, but for reading the verdicts."""
-    settings = explainer.edit
-    inversion = uninverted(x, source, 1 - source, settings.logsnr(x.device))
-    for strength in settings.ladder[:attempts]:
-        inversion = invert(explainer.network, inversion, strength.start)
-        for _ in decode_edit(explainer.network, inversion, strength):
-            pass
+def _unchecked(explainer: Explainer, x: Tensor, source: Tensor) -> None:
+    """What the search computes for its first candidates, but for reading the verdicts."""
+    cells = cells_to_edit(explainer.network, x, source, 1 - source, [0])
+    wanted = [(0, number, strength) for number, strength in enumerate(explainer.edit.ladder[:AT_ONCE])]
+    for _ in make(explainer.network, cells, explainer.edit, wanted[:1] if cells.removes(0) else wanted):
+        pass
 
 
 def _seconds(work: Callable[[], object]) -> float:

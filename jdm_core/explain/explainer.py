@@ -42,7 +42,7 @@ class Explainer:
         self.size = checkpoint.architecture.image_size
         self.finds_cells = checkpoint.architecture.image_channels == 3  # gray pictures are no cells, and read as given
         self.draw = Drawing(self.size, checkpoint.calibration.posterior_temperature, device)
-        self.edit: EditSettings = replace(DEFAULT_EDIT, logsnr_shift=checkpoint.architecture.logsnr_shift)
+        self.edit: EditSettings = settings_for(checkpoint.architecture)
 
     @classmethod
     def load(cls, name: str = DEFAULT_CHECKPOINT, device: str = "auto", manifest: Path = MANIFEST) -> "Explainer":
@@ -137,17 +137,19 @@ class Explainer:
         seed: int = 0,
         strength: Strength | None = None,
         colours: ColourChoice = AS_GIVEN,
+        variants: int | None = None,
     ) -> Counterfactual:
-        """The smallest edit in reach that turns each image to `target` (a label, one an image, or None: the other).
+        """The mildest edit in reach that turns each image to `target` (a label, one an image, or None: the other).
 
-        An image that the head already takes for its target stays as it is, and `flipped` is false. With a
-        `strength` the edit is that of this one strength, and nothing is searched. Where `colours` are matched, pictures
+        An image that the head already takes for its target stays as it is, and `flipped` is false. With `variants` the
+        search goes on for so many different edits, and reads the curve of both verdicts on the way to the first. With a
+        `strength` the edits are of this one strength, and nothing is searched. Where `colours` are matched, pictures
         come back in the images' own: what is untouched is the same to the last bit. Raises CellImageError, ValueError.
         """
         parts = []
         for begin, sight in zip(count(0, CHUNK), self._sights(images, seed, colours), strict=False):
             wanted = target if target is None or isinstance(target, str) else target[begin : begin + CHUNK]
-            *_, last = self._frames(sight, wanted, seed, strength)
+            *_, last = self._frames(sight, wanted, seed, strength, variants)
             parts.append(last.result)
         return merge(parts)
 
@@ -158,10 +160,11 @@ class Explainer:
         seed: int = 0,
         strength: Strength | None = None,
         colours: ColourChoice = AS_GIVEN,
+        variants: int | None = None,
     ) -> Generator[Frame, None, None]:
         """The frames of one edit as they come; the last one carries the result. Closing the iterator stops the work."""
         (sight,) = self._sights([image], seed, colours)
-        yield from self._frames(sight, target, seed, strength)
+        yield from self._frames(sight, target, seed, strength, variants)
 
     @torch.inference_mode()
     def saliency(self, images: ImageLike | Sequence[ImageLike], colours: ColourChoice = AS_GIVEN) -> np.ndarray:
@@ -223,12 +226,17 @@ class Explainer:
         )
 
     def _frames(
-        self, sight: Sight, target: str | Sequence[str] | None, seed: int, strength: Strength | None
+        self,
+        sight: Sight,
+        target: str | Sequence[str] | None,
+        seed: int,
+        strength: Strength | None,
+        variants: int | None,
     ) -> Iterator[Frame]:
         settings = self.edit if strength is None else replace(self.edit, ladder=(strength,))
         search = Search(self.network, self.verdicts, self.checkpoint.thresholds, self.labels)
         wanted = self._classes(target, len(sight.seen.cells))
-        return map(sight.brought_back, search.frames(sight.seen, wanted, settings, seed))
+        return map(sight.brought_back, search.frames(sight.seen, wanted, settings, seed, variants))
 
     def _classes(self, target: str | Sequence[str] | None, images: int) -> Tensor | None:
         """The classes (B,) that labels name for so many images; None where the other of two is meant."""

@@ -38,10 +38,12 @@ class Sight:
         mask = cell_mask(self.own.x).cpu().numpy()
         changed = (np.abs(difference).max(axis=3) > CHANGED) & mask
         cells = zip(self.own.cells, self.seen.cells, edit.full_resolution, strict=True)
+        each = zip(original, edit.original, edit.variants, strict=True)
         return replace(
             edit,
             original=original,
             images=images,
+            variants=np.stack([[colours.undo(own, seen, one) for one in some] for own, seen, some in each]),
             difference=difference,
             full_resolution=[colours.undo(*cell) for cell in cells],
             changed_fraction=changed.sum((1, 2)) / mask.sum((1, 2)).clip(min=1),

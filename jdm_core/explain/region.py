@@ -1,49 +1,142 @@
-"""Where an edit may change a cell: the pixels that the class moves, in one piece or several."""
+"""Where an edit makes a cell anew: round all that the class moves and the stain that hangs on it, or at a place."""
 
+from typing import Any
+
+import numpy as np
 import torch
-import torch.nn.functional as F
+from scipy import ndimage
 from torch import Tensor
 
 from jdm_core.draw.maps import smooth
+from jdm_core.model.device import half_precision
+from jdm_core.model.diffusion import add_noise, cosine_logsnr, predicted_image
+from jdm_core.model.network import JointDiffusionNetwork
 
 _SIDE_PIXELS = 64  # of the pictures for which lengths below are given; others scale with their side
-_BLUR_PIXELS = 1.0  # the deviation by which the map and the region's edge are smoothed
-_MARGIN_PIXELS = 2  # laid around a region, for its shadow
-_LEAST_SHIFT = 1e-3  # of x̂ in [-1, 1]: what moves less is rounding
-_LEAST_WEIGHT = 0.02  # the far tail of the blur, which moves nothing that an eye sees, is cut off below this
+_TIMES, _DRAWS = (0.2, 0.35), 2  # cosine times at which the class is asked, with so many draws of noise each
+_SHARE = 0.2  # of the largest shift: the core of a parasite
+_LEAST_SHIFT = 0.018  # of x̂ in [-1, 1]: in half of the healthy cells the class moves no pixel by more
+_STAIN = 3.0  # deviations of the cell's own colour, beyond which a pixel near the core is of the parasite
+_REACH, _MARGIN = 10, 2  # pixels: how far stain reaches from the core, and what is laid around
+_RADIUS, _DEPTH = 13, 5  # pixels: of a disc in which a parasite is added, and of its centre below the rim
+_EDGE = 0.8  # pixels: the deviation of the soft edge
+_LEAST_WEIGHT = 0.02  # the far tail of the edge, which moves nothing that an eye sees, is cut off below this
+_CHANGED = 0.05  # of [-1, 1]: what was added moves pixels by more
+_EIGHT = np.ones((3, 3), bool)
 
 
-def class_shift(own: Tensor, other: Tensor, mask: Tensor) -> Tensor:
-    """How far the class moves each pixel's x̂ (B, S, S): |other - own| of (B, C, S, S), smoothed; 0 outside `mask`.
+def class_shift(network: JointDiffusionNetwork, x: Tensor, mask: Tensor, source: Tensor, target: Tensor) -> Tensor:
+    """How far the class moves each pixel's x̂ (B, S, S), a mean over few noisy pictures; 0 outside `mask` (B, S, S).
 
-    DiffEdit (Couairon et al. 2023, arXiv 2210.11427, section 3.2) takes noise predictions under two texts instead.
+    DiffEdit (Couairon et al. 2023, arXiv 2210.11427, section 3.2) takes noise predictions under two texts instead. The
+    noise is the same for all pictures and whenever it is asked for. One encoder pass and two decoder passes a draw.
     """
-    scale = own.shape[-1] / _SIDE_PIXELS
-    return smooth((other - own).abs().mean(1), _BLUR_PIXELS * scale) * mask[:, 0]
+    total = torch.zeros_like(x[:, 0])
+    generator = torch.Generator().manual_seed(0)
+    for time in _TIMES:
+        for _ in range(_DRAWS):
+            noise = torch.randn(x.shape[1:], generator=generator).to(x.device)
+            logsnr = cosine_logsnr(torch.full((len(x),), time, device=x.device), network.architecture.logsnr_shift)
+            y = add_noise(x, noise, logsnr)
+            with half_precision(x.device):
+                pair = torch.stack([source, target], dim=1)
+                v = network.decode_classes(network.encode(y, logsnr), logsnr, pair).float()
+            own, other = (predicted_image(y, v_c, logsnr) for v_c in v.unbind(1))
+            total += (other - own).abs().mean(1)
+    return smooth(total / (len(_TIMES) * _DRAWS), x.shape[-1] / _SIDE_PIXELS) * mask
 
 
-def region_of(shift: Tensor, share: float, single: bool) -> Tensor:
-    """The weight in [0, 1] (B, 1, S, S) of each pixel's change: 1 where `shift` (B, S, S) reaches a share of its peak.
+SHIFT_PASSES = len(_TIMES) * _DRAWS  # of the encoder
 
-    `single` takes only the piece that holds the peak. A margin is laid around, and the edge is soft; where nothing
-    is moved the region is empty.
+
+def parasite_area(shift: np.ndarray, picture: np.ndarray, mask: np.ndarray, width: float) -> np.ndarray:
+    """The weight in [0, 1] (S, S) of a cell's pixels where all of what the class moves is made anew.
+
+    shift (S, S) of `class_shift`, the picture (S, S, 3) in [-1, 1], its cell (S, S) bool. The core is where the shift
+    reaches a share of its peak; the stain that hangs on it, a faint ring too, belongs to it, and what it encloses.
+    `width` above 1 takes more of everything.
     """
-    peak = shift.amax((1, 2), keepdim=True)
-    strong = shift >= (share * peak).clamp(min=_LEAST_SHIFT)
-    if single:
-        strong = _piece_at(shift == peak, strong)
-    scale = shift.shape[-1] / _SIDE_PIXELS
-    margin = round(_MARGIN_PIXELS * scale)
-    wide = F.max_pool2d(strong.float()[:, None], 2 * margin + 1, stride=1, padding=margin)
-    soft = smooth(wide[:, 0], _BLUR_PIXELS * scale)[:, None]
-    return torch.where(soft < _LEAST_WEIGHT, 0, soft).clamp(max=1)
+    scale = len(mask) / _SIDE_PIXELS
+    peak = shift.max()
+    core = (shift >= min(max(_SHARE * peak, _LEAST_SHIFT) / width**2, peak / 2)) & mask
+    excess, deviation = _stain(picture, mask, scale)
+    near = _distance(~core) <= _REACH * width * scale
+    stained = (excess > max(_STAIN / width * deviation, 0.02)) & mask & near
+    touching = _grown(core, round(2 * scale))
+    pieces = _numbered(stained)
+    own = np.unique(pieces[touching & stained])
+    whole = core | (np.isin(pieces, own) & (pieces > 0))
+    whole = whole | (ndimage.binary_closing(whole, iterations=max(1, round(2 * scale))) & mask)
+    whole = np.asarray(ndimage.binary_fill_holes(whole))
+    rim = mask & _grown(~mask, 1)
+    own_rim = _grown(core | stained, 1)  # the silhouette is known wherever no stain covers it
+    return soft_edge(_distance(~whole) <= _MARGIN * width * scale, mask & (~rim | own_rim))
 
 
-def _piece_at(seed: Tensor, allowed: Tensor) -> Tensor:
-    """The pieces of `allowed` (B, S, S) bool, joined over sides and corners, that hold a pixel of `seed`."""
-    piece = seed & allowed
-    while True:
-        grown = (F.max_pool2d(piece.float()[:, None], 3, stride=1, padding=1)[:, 0] > 0) & allowed
-        if torch.equal(grown, piece):
-            return piece
-        piece = grown
+def place_area(mask: np.ndarray, width: float, generator: np.random.Generator) -> np.ndarray:
+    """The weight in [0, 1] (S, S) of a cell's pixels round a place drawn at random below the rim of `mask` (S, S)."""
+    scale = len(mask) / _SIDE_PIXELS
+    depth = _distance(np.pad(mask, 1))[1:-1, 1:-1]
+    centres = np.argwhere(depth >= min(_DEPTH * scale, 0.6 * depth.max()))
+    if not mask.any():
+        return np.zeros(mask.shape, np.float32)
+    row, column = centres[generator.integers(len(centres))]
+    y, x = np.ogrid[: mask.shape[0], : mask.shape[1]]
+    disc = np.hypot(y - row, x - column) <= _RADIUS * width * scale
+    return soft_edge(disc & (depth > 1.5 * scale), depth > 1)
+
+
+def changed_area(change: np.ndarray, area: np.ndarray) -> np.ndarray:
+    """The part of an area (S, S) in which a picture changed, by the largest change over its channels (S, S)."""
+    scale = len(area) / _SIDE_PIXELS
+    moved = ndimage.gaussian_filter(change, scale) > _CHANGED
+    grown = _grown(moved, round(scale)) & (area > 0)
+    return np.minimum(soft_edge(grown, area > 0), area)
+
+
+def pieces_of(area: np.ndarray) -> list[np.ndarray]:
+    """The pieces (S, S) of an area that do not touch, the heaviest first; they add up to it."""
+    numbered = _numbered(area > 0)
+    pieces = [np.where(numbered == i, area, 0) for i in range(1, numbered.max() + 1)]
+    return sorted(pieces, key=lambda piece: -piece.sum())
+
+
+def soft_edge(region: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Weights (S, S): 1 in a region, fading over the next pixels, 0 outside `mask`."""
+    scale = len(mask) / _SIDE_PIXELS
+    grown = _grown(region, round(scale))
+    soft = ndimage.gaussian_filter(grown.astype(np.float32), _EDGE * scale)
+    soft = np.where(region, 1, np.where(soft < _LEAST_WEIGHT, 0, soft))
+    return (soft * mask).astype(np.float32)
+
+
+def _stain(picture: np.ndarray, mask: np.ndarray, scale: float) -> tuple[np.ndarray, float]:
+    """How much more than the cell's median each pixel (S, S) absorbs of green beside the other channels; a deviation.
+
+    In optical density, where stains add up (Ruifrok & Johnston 2001). Gray is left out: the rim is mixed with black.
+    """
+    density = -np.log((picture + 1) / 2 + 1 / 256)
+    green = density[..., 1] - density.mean(2)
+    if not mask.any():
+        return np.zeros(mask.shape), 0.0
+    green = green - np.median(green[mask])
+    deviation = 1.4826 * float(np.median(np.abs(green[mask])))
+    inner = ndimage.binary_erosion(mask, iterations=max(1, round(scale)))
+    weight = ndimage.gaussian_filter(inner.astype(float), 0.7 * scale)
+    return ndimage.gaussian_filter(np.where(inner, green, 0), 0.7 * scale) / np.maximum(weight, 0.3), deviation
+
+
+def _distance(mask: np.ndarray) -> np.ndarray:
+    """How far each pixel of a mask lies from what is not of it."""
+    distance: Any = ndimage.distance_transform_edt(mask)  # scipy states no type
+    return np.asarray(distance)
+
+
+def _grown(mask: np.ndarray, pixels: int) -> np.ndarray:
+    return np.asarray(ndimage.binary_dilation(mask, _EIGHT, max(1, pixels)))  # of 0 scipy makes no end
+
+
+def _numbered(mask: np.ndarray) -> np.ndarray:
+    """The pieces of a mask, joined over sides and corners, numbered from 1."""
+    numbered: Any = ndimage.label(mask, _EIGHT)
+    return np.asarray(numbered[0])

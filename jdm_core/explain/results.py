@@ -77,10 +77,10 @@ class ElboResult:
 
 @dataclass(frozen=True)
 class Effort:
-    """What the edit of one image took: its last `strength`, None where the image was left as it is.
+    """What the edit of one image took: the `strength` of the one kept, None where the image was left as it is.
 
-    attempts counts the strengths tried, decoded_steps the steps decoded for them, and encoder_passes the encoder's
-    passes, each of which decodes two classes.
+    attempts counts the batches of candidates, decoded_steps the steps decoded for all of them, and encoder_passes the
+    encoder's passes with those that found the region; the verdicts' own are not counted.
     """
 
     strength: Strength | None = None
@@ -95,9 +95,12 @@ class Counterfactual:
 
     original and images (B, S, S, 3) uint8; difference (B, S, S, 3) their difference in [-1, 1]; full_resolution, the
     edit in each upload's own pixels; probabilities and posterior (B, K) of the edit; flipped (B,), whether head and
-    posterior both changed to the target; changed_fraction (B,), the share of the cell's pixels that moved by more than
-    10/255. efforts says for each image what its edit took, on a way of `steps` equal steps of cosine time up to
-    `inversion_time`.
+    posterior both changed to the target, at the upload's own resolution too; changed_fraction (B,), the share of the
+    cell's pixels that moved by more than 10/255. variants (B, V, S, S, 3) uint8 are V different edits of each image, of
+    which the first is `images`; variants_flipped (B, V), which of them turn both verdicts. curve (B, T, 2): what head
+    and posterior give the target on the straight way from each image to its edit, over `strengths` (T,); T is 0 where
+    no variants were asked for. efforts says for each image what its edit took, on a way of `steps` equal steps of
+    cosine time down from `time`.
     """
 
     labels: tuple[str, ...]
@@ -110,15 +113,23 @@ class Counterfactual:
     posterior: np.ndarray
     flipped: np.ndarray
     changed_fraction: np.ndarray
+    variants: np.ndarray
+    variants_flipped: np.ndarray
+    curve: np.ndarray
     efforts: list[Effort]
     steps: int
-    inversion_time: float
+    time: float
     seed: int
 
     @cached_property
     def heatmap(self) -> np.ndarray:
         """The change over each gray image, (B, S, S, 3) uint8: green where it is brighter; drawn when asked for."""
         return change_pictures(self.original, self.difference)
+
+    @property
+    def strengths(self) -> np.ndarray:
+        """The shares (T,) of the edit at which the curve was read: 0 the image, 1 the edit."""
+        return np.linspace(0, 1, self.curve.shape[1])
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -131,15 +142,14 @@ class Counterfactual:
         return self._settings_of_all() | self._settings_of_image(self.efforts[image])
 
     def _settings_of_all(self) -> dict[str, Any]:
-        return {"seed": self.seed, "steps": self.steps, "inversion_time": self.inversion_time}
+        return {"seed": self.seed, "steps": self.steps, "time": self.time}
 
     def _settings_of_image(self, effort: Effort) -> dict[str, Any]:
-        strength = effort.strength or Strength(0, 0.0, 0.0)
+        strength = effort.strength or Strength(0, 0.0)
         return {
             "guidance": strength.guidance,
             "region": strength.region,
-            "single": strength.single,
-            "start_time": round(strength.start / self.steps * self.inversion_time, 4),
+            "start_time": round(strength.start / self.steps * self.time, 4),
             "attempts": effort.attempts,
             "decoded_steps": effort.decoded_steps,
             "encoder_passes": effort.encoder_passes,

@@ -1,7 +1,7 @@
-"""The search for the weakest edit that turns both verdicts: one strength after the other, each edit checked."""
+"""The search for an edit that turns both verdicts: candidates from natural to strong, some at once, each checked."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -9,50 +9,28 @@ from torch import Tensor
 
 from jdm_core.checkpoint.calibration import Thresholds
 from jdm_core.draw.maps import CHANGED
-from jdm_core.explain.edit import EditSettings, Strength, decode_edit, invert, uninverted
+from jdm_core.explain.candidates import Cells, Made, cells_to_edit, least, make
+from jdm_core.explain.check import Candidate, Checker
+from jdm_core.explain.edit import EditSettings, Strength
+from jdm_core.explain.region import SHIFT_PASSES
 from jdm_core.explain.results import Counterfactual, Effort, Frame
 from jdm_core.explain.verdicts import Batch, Verdicts
-from jdm_core.images.pixels import at_own_resolution, cell_mask, from_uint8, to_uint8
+from jdm_core.images.pixels import cell_mask, to_uint8
 from jdm_core.model.network import JointDiffusionNetwork
 
-
-@dataclass(frozen=True)
-class Check:
-    """What the verdicts say of n edits: probabilities and posterior (n, K), and whether both turned (n,).
-
-    The posterior is NaN where the head had not turned and the search goes on: nobody asks for it.
-    """
-
-    probabilities: Tensor
-    posterior: Tensor
-    flipped: Tensor
+AT_ONCE = 4  # candidates of a cell that are made as one batch
+MAX_VARIANTS = 16
 
 
 @dataclass
-class Found:
-    """The edits of B images while the search goes on; what no strength has touched is the image itself.
+class Tried:
+    """What was tried for one cell so far: candidates with their strengths in order, attempts, steps and passes."""
 
-    images (B, S, S, 3) uint8, probabilities and posterior (B, K), flipped (B,), and what each image has taken.
-    """
-
-    images: Tensor
-    probabilities: Tensor
-    posterior: Tensor
-    flipped: Tensor
-    efforts: list[Effort]
-
-    def keep(self, rows: Tensor, edited: Tensor, check: Check, strength: Strength, passes: int) -> None:
-        """Takes the edits (n, S, S, 3) of some rows (n,), with what was found of them and the passes that it took."""
-        self.images[rows], self.flipped[rows] = edited, check.flipped
-        self.probabilities[rows], self.posterior[rows] = check.probabilities, check.posterior
-        for i in rows.tolist():
-            before = self.efforts[i]
-            self.efforts[i] = Effort(
-                strength,
-                before.attempts + 1,
-                before.decoded_steps + strength.start,
-                before.encoder_passes + passes,
-            )
+    candidates: list[Candidate] = field(default_factory=list)
+    strengths: list[Strength] = field(default_factory=list)
+    attempts: int = 0
+    decoded_steps: int = 0
+    encoder_passes: int = 0
 
 
 class Search:
@@ -65,103 +43,177 @@ class Search:
         self._thresholds, self._labels = thresholds, labels
 
     @torch.inference_mode()
-    def frames(self, batch: Batch, target: Tensor | None, settings: EditSettings, seed: int) -> Iterator[Frame]:
+    def frames(
+        self, batch: Batch, target: Tensor | None, settings: EditSettings, seed: int, variants: int | None = None
+    ) -> Iterator[Frame]:
         """Frames of the first image that is edited; the last one carries the result of all.
 
         target (B,) are classes, None the other than the head's of two. An image that the head already takes for its
-        target stays as it is. `seed` is the one that the batch was made with, and is only told.
+        target stays as it is. `seed` is the one that the batch was made with, and is only told. The search goes on
+        until so many `variants` of each cell turn both verdicts, or the ladder ends. Raises ValueError for too many.
         """
+        if variants is not None and not 1 <= variants <= MAX_VARIANTS:
+            raise ValueError(f"variants: {variants}, where 1 to {MAX_VARIANTS} are possible")
         probabilities = self._verdicts.head(batch.x)
         source = probabilities.argmax(1)
         target = 1 - source if target is None else target
-        found = self._unedited(batch, probabilities, source == target)
-        frame = Frame(_picture(batch.x), 0, len(settings.ladder), 0, 0, 0.0)
-        for frame in self._tried(batch, source, target, settings, found):
-            yield frame
-        result = self._result(batch, target, found, settings, seed)
+        checker = Checker(self._verdicts, self._thresholds, batch, target)
+        tried = [Tried() for _ in batch.cells]
+        frame = Frame(_picture(batch.x), 0, 1, 0, 0, 0.0)
+        if bool((source != target).any()):
+            cells = cells_to_edit(self._network, batch.x, source, target, batch.seeds)
+            for frame in self._tried(cells, settings, variants or 1, tried, checker):
+                yield frame
+        result = self._result(batch, target, probabilities, tried, checker, settings, seed, variants)
         yield replace(frame, image=result.images[0], result=result)
 
-    def _unedited(self, batch: Batch, probabilities: Tensor, stays: Tensor) -> Found:
-        """Nothing done yet; only what stays (B,) as it is needs its posterior."""
-        rows = stays.nonzero().flatten()
-        posterior = torch.empty_like(probabilities)
-        if len(rows):
-            own = batch.take(rows)
-            posterior[rows] = self._verdicts.posterior(own.x, own.seeds)
-        efforts = [Effort() for _ in batch.cells]
-        return Found(to_uint8(batch.x), probabilities, posterior, torch.zeros_like(stays), efforts)
-
     def _tried(
-        self, batch: Batch, source: Tensor, target: Tensor, settings: EditSettings, found: Found
+        self, cells: Cells, settings: EditSettings, variants: int, tried: list[Tried], checker: Checker
     ) -> Iterator[Frame]:
-        """Decodes with one strength after the other, each time only the images that no weaker one has flipped.
-
-        The inversion goes on only as far as the next strength needs it.
-        """
-        rows = (source != target).nonzero().flatten()
-        if len(rows) == 0:
-            return
-        inversion = uninverted(batch.x[rows], source[rows], target[rows], settings.logsnr(batch.x.device))
-        for attempt, strength in enumerate(settings.ladder, start=1):
-            read = len(inversion.own)
-            inversion = invert(self._network, inversion, strength.start)
-            passes = len(inversion.own) - read + strength.start - 1
-            edited = inversion.states[0]
-            for step, edited in enumerate(decode_edit(self._network, inversion, strength), start=1):
-                yield Frame(_picture(edited), attempt, len(settings.ladder), step, strength.start, strength.guidance)
-            pixels, last = to_uint8(edited), attempt == len(settings.ladder)
-            check = self._check(batch.take(rows), pixels, target[rows], last)
-            found.keep(rows, pixels, check, strength, passes)
-            inversion, rows = inversion.take(~check.flipped), rows[~check.flipped]
-            if len(rows) == 0:
+        """Makes and checks candidates, each time for the cells that have too few, until the ladder ends."""
+        own = [i for i in range(len(tried)) if int(cells.source[i]) != int(cells.target[i])]
+        for i in own:
+            tried[i].encoder_passes = SHIFT_PASSES if bool(cells.shift[i].any()) else 0
+        ladder = _for_variants(settings.ladder, variants)
+        attempts = max(len(_attempts(cells.removes(i), len(ladder), variants)) for i in own)
+        for attempt in range(attempts):
+            wanted = []
+            for i in own:
+                parts = _attempts(cells.removes(i), len(ladder), variants)
+                if attempt < len(parts) and self._turned(i, tried[i], checker) < variants:
+                    wanted += [(i, number, ladder[number]) for number in parts[attempt]]
+            if not wanted:
                 break
+            steps, made = max(strength.start for *_, strength in wanted), None
+            for done in make(self._network, cells, settings, wanted):
+                if isinstance(done, Made):
+                    made = done
+                else:
+                    step, images = done
+                    yield Frame(_picture(images), attempt + 1, attempts, step, steps, wanted[0][2].guidance)
+            if made is not None:
+                self._check(least(made, cells, checker.head_enough), cells, tried, checker, variants)
 
-    def _check(self, batch: Batch, edited: Tensor, target: Tensor, last: bool) -> Check:
-        """Reads edits (n, S, S, 3) uint8 of a batch by the head, at both resolutions, and by the posterior.
+    def _check(self, made: Made, cells: Cells, tried: list[Tried], checker: Checker, variants: int) -> None:
+        """Reads what was made; of a cell's candidates the posterior reads no more than are wanted and turn the head.
 
-        The posterior takes most of the passes: before the last strength only those are asked for it that the head
-        lets pass.
+        In the order of the ladder: the most natural one that turns both is kept.
         """
-        signed, n = from_uint8(edited), len(batch.x)
-        difference = ((signed - batch.x).permute(0, 2, 3, 1)).cpu().numpy()
-        shown = [at_own_resolution(cell, difference[i]) for i, cell in enumerate(batch.cells)]
-        probabilities = self._verdicts.head(torch.cat([signed, self._verdicts.tensor(shown)]))
-        wanted = target[:, None]
-        head = torch.minimum(probabilities[:n].gather(1, wanted), probabilities[n:].gather(1, wanted))[:, 0]
-        turned = head >= self._thresholds.flip_head
-        posterior = torch.full_like(probabilities[:n], torch.nan)
-        asked = (turned | last).nonzero().flatten()
-        if len(asked):
-            posterior[asked] = self._verdicts.posterior(signed[asked], [batch.seeds[i] for i in asked.tolist()])
-        flipped = turned & (posterior.gather(1, wanted)[:, 0] >= self._thresholds.flip_posterior)
-        return Check(probabilities[:n], posterior, flipped)
+        removes = np.array([cells.removes(i) for i in made.cells], np.float32)
+        renewed = made.areas * removes[:, None, None]
+        read = checker.read(made.cells, made.pixels, renewed)
+        for i, strength, candidate in zip(made.cells, made.strengths, read, strict=True):
+            tried[i].candidates.append(candidate)
+            tried[i].strengths.append(strength)
+            tried[i].decoded_steps += strength.start
+            tried[i].encoder_passes += strength.start
+        touched = sorted(set(made.cells))
+        for i in touched:
+            tried[i].attempts += 1
+        while True:
+            asked = []
+            for i in touched:
+                missing = variants - self._turned(i, tried[i], checker)
+                turning = [one for one in tried[i].candidates if one.head >= self._thresholds.flip_head]
+                unread = [one for one in turning if one.posterior is None]
+                asked += [(i, candidate) for candidate in unread[: max(missing, 0)]]
+            if not asked:
+                return
+            checker.ask_posterior(asked)
 
-    def _result(self, batch: Batch, target: Tensor, found: Found, settings: EditSettings, seed: int) -> Counterfactual:
-        """The edits that were found, with their differences, also at each of the cells' own resolution."""
-        original, edited = to_uint8(batch.x), found.images
+    @staticmethod
+    def _turned(cell: int, tried: Tried, checker: Checker) -> int:
+        return sum(checker.turned(cell, candidate) for candidate in tried.candidates)
+
+    def _result(
+        self,
+        batch: Batch,
+        target: Tensor,
+        probabilities: Tensor,
+        tried: list[Tried],
+        checker: Checker,
+        settings: EditSettings,
+        seed: int,
+        variants: int | None,
+    ) -> Counterfactual:
+        """The edits that were found, the best first, with their differences, also at the cells' own resolution."""
+        original = to_uint8(batch.x)
+        orders = [_order(i, one, checker) for i, one in enumerate(tried)]
+        blank = np.zeros(tuple(original.shape[1:3]), np.float32)
+        unedited = [Candidate(original[i], blank, probabilities[i], 1.0) for i in range(len(tried))]
+        kept = [t.candidates[o[0]] if o else u for t, o, u in zip(tried, orders, unedited, strict=True)]
+        checker.ask_posterior(list(enumerate(kept)))
+        edited = torch.stack([one.pixels for one in kept])
+        head = torch.stack([one.probabilities for one in kept])
+        posterior = torch.stack([one.posterior for one in kept if one.posterior is not None])
         difference = (edited.float() - original.float()) / 255
         mask = cell_mask(batch.x)
         changed = ((difference.abs().amax(3) > CHANGED) & mask).sum((1, 2)) / mask.sum((1, 2)).clamp(min=1)
-        in_colour = (pixels.expand(-1, -1, -1, 3).cpu().numpy() for pixels in (original, edited, difference))
-        original, edited, moved = in_colour
+        flipped = [bool(o) and checker.turned(i, one) for i, (o, one) in enumerate(zip(orders, kept, strict=True))]
+        several, several_flipped = _several(tried, orders, kept, checker, variants or 1)
         return Counterfactual(
             labels=self._labels,
-            original=original,
-            images=edited,
+            original=_coloured(original),
+            images=_coloured(edited),
             target=target.cpu().numpy(),
-            difference=moved,
-            full_resolution=[at_own_resolution(cell, 2 * moved[i]) for i, cell in enumerate(batch.cells)],
-            probabilities=found.probabilities.cpu().numpy(),
-            posterior=found.posterior.cpu().numpy(),
-            flipped=found.flipped.cpu().numpy(),
+            difference=_coloured(difference),
+            full_resolution=[checker.shown(i, one.pixels, one.renewed) for i, one in enumerate(kept)],
+            probabilities=head.cpu().numpy(),
+            posterior=posterior.cpu().numpy(),
+            flipped=np.array(flipped),
             changed_fraction=changed.cpu().numpy(),
-            efforts=found.efforts,
+            variants=several,
+            variants_flipped=several_flipped,
+            curve=checker.curves(edited, head, posterior) if variants else np.zeros((len(kept), 0, 2), np.float32),
+            efforts=[_effort(one, order) for one, order in zip(tried, orders, strict=True)],
             steps=settings.steps,
-            inversion_time=settings.time,
+            time=settings.time,
             seed=seed,
         )
 
 
+def _for_variants(ladder: Sequence[Strength], variants: int) -> list[Strength]:
+    """The ladder, and where it is shorter than the variants asked for, its last strength again."""
+    return [*ladder, *[ladder[-1]] * (variants - len(ladder))]
+
+
+def _attempts(removes: bool, count: int, variants: int) -> list[range]:
+    """Which of the ladder's candidates are made at once; to remove, where no place is sought, one may do."""
+    first = min(count, variants if removes else max(AT_ONCE, variants))
+    return [range(first), *(range(i, min(i + AT_ONCE, count)) for i in range(first, count, AT_ONCE))]
+
+
+def _order(cell: int, tried: Tried, checker: Checker) -> list[int]:
+    """The candidates of a cell, those that turn both verdicts first, in the order tried; then the nearest."""
+    near = [checker.nearness(cell, one) for one in tried.candidates]
+    turned = [checker.turned(cell, one) for one in tried.candidates]
+    return sorted(range(len(near)), key=lambda i: (not turned[i], i if turned[i] else -near[i]))
+
+
+def _several(
+    tried: Sequence[Tried], orders: Sequence[list[int]], kept: Sequence[Candidate], checker: Checker, count: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pictures (B, V, S, S, 3) of the best candidates, and which turn both (B, V); what is not edited as it is."""
+    pictures, turned = [], []
+    for i, (one, order, own) in enumerate(zip(tried, orders, kept, strict=True)):
+        best = [one.candidates[j] for j in order[:count]] or [own]
+        best += [best[-1]] * (count - len(best))
+        pictures.append(_coloured(torch.stack([candidate.pixels for candidate in best])))
+        turned.append([bool(order) and checker.turned(i, candidate) for candidate in best])
+    return np.stack(pictures), np.array(turned)
+
+
+def _effort(tried: Tried, order: list[int]) -> Effort:
+    if not order:
+        return Effort()
+    return Effort(tried.strengths[order[0]], tried.attempts, tried.decoded_steps, tried.encoder_passes)
+
+
+def _coloured(pixels: Tensor) -> np.ndarray:
+    """Pictures (N, S, S, C) on the host, gray ones in three equal channels."""
+    return pixels.expand(-1, -1, -1, 3).cpu().numpy()
+
+
 def _picture(images: Tensor) -> np.ndarray:
-    """The first of images (B, C, S, S) as pixels uint8 (S, S, 3); a gray one in three equal channels."""
-    return to_uint8(images[:1]).expand(-1, -1, -1, 3)[0].cpu().numpy()
+    """The first of images (B, C, S, S) as pixels uint8 (S, S, 3)."""
+    return _coloured(to_uint8(images[:1]))[0]

@@ -30,7 +30,7 @@ from web.words import sentences
 from web.words.language import say_for
 
 FRAMES_PER_SECOND = 8
-WEAKER, STRONGER, WIDER = 0.5, 1.5, 2.5  # of a variant: factors of guidance, and how much farther the stronger reaches
+WEAKER, STRONGER, WIDER = 0.5, 1.5, 1.4  # of a variant: factors of guidance, and how much farther the stronger reaches
 _VARIANT = 256  # pixels a side
 
 
@@ -85,7 +85,7 @@ class Edits:
             return
         cell, target = reading.explanation.cell, edit.labels[int(edit.target[0])]
         weaker = replace(own, guidance=own.guidance * WEAKER)
-        stronger = replace(own, guidance=own.guidance * STRONGER, region=own.region / WIDER, single=False)
+        stronger = replace(own, guidance=own.guidance * STRONGER, region=own.region * WIDER)
         busy = gr.update(interactive=False)
         yield View(
             flip=busy,

@@ -78,7 +78,7 @@ def test_several_edits_differ_and_come_again(explainer, cells, several):
         for a, b in ((0, 1), (0, 2), (1, 2)):
             assert np.abs(one[a] - one[b]).max() > 10
     added = int(np.flatnonzero(several.target == 0)[0])
-    cell = [c for c in cells if np.array_equal(explainer.model_view(c), several.original[added])][0]
+    cell = next(c for c in cells if np.array_equal(explainer.model_view(c), several.original[added]))
     again, other = (explainer.counterfactual(cell, strength=QUICK, seed=seed).images for seed in (0, 1))
     assert np.array_equal(again, explainer.counterfactual(cell, strength=QUICK).images)
     assert not np.array_equal(again, other)
@@ -103,7 +103,9 @@ def test_how_many_variants_is_limited(explainer, cells):
 def test_passes_are_counted_as_they_were_made(explainer, cells, monkeypatch):
     """Beside those of the verdicts, which are read of clean pictures and over the posterior's window."""
     rows, encode = [], explainer.network.encode
-    monkeypatch.setattr(explainer.network, "encode", lambda y, level, *kind: rows.append(len(y)) or encode(y, level, *kind))
+    monkeypatch.setattr(
+        explainer.network, "encode", lambda y, level, *kind: rows.append(len(y)) or encode(y, level, *kind)
+    )
     monkeypatch.setattr(type(explainer.verdicts), "head", lambda self, x: torch.tensor([[0.9, 0.1]]).repeat(len(x), 1))
     settings = explainer.counterfactual(cells[:2], strength=Strength(3, 1.0)).settings
     drawn = 2 * 16  # of the posterior, which is read once of either
@@ -113,7 +115,9 @@ def test_passes_are_counted_as_they_were_made(explainer, cells, monkeypatch):
 
 def test_a_search_keeps_to_its_budget(edit, several):
     assert max(edit.settings["encoder_passes"]) <= 4 + 12 * len(DEFAULT_EDIT.ladder)
-    first = [s for s, tries in zip(edit.settings["encoder_passes"], edit.settings["attempts"], strict=True) if tries == 1]
+    first = [
+        s for s, tries in zip(edit.settings["encoder_passes"], edit.settings["attempts"], strict=True) if tries == 1
+    ]
     assert first and max(first) <= 60
 
 

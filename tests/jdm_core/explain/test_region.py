@@ -37,18 +37,26 @@ def test_a_region_holds_the_whole_parasite_and_not_what_lies_apart():
     assert (wider >= area - 1e-6).all() and wider.sum() > area.sum()
 
 
+def test_the_region_of_a_very_small_picture_does_not_flood_it():
+    mask = np.hypot(*np.mgrid[-8:8, -8:8]) < 7
+    shift = np.zeros((16, 16))
+    shift[8, 8] = 0.1
+    area = parasite_area(shift, np.zeros((16, 16, 3)), mask, 1.0)
+    assert 0 < (area > 0).sum() < 0.5 * mask.sum()
+
+
 def test_a_place_is_within_the_cell_and_follows_its_generator():
     mask = np.hypot(Y - 32, X - 32) < 25
     first, again, other = (place_area(mask, 1.0, np.random.default_rng(seed)) for seed in (0, 0, 1))
     assert np.array_equal(first, again) and not np.array_equal(first, other)
-    inner = np.hypot(Y - 32, X - 32) < 23.5
+    inner = np.hypot(Y - 32, X - 32) < 24.5
     assert (first[~inner] == 0).all() and 0.02 < (first > 0).mean() < 0.3
     assert place_area(np.zeros_like(mask), 1.0, np.random.default_rng(0)).max() == 0
 
 
 def test_what_was_added_is_cut_out_of_its_place():
-    area = (np.hypot(Y - 32, X - 32) < 15).astype(np.float32)
-    change = 0.5 * (np.hypot(Y - 28, X - 30) < 3) + 0.5 * (np.hypot(Y - 40, X - 38) < 1.5)
+    area = (np.hypot(Y - 32, X - 32) < 20).astype(np.float32)
+    change = 0.5 * (np.hypot(Y - 24, X - 24) < 3) + 0.5 * (np.hypot(Y - 40, X - 40) < 1.5)
     kept = changed_area(change, area)
     assert (kept[change > 0] > 0.9).all() and kept.sum() < area.sum() / 3
     pieces = pieces_of(kept)
@@ -65,7 +73,9 @@ def test_the_least_that_is_enough_is_kept_of_what_was_added():
     one = torch.tensor([1])
 
     def cut(target, enough):
-        cells = Cells(x, torch.ones(1, SIDE, SIDE, dtype=torch.bool), 1 - target, target, [0], torch.zeros(1, SIDE, SIDE))
+        cells = Cells(
+            x, torch.ones(1, SIDE, SIDE, dtype=torch.bool), 1 - target, target, [0], torch.zeros(1, SIDE, SIDE)
+        )
         return least(Made([0], [], pixels, areas), cells, enough).pixels[0, ..., 0]
 
     big = cut(1 - one, lambda images, cells: torch.ones(len(images), dtype=torch.bool))
@@ -113,6 +123,6 @@ def test_fine_detail_comes_from_the_surroundings_and_no_ghost_stays():
 def test_detail_is_looked_for_nearby_and_within_the_cell():
     mask = np.hypot(Y - 32, X - 32) < 28
     region = np.hypot(Y - 10, X - 32) < 4
-    rows, columns = offset(region, mask)
-    there = np.argwhere(region) + (rows, columns)
+    way = np.array(offset(region, mask))
+    there = np.argwhere(region) + way
     assert mask[there[:, 0], there[:, 1]].all() and not region[there[:, 0], there[:, 1]].any()

@@ -1,7 +1,6 @@
 """Do the maps lie where an eye finds the parasite, and where do others do better?"""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,6 @@ from torch import Tensor
 from tqdm import tqdm
 
 from jdm_core import Explainer
-from jdm_core.explain.edit import decode_edit, invert, uninverted
 from jdm_core.images.pixels import cell_mask, from_uint8, to_uint8
 from training.data.cells import squares
 from training.data.corruptions import corrupt
@@ -34,7 +32,6 @@ from training.studies.heatmaps.localisation import (
 CHUNK = 16
 STABLE_UNDER = ("blur", "noise", "jpeg")  # the mildest severity of each, which no verdict should mind
 STABILITY_CELLS = 8
-NULL_CELLS = 8
 FIGURES = ("energy", "average_precision", "pointing", "deletion", "insertion", "judge_deletion", "judge_insertion")
 
 
@@ -115,24 +112,6 @@ def stability(
     return figures
 
 
-@torch.inference_mode()
-def null_edit(explainer: Explainer, cells: Sequence[np.ndarray]) -> float:
-    """The largest change, on the 0 to 255 scale, by editing each cell, at any strength, to the class it is read as.
-
-    The whole way of an edit, inversion and guided decoding; anything but 0 would be the process and no evidence.
-    Over the whole cell too: where both classes are the same there is no region, and nothing would be put to the test.
-    """
-    x = from_uint8(torch.from_numpy(squares(cells, explainer.size))).to(explainer.device)
-    source = torch.from_numpy(explainer.predict(list(cells)).probabilities.argmax(1)).to(explainer.device)
-    settings, change = explainer.edit, 0.0
-    inversion = uninverted(x, source, source, settings.logsnr(x.device))
-    for strength in (*settings.ladder, *(replace(s, region=0.0) for s in settings.ladder)):
-        inversion = invert(explainer.network, inversion, strength.start)
-        *_, last = decode_edit(explainer.network, inversion, strength)
-        change = max(change, float((to_uint8(last).float() - to_uint8(x).float()).abs().max()))
-    return change
-
-
 def study_heatmaps(
     explainer: Explainer, methods: Sequence[Attribution], judge_file: Path, data: Path, marks: Marks, seed: int
 ) -> tuple[dict[str, object], list[np.ndarray], Maps]:
@@ -174,7 +153,6 @@ def study_heatmaps(
         "boxes_of_picture": round(float(inside[read].mean()), 5),
         "pointing_by_chance": round(float(chance[read].mean()), 5),
         "pointing_by_chance_interval": [round(v, 5) for v in interval],
-        "null_edit_change": null_edit(explainer, [cells[i] for i in few[:NULL_CELLS]]),
         "methods": summarise_maps({k: v[read] for k, v in rows.items()}, slides[read].tolist(), reference),
         "all_marked": summarise_maps(rows, slides.tolist(), reference),
         "stability": {"n": len(few), **stable},

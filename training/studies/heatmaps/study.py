@@ -99,7 +99,6 @@ class Heatmaps(Study):
         ]
         note = (
             f"By chance: energy {measured['boxes_of_picture']:.3f}, pointing "
-            f"{Figure.of(measured, 'pointing_by_chance')}. A null edit moves no pixel by more than "
-            f"{measured['null_edit_change']:g}/255."
+            f"{Figure.of(measured, 'pointing_by_chance')}."
         )
         return Table.make(("", *COLUMNS, *(f"correlation, {name}" for name in conditions)), rows, note=note)

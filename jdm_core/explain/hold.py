@@ -1,0 +1,78 @@
+"""Bounds of the colours of what is made anew: those that the cell itself has, so that its silhouette stays whole."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+_SLACK = 0.06  # of [-1, 1]: beyond the cell's own colours
+_LOWEST, _HIGHEST = 0.01, 0.995  # shares of the cell's own pixels
+# Of the cell's own brightness, what is the least of a pixel's brightest channel: where it has as much green as the cell
+# itself it is no stain, and dark were dirt; chromatin, which absorbs green, may be darker.
+_PLAIN, _DARKEST_STAIN = 0.85, 0.4
+_PLAIN_GREEN, _STAINED_GREEN = 0.9, 0.6  # shares of the cell's own green beside its brightest channel
+_RIM = 0.8  # of a pixel at the rim: cell, and not the black beside it, where stain hides how much it is
+_FEW = 50  # pixels: of fewer nothing can be told
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Lowest and highest values of each channel (N, C, S, S), and what keeps dark to stain.
+
+    bright (N, 1, S, S) ≥ 0 is the cell's own brightness at each pixel, counted from black, and green (N, 1, 1, 1) its
+    own green beside its brightest channel.
+    """
+
+    low: Tensor
+    high: Tensor
+    bright: Tensor
+    green: Tensor
+
+    def hold(self, image: Tensor) -> Tensor:
+        """x̂ (N, C, S, S) within the bounds: what is too dark for its stain gets lighter in all channels alike."""
+        image = torch.minimum(torch.maximum(image, self.low), self.high).clamp(-1, 1)
+        if image.shape[1] == 1:
+            return image
+        light = image.amax(1, keepdim=True) + 1
+        green = (image[:, 1:2] + 1) / light.clamp(min=1e-3) / self.green
+        plain = ((green - _STAINED_GREEN) / (_PLAIN_GREEN - _STAINED_GREEN)).clamp(0, 1)
+        least = (_DARKEST_STAIN + (_PLAIN - _DARKEST_STAIN) * plain) * self.bright
+        return (image + (least - light).clamp(min=0)).clamp(max=1)
+
+    def take(self, rows: Tensor) -> "Bounds":
+        """Those of some pictures."""
+        return Bounds(self.low[rows], self.high[rows], self.bright[rows], self.green[rows])
+
+
+def bounds_of(x: Tensor, mask: Tensor, area: Tensor, stain: Tensor) -> Bounds:
+    """The bounds of x (N, C, S, S), cells `mask` (N, S, S), remade in `area` (N, 1, S, S), with `stain` (N,) or not.
+
+    What is made without stain keeps to the colours of the cell beyond the area. A pixel at the rim is a mixture with
+    the black background, and stays as bright as it was for its share. Gray pictures may be anything.
+    """
+    low, high = torch.full_like(x, -1), torch.full_like(x, 1)
+    bright, green = torch.zeros_like(x[:, :1]), torch.ones_like(x[:, :1, :1, :1])
+    if x.shape[1] == 1:
+        return Bounds(low, high, bright, green)
+    inner, rim = _shrunk(_shrunk(mask)), mask & ~_shrunk(mask)
+    for i in range(len(x)):
+        own = inner[i] & (area[i, 0] == 0)
+        own = own if int(own.sum()) >= _FEW else inner[i] if bool(inner[i].any()) else mask[i]
+        if not bool(own.any()):
+            continue
+        colours = x[i][:, own]
+        light = colours.amax(0).median() + 1
+        share = ((x[i].amax(0) + 1) / light).clamp(_RIM, 1)
+        share = torch.where(rim[i], share, torch.ones_like(share))
+        bright[i, 0] = light * share
+        green[i] = (colours[1].median() + 1) / light.clamp(min=1e-3)
+        high[i] = (colours.quantile(_HIGHEST, 1) + _SLACK)[:, None, None]
+        if not stain[i]:
+            least = colours.quantile(_LOWEST, 1) - _SLACK
+            low[i] = (least[:, None, None] + 1) * share - 1
+    return Bounds(low, torch.maximum(high, low), bright, green)
+
+
+def _shrunk(mask: Tensor) -> Tensor:
+    return F.max_pool2d((~mask).float()[:, None], 3, stride=1, padding=1)[:, 0] == 0
