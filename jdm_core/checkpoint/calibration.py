@@ -44,7 +44,9 @@ class Window:
 class Calibration:
     """Fitted on validation slides: the head's temperature, the posterior's τ and b, and the window it reads.
 
-    And what pictures the model knows and the colours of its training cells, None where that was not fitted.
+    And what pictures the model knows and the colours of its training cells, None where that was not fitted; and the
+    log-SNR at which the ELBO ends, above which the network's noise errors say nothing of the classes that holds: all
+    levels, where that was not fitted.
     """
 
     temperature: float

@@ -4,9 +4,9 @@ import argparse
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jdm_core import Explainer
-from jdm_core.checkpoint.calibration import Calibration
 from jdm_core.checkpoint.manifest import MANIFEST, locate, read_manifest
 from jdm_core.explain.likelihood import POSTERIOR_DRAWS
 from jdm_core.model.device import choose_device
@@ -25,6 +25,9 @@ from training.metrics import sample, write_json
 from training.run.recipe import split_cells, split_of
 from training.run.state import StateError, read_state
 from training.tables import Figure
+
+if TYPE_CHECKING:
+    from training.publish.calibrate import Fitted
 
 
 def register(commands: Commands) -> None:
@@ -66,6 +69,9 @@ def register(commands: Commands) -> None:
     evaluate = commands.add_parser("evaluate", parents=parents, help="measure a checkpoint's verdicts")
     evaluate.add_argument(
         "--draws", type=int, default=POSTERIOR_DRAWS, help="draws of the posterior (default: %(default)s)"
+    )
+    evaluate.add_argument(
+        "--elbo-cells", type=int, default=200, help="cells whose bounds are drawn too (default: %(default)s)"
     )
     evaluate.set_defaults(function=_evaluate)
 
@@ -111,14 +117,17 @@ def _export(options: argparse.Namespace) -> int:
         raise StateError(f"{options.data}: splits into other slides than the run's data did")
     validation = cells.of_slides(split.validation)
     network = rounded_network(state, device)
-    calibration, windows = calibrate(network, validation, options.cells, recipe.symmetries, device)
+    fitted = calibrate(network, validation, options.cells, recipe.symmetries, device)
+    calibration = fitted.calibration
     if architecture.image_channels == 3:  # half of what is familiar are colours
         training = cells.of_slides(split.train)
         known, _ = fit_familiarity(network, training, validation, device)
         calibration = replace(calibration, familiarity=known, colours=fit_colours(training))
-    (options.run / "windows.json").write_text(json.dumps(windows, indent=1), encoding="utf-8")
-    path = export(state, calibration, options.name or recipe.name, options.manifest, device.type, metrics={})
-    print(f"{path}: {path.stat().st_size} bytes; {_fitted(calibration)}")
+    (options.run / "windows.json").write_text(json.dumps(fitted.windows, indent=1), encoding="utf-8")
+    (options.run / "ends.json").write_text(json.dumps(fitted.ends, indent=1), encoding="utf-8")
+    name = options.name or recipe.name
+    path = export(state, calibration, fitted.thresholds, name, options.manifest, device.type, metrics={})
+    print(f"{path}: {path.stat().st_size} bytes; {_told(fitted)}")
     return 0
 
 
@@ -137,36 +146,29 @@ def _calibrate(options: argparse.Namespace) -> int:
         options.data, explainer.labels, explainer.size, wanted.__contains__, channels=architecture.image_channels
     )
     symmetries = recipe.get("symmetries", True)  # which recipes did not say when all had them
-    calibration, _ = calibrate(explainer.network, cells, options.cells, symmetries, explainer.device)
-    record_calibration(manifest, name, calibration)
-    print(
-        f"{manifest}: {name}, fitted on {len(cells)} cells of {len(set(cells.slides))} slides: {_fitted(calibration)}"
-    )
+    fitted = calibrate(explainer.network, cells, options.cells, symmetries, explainer.device)
+    record_calibration(manifest, name, fitted.calibration, fitted.thresholds)
+    print(f"{manifest}: {name}, fitted on {len(cells)} cells of {len(set(cells.slides))} slides: {_told(fitted)}")
     return 0
 
 
-def _fitted(calibration: Calibration) -> str:
-    return ", ".join(f"{name} {value}" for name, value in vars(calibration).items() if name != "familiarity")
+def _told(fitted: "Fitted") -> str:
+    parts = vars(fitted.calibration) | vars(fitted.thresholds)
+    return ", ".join(f"{name} {value}" for name, value in parts.items() if name not in ("familiarity", "colours"))
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from training.publish.evaluate import evaluate
+    from training.publish.evaluate import evaluate, told
     from training.publish.export import record_metrics
 
     name, manifest = locate(options.checkpoint, options.manifest)
     explainer = Explainer.load(name, options.device, manifest)
     keep, test_set = wanted_slides(explainer, options)
-    figures = evaluate(explainer, options.data, keep, options.draws, options.seed)
+    figures = evaluate(explainer, options.data, keep, options.draws, options.seed, options.elbo_cells)
     write_json(options.out, {"test_set": test_set, **figures})
     if options.record:
         record_metrics(manifest, name, {"test_set": test_set, **figures})
-    for verdict in ("head", "posterior"):
-        f = figures[verdict]
-        shown = ", ".join(
-            f"{key} {f[key]:.4f} [{f[f'{key}_interval'][0]:.4f}, {f[f'{key}_interval'][1]:.4f}]"
-            for key in ("accuracy", "auroc", "ece")
-        )
-        print(f"{verdict}: {shown}")
+    print(*told(figures), sep="\n")
     print(f"{sample(figures)} ({test_set}); {options.out}")
     return 0
 

@@ -41,7 +41,13 @@ def rounded_network(state: RunState, device: torch.device) -> JointDiffusionNetw
 
 
 def export(
-    state: RunState, calibration: Calibration, name: str, manifest: Path, device: str, metrics: Mapping[str, Any]
+    state: RunState,
+    calibration: Calibration,
+    thresholds: Thresholds,
+    name: str,
+    manifest: Path,
+    device: str,
+    metrics: Mapping[str, Any],
 ) -> Path:
     """Writes weights/NAME.safetensors beside the manifest and then the manifest's entry; returns the weights' path."""
     data = pack_weights(averaged_weights(state))
@@ -139,8 +145,8 @@ def record_metrics(
     write_manifest(manifest, entries)
 
 
-def record_calibration(manifest: Path, name: str, calibration: Calibration) -> None:
-    """Puts a new calibration into the manifest's entry, as its next version.
+def record_calibration(manifest: Path, name: str, calibration: Calibration, thresholds: Thresholds) -> None:
+    """Puts a new calibration and its thresholds into the manifest's entry, as its next version.
 
     What is familiar and the training cells' colours stay; other figures were measured with what was fitted before, and
     go.
