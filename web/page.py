@@ -4,10 +4,9 @@ from typing import Any
 
 import gradio as gr
 from gradio.themes import Base
-from markupsafe import Markup
 
 from jdm_core import Explainer
-from jdm_core.report.words import ENGLISH, HEAD, POSTERIOR
+from jdm_core.report.words import ENGLISH, HEAD, NOTICE, POSTERIOR, Language
 from jdm_core.version import VERSION
 from web.api import add_endpoints
 from web.many_cells.layout import add_batch_tab
@@ -17,7 +16,7 @@ from web.one_cell.layout import add_one_cell
 from web.parts.html import render
 from web.parts.static import EXAMPLES, ICON, STYLES
 from web.settings import Settings
-from web.words.browser import I18N, block, label
+from web.words.browser import I18N, block, label, with_numbers
 
 FONTS = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Helvetica Neue", "Arial", "sans-serif")
 MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace")
@@ -55,35 +54,57 @@ def build_page(
             gr.HTML(block("guide"))
         with gr.Accordion(label("Glossary"), open=False, elem_id="glossary"):
             gr.HTML(block("glossary"))
-        gr.HTML(_facts(explainer), elem_id="facts")
+        gr.HTML(with_numbers("facts", lambda say: _facts(explainer, say)), elem_id="facts")
     return blocks
 
 
-def _facts(explainer: Explainer) -> str:
+def _facts(explainer: Explainer, say: Language) -> str:
     """Which model the page shows, and how good it is."""
     checkpoint = explainer.checkpoint
-    facts = (
-        f"PlasmoLens {VERSION}; model {explainer.name} version {checkpoint.version}, sha256 {explainer.sha256[:12]}, "
-        f"on {explainer.device}."
+    facts = say(
+        "PlasmoLens {version}; model {model} version {model_version}, sha256 {digest}, on {device}.",
+        version=VERSION,
+        model=explainer.name,
+        model_version=checkpoint.version,
+        digest=explainer.sha256[:12],
+        device=explainer.device,
     )
-    return render("facts", facts=facts, figures=figures(checkpoint.metrics), notice=Markup(block("notice")))
+    return str(render("facts", say, facts=facts, figures=figures(checkpoint.metrics, say), notice=NOTICE))
 
 
-def figures(metrics: dict[str, Any]) -> str:
+def figures(metrics: dict[str, Any], say: Language = ENGLISH) -> str:
     """The figures on the test set, where the manifest has them, in a sentence."""
     try:
-        return _told(metrics)
+        return _told(metrics, say)
     except (LookupError, TypeError, ValueError, AttributeError):  # of a checkpoint from elsewhere they may be anything
-        return "The test figures that are recorded for this model cannot be read."
+        return say("The test figures that are recorded for this model cannot be read.")
 
 
-def _told(metrics: dict[str, Any]) -> str:
+def _told(metrics: dict[str, Any], say: Language) -> str:
     known = [(name, metrics[key]) for name, key in ((HEAD, "head"), (POSTERIOR, "posterior")) if key in metrics]
     if not known:
-        return "No test figures are recorded for this model."
+        return say("No test figures are recorded for this model.")
     verdicts = "; ".join(
-        f"{name} {ENGLISH.percent(value['accuracy'])} right, AUROC {value['auroc']:.3f}" for name, value in known
+        say(
+            "{verdict} {share} right, AUROC {auroc}",
+            verdict=say(name),
+            share=say.percent(value["accuracy"]),
+            auroc=say.number(value["auroc"], 3),
+        )
+        for name, value in known
     )
-    test_set = metrics["test_set"]
-    whose = "not used in training" if test_set.startswith("test slides") else f"({test_set})"
-    return f"Tested on {metrics['n']:,} cells of {metrics['slides']} slides {whose}: {verdicts}."
+    cells, slides = say.number(metrics["n"]), say.number(metrics["slides"])
+    if metrics["test_set"].startswith("test slides"):
+        return say(
+            "Tested on {cells} cells of {slides} slides not used in training: {verdicts}.",
+            cells=cells,
+            slides=slides,
+            verdicts=verdicts,
+        )
+    return say(
+        "Tested on {cells} cells of {slides} slides ({test_set}): {verdicts}.",
+        cells=cells,
+        slides=slides,
+        test_set=metrics["test_set"],
+        verdicts=verdicts,
+    )

@@ -6,13 +6,15 @@ import gradio as gr
 
 from jdm_core import Explainer
 from jdm_core.images.read import IMAGE_EXTENSIONS
+from jdm_core.report.words import Language
 from web.many_cells.callbacks import BatchCallbacks, View
 from web.many_cells.table import TEMPLATE
 from web.many_cells.uploads import Limits
 from web.parts.html import note
 from web.parts.static import script
 from web.parts.updates import QUIET, ends
-from web.words.browser import block, label
+from web.words import sentences
+from web.words.browser import block, label, with_numbers
 
 
 def add_batch_tab(
@@ -25,9 +27,15 @@ def add_batch_tab(
     callbacks = BatchCallbacks(explainer, limits)
     parts: dict[str, Any] = {"batch": gr.State(time_to_live=kept_seconds)}
     gr.HTML(block("many_cells"), elem_id="batch-intro")
-    kinds = "PNG, JPEG, TIFF, WebP, BMP, GIF, ZIP"  # words of no language, as the numbers depend on the settings
-    most = f"≤ {limits.images} images, ≤ {limits.unpacked_bytes // 2**20} MB"
-    gr.HTML(note(f"{kinds}; {most}"))
+    parts["matched"] = gr.Checkbox(
+        False,
+        label=label(sentences.MATCH),
+        info=label(sentences.MATCH_MANY),
+        elem_id="batch-matched",
+        container=False,
+        visible=explainer.checkpoint.calibration.colours is not None,
+    )
+    gr.HTML(with_numbers("limits", lambda say: _limits(limits, say)), elem_id="batch-limits")
     files = gr.File(
         file_count="multiple",
         file_types=[*sorted(IMAGE_EXTENSIONS), ".zip"],
@@ -64,6 +72,15 @@ def add_batch_tab(
     return parts["batch"], parts["detail"]
 
 
+def _limits(limits: Limits, say: Language) -> str:
+    most = say(
+        "PNG, JPEG, TIFF, WebP, BMP, GIF, ZIP; at most {images} images, at most {megabytes} MB",
+        images=say.number(limits.images),
+        megabytes=say.number(limits.unpacked_bytes // 2**20),
+    )
+    return str(note(most))
+
+
 def _wire(
     callbacks: BatchCallbacks, parts: dict[str, Any], files: gr.File, edits: gr.Checkbox, compute: dict[str, Any]
 ) -> None:
@@ -71,7 +88,9 @@ def _wire(
     batch, options = parts["batch"], {"preprocess": False, **QUIET}
     reports = parts["reports"].click(callbacks.prepare, [batch, edits], tab, **options, **compute)
     ends([reports], [files.upload])
-    reading = files.upload(callbacks.read, [files], tab, trigger_mode="always_last", **options, **compute)
+    reading = files.upload(
+        callbacks.read, [files, parts["matched"]], tab, trigger_mode="always_last", **options, **compute
+    )
     ends([reading, reports], [parts["stop"].click, files.clear])
     parts["stop"].click(callbacks.stop, [batch], tab, **options)
     files.clear(callbacks.clear, None, tab, **options)

@@ -10,10 +10,11 @@ from markupsafe import Markup
 from jdm_core.report.report import NOTICE
 from jdm_core.report.spreadsheet import harmless
 from jdm_core.report.words import ENGLISH, HEAD, POSTERIOR, Language
-from web.many_cells.run import OPEN, STRANGE, Result
+from web.many_cells.run import FOREIGN, OPEN, STRANGE, Result
 from web.parts.html import note, render
+from web.words.refusals import refusal
 
-TEMPLATE = '<table role="table" aria-label="Results, one row a file">${value}</table>'
+TEMPLATE = '<table role="table" aria-labelledby="batch-results">${value}</table>'  # which its head says
 
 
 def table_head(labels: Sequence[str], say: Language = ENGLISH) -> Markup:
@@ -22,7 +23,7 @@ def table_head(labels: Sequence[str], say: Language = ENGLISH) -> Markup:
     return render(
         "table_head",
         say,
-        hide=say("Hide cells that both verdicts call {label}, without remarks", label=say(labels[1])),
+        hide=say("Hide cells that both verdicts call {label}, without remarks but of the stain", label=say(labels[1])),
         headings=(say("Cell"), say("File"), say("Verdict"), *shares, say("Remarks")),
         shares=shares,
     )
@@ -37,6 +38,10 @@ def rule(unsure_below: float, say: Language = ENGLISH) -> Markup:
             least=say.percent(unsure_below),
         ),
         say("“{verdict}”: nothing like it was in training; its figures mean nothing.", verdict=say(STRANGE)),
+        say(
+            "“{remark}”: a red cell, but not as in training; on such cells the model errs more often.",
+            remark=say(FOREIGN),
+        ),
         say("Press “{heading}” to see suspicious cells first.", heading=say("Verdict")),
     )
     return note(" ".join(words))
@@ -49,9 +54,10 @@ def table_rows(results: Sequence[Result], labels: Sequence[str], first: int, say
 
 def _row(result: Result, number: int, labels: Sequence[str], say: Language) -> Markup:
     if result.error:
-        return render("table_row", say, result=result, number=number, name=result.item.name, kind="bad")
+        why = refusal(result.error, say)
+        return render("table_row", say, result=result, number=number, name=result.item.name, kind="bad", why=why)
     strange = result.verdict == STRANGE
-    settled = result.verdict == labels[1] and not result.flags
+    settled = result.verdict == labels[1] and set(result.flags) <= {FOREIGN}
     return render(
         "table_row",
         say,

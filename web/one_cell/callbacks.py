@@ -8,6 +8,7 @@ import gradio as gr
 import numpy as np
 
 from jdm_core import CellImageError, Explainer
+from jdm_core.explain.matching import AS_GIVEN, MATCHED
 from jdm_core.report.report import Explanation
 from jdm_core.report.words import Language
 from web.one_cell.edits import ready
@@ -16,7 +17,7 @@ from web.one_cell.panels import (
     evidence_scale,
     evidence_words,
     found_view,
-    is_familiar,
+    is_cell,
     reduced_note,
     strange_panel,
     verdict_panel,
@@ -30,6 +31,7 @@ from web.parts.static import EXAMPLES
 from web.parts.updates import alert, gone, hidden, picture, shown
 from web.words import sentences
 from web.words.language import say_for
+from web.words.refusals import refusal
 
 DRAWS = (8, 16, 32, 64)
 USUAL_DRAWS = 32
@@ -48,10 +50,11 @@ class Callbacks:
         draws: int | None,
         seed: float | None,
         as_given: bool | None = False,
+        matched: bool | None = False,
         request: gr.Request | None = None,
     ) -> Iterator[View]:
         """Reads the upload, or says why that cannot be done, and explains the cell that it shows."""
-        yield from self.newest.only(request, self._read(upload, draws, seed, as_given, say_for(request)))
+        yield from self.newest.only(request, self._read(upload, draws, seed, as_given, matched, say_for(request)))
 
     def again(
         self,
@@ -59,6 +62,7 @@ class Callbacks:
         draws: int | None,
         seed: float | None,
         as_given: bool | None = False,
+        matched: bool | None = False,
         request: gr.Request | None = None,
     ) -> Iterator[View]:
         """Explains the same upload once more, with other settings."""
@@ -66,7 +70,7 @@ class Callbacks:
         if reading is None:
             yield empty()._replace(status=alert(say(sentences.LOST)))
             return
-        views = self._explain(reading.explanation.file, reading.upload, draws, seed, as_given, say)
+        views = self._explain(reading.explanation.file, reading.upload, draws, seed, as_given, matched, say)
         yield from self.newest.only(request, views)
 
     def example(
@@ -74,12 +78,14 @@ class Callbacks:
         draws: int | None,
         seed: float | None,
         as_given: bool | None,
+        matched: bool | None,
         event: gr.EventData,
         request: gr.Request | None = None,
     ) -> Iterator[View]:
         """Puts the example of the clicked button, which bears its file's name as id, in the place of an upload."""
         file = EXAMPLES / f"{Path(str(event.target and event.target.elem_id)).name}.png"
-        views = self._read({"path": str(file), "orig_name": file.name}, draws, seed, as_given, say_for(request))
+        upload = {"path": str(file), "orig_name": file.name}
+        views = self._read(upload, draws, seed, as_given, matched, say_for(request))
         shown = (view if number else view._replace(upload=str(file)) for number, view in enumerate(views))
         yield from self.newest.only(request, shown)
 
@@ -89,20 +95,22 @@ class Callbacks:
         draws: int | None,
         seed: float | None,
         as_given: bool | None,
+        matched: bool | None,
         request: gr.Request | None = None,
     ) -> Iterator[View]:
         """Puts a picture that is read elsewhere, a name and uint8 (H, W, 3), in the place of an upload."""
 
-        def views() -> Iterator[View]:
+        def explained() -> Iterator[View]:
             try:
                 name, pixels = read()
             except CellImageError as error:
-                yield _refused(error)
+                yield _refused(error, say_for(request))
                 return
-            for number, view in enumerate(self._explain(name, pixels, draws, seed, as_given, say_for(request))):
+            views = self._explain(name, pixels, draws, seed, as_given, matched, say_for(request))
+            for number, view in enumerate(views):
                 yield view if number else view._replace(upload=like(pixels, pixels))
 
-        yield from self.newest.only(request, views())
+        yield from self.newest.only(request, explained())
 
     def clear(self, request: gr.Request | None = None) -> View:
         """The page after its cell was taken away."""
@@ -117,7 +125,8 @@ class Callbacks:
         if button == say(sentences.NO_GRADIENT):
             return View(gradient=gr.update(value=say(sentences.GRADIENT)), saliency=gone(), saliency_scale="")
         cell = reading.explanation.cell
-        drawn = self.explainer.draw.saliency(self.explainer.model_view(cell), self.explainer.saliency(cell)[0], SHOWN)
+        saliency = self.explainer.saliency(cell, reading.explanation.colours)[0]
+        drawn = self.explainer.draw.saliency(self.explainer.model_view(cell), saliency, SHOWN)
         words = say(
             "gradient saliency of {file}: yellow where the classifier’s score depends most on the pixel",
             file=reading.explanation.file,
@@ -130,7 +139,13 @@ class Callbacks:
         )
 
     def _read(
-        self, upload: dict[str, Any] | None, draws: int | None, seed: float | None, as_given: bool | None, say: Language
+        self,
+        upload: dict[str, Any] | None,
+        draws: int | None,
+        seed: float | None,
+        as_given: bool | None,
+        matched: bool | None,
+        say: Language,
     ) -> Iterator[View]:
         if upload is None:
             yield empty()
@@ -138,21 +153,29 @@ class Callbacks:
         try:
             name, pixels = read_upload(upload)
         except CellImageError as error:
-            yield _refused(error)
+            yield _refused(error, say)
             return
-        for number, view in enumerate(self._explain(name, pixels, draws, seed, as_given, say)):
+        for number, view in enumerate(self._explain(name, pixels, draws, seed, as_given, matched, say)):
             unseen = number == 0 and Path(name).suffix.lower() in NOT_SHOWN_BY_BROWSERS
             yield view._replace(upload=like(pixels, pixels)) if unseen else view
 
     def _explain(
-        self, name: str, pixels: np.ndarray, draws: int | None, seed: float | None, as_given: bool | None, say: Language
+        self,
+        name: str,
+        pixels: np.ndarray,
+        draws: int | None,
+        seed: float | None,
+        as_given: bool | None,
+        matched: bool | None,
+        say: Language,
     ) -> Iterator[View]:
         """The head's verdict at once, then the likelihood's with evidence map and ELBO."""
         draws, seed = draws if draws in DRAWS else USUAL_DRAWS, _seed(seed)
+        colours = MATCHED if matched else AS_GIVEN
         finding = find(pixels, name, bool(as_given))
         cell, smaller = finding.cell, reduced_note(finding, say)
-        prediction = self.explainer.predict(cell)
-        known = is_familiar(prediction)
+        prediction = self.explainer.predict(cell, colours)
+        known = is_cell(prediction)
         title = say("The cell") if known else say("The picture")
         words = say("the cell in {file}", file=name) if known else say("the picture {file}", file=name)
         yield found_view(pixels, finding, name, known, say)._replace(
@@ -163,9 +186,9 @@ class Callbacks:
             verdict=verdict_panel(self.explainer, name, prediction, None, say) + smaller,
             strange=strange_panel(self.explainer, prediction, None, say),
         )
-        elbo = self.explainer.elbo(cell, draws, seed)
+        elbo = self.explainer.elbo(cell, draws, seed, colours)
         evidence = self.explainer.draw.evidence(self.explainer.model_view(cell), elbo.evidence[0], SHOWN)
-        reading = Reading(Explanation(name, cell, 0, prediction, elbo, finding=finding), seed, pixels)
+        reading = Reading(Explanation(name, cell, 0, prediction, elbo, finding=finding, colours=colours), seed, pixels)
         paired = float(elbo.difference[0]), float(elbo.difference_standard_error[0])
         yield ready(reading, say)._replace(
             reading=reading,
@@ -180,8 +203,8 @@ class Callbacks:
         )
 
 
-def _refused(error: CellImageError) -> View:
-    return empty()._replace(upload=None, status=alert(str(error)))
+def _refused(error: CellImageError, say: Language) -> View:
+    return empty()._replace(upload=None, status=alert(f"{error.name}: {refusal(error.reason, say)}"))
 
 
 def _seed(value: float | None) -> int:

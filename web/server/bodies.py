@@ -9,6 +9,8 @@ from typing import Any
 
 from starlette.requests import ClientDisconnect
 
+from jdm_core.report.words import noop
+
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 JSON_BYTES = 2**20  # of a request that carries no file: names of files and numbers, and no more
@@ -57,7 +59,9 @@ class Bodies:
                     raise ClientDisconnect
                 part = message.get("body", b"")
                 if self.held + len(part) > self.most:
-                    raise Refused(503, "this server is busy with other requests: try again", **{"retry-after": "5"})
+                    raise Refused(
+                        503, noop("this server is busy with other requests: try again"), **{"retry-after": "5"}
+                    )
                 self.held += len(part)
                 size += len(part)
                 parts.append(part)

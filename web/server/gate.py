@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl
 
 from starlette.requests import ClientDisconnect
 
+from jdm_core.report.words import noop
 from web.logs import fault, note
 from web.server import bodies, paths
 from web.server.answers import SAFE_METHODS, answer, what_broke, with_policy
@@ -21,6 +22,7 @@ from web.server.login import Door, is_of_other_site, visitor_of
 from web.server.metadata import strip_metadata
 from web.server.private import bound_progress, delete_uploaded, uploaded
 from web.server.scratch import FULL, is_full
+from web.words.language import preferred, say_in
 
 QUERY_BYTES = 2**12
 QUIET = re.compile(r"^/(assets|static|svelte|theme\.css|favicon\.ico|healthz|manifest\.json)")
@@ -62,7 +64,9 @@ class Gate:
         try:
             await self._answer(scope, route, headers, receive, watched_send)
         except Refused as refusal:
-            await answer(watched_send, refusal.status, {"detail": refusal.words}, refusal.headers)
+            say = say_in(preferred(headers.get(b"accept-language", b"").decode("latin-1")))
+            words = say(refusal.words) if isinstance(refusal.words, str) else refusal.words
+            await answer(watched_send, refusal.status, {"detail": words}, refusal.headers)
         except ClientDisconnect:  # in the middle of an upload
             status = 499  # as proxies call it
         except Exception as error:  # of Gradio itself: no traceback leaves the server, and none fills the log
@@ -93,7 +97,7 @@ class Gate:
         self._check(scope, route, headers)
         changes = scope["method"] not in SAFE_METHODS
         if changes and service.stopping and not route.endswith("/cancel"):
-            raise Refused(503, "this server is stopping: please try again in a minute")
+            raise Refused(503, noop("this server is stopping: please try again in a minute"))
         if scope["method"] == "POST" and paths.is_upload(route) and _is_form(headers):
             await self._take(scope, receive, send)
         elif bodies.has_body(headers):

@@ -11,10 +11,12 @@ from typing import Any
 
 import gradio as gr
 
+from jdm_core.report.words import Language, noop
 from web.logs import fault, note
 from web.server.scratch import FULL, is_full
+from web.words.language import say_for
 
-FAULT = "Something went wrong on the server; nothing was kept of it. The page still works: please try again."
+FAULT = noop("Something went wrong on the server; nothing was kept of it. The page still works: please try again.")
 
 
 def watch_jobs(blocks: gr.Blocks) -> None:
@@ -29,17 +31,22 @@ def _watched(callback: Callable, name: str) -> Callable:
 
         @functools.wraps(callback)
         def frames(*arguments: Any, **options: Any) -> Iterator[Any]:
-            with _watch(name):
+            with _watch(name, _reader(arguments)):
                 yield from callback(*arguments, **options)
 
         return frames
 
     @functools.wraps(callback)
     def call(*arguments: Any, **options: Any) -> Any:
-        with _watch(name):
+        with _watch(name, _reader(arguments)):
             return callback(*arguments, **options)
 
     return call
+
+
+def _reader(arguments: tuple[Any, ...]) -> Language:
+    """The language of whoever asked, where the callback is told."""
+    return say_for(next((given for given in arguments if isinstance(given, gr.Request)), None))
 
 
 def let_go(error: BaseException) -> None:
@@ -53,7 +60,7 @@ def let_go(error: BaseException) -> None:
 
 
 @contextmanager
-def _watch(name: str) -> Iterator[None]:
+def _watch(name: str, say: Language) -> Iterator[None]:
     start = time.monotonic()
 
     def ended(how: str, level: int = logging.INFO, **fields: str) -> None:
@@ -72,5 +79,5 @@ def _watch(name: str) -> Iterator[None]:
         ended("failed", logging.ERROR, **fault(error))
         words = FULL if is_full(error) else FAULT
         let_go(error)
-        raise gr.Error(words, print_exception=False) from None
+        raise gr.Error(say(words), print_exception=False) from None
     ended("done")

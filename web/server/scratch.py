@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
+from jdm_core.report.words import noop
 from web.settings import Settings
 
 try:
@@ -19,7 +20,7 @@ try:
 except ImportError:  # Windows
     fcntl = None
 
-FULL = "The server's disk is full. Please try again in some minutes."
+FULL = noop("The server’s disk is full. Please try again in some minutes.")
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 PREFIX = "plasmolens-"
 SWEEP_SECONDS, MEASURE_SECONDS = 60, 10

@@ -16,6 +16,7 @@ from typing import Any
 import gradio as gr
 from gradio.state_holder import SessionState, StateHolder
 
+from jdm_core.report.words import noop
 from web.server.bodies import Refused
 
 PAGES = 400  # 0.2 MB each, before anything is shown on it
@@ -25,10 +26,12 @@ STATE_BYTES_OF_ONE = STATE_BYTES // 2
 SWEEP_SECONDS = 5.0
 NOBODY_SECONDS = 60.0  # after which no work is done for a page that nobody has open
 SAMPLE = 64  # of a long list, whose other items are taken to be alike
-NO_PAGE = "This server has as many visitors as it can keep pages for. Please try again in some minutes."
-NO_PAGE_OF_ONE = f"You have {PAGES_OF_ONE} pages of this server open, which is as many as it keeps. Please close some."
-NO_JOB = "As many of your jobs wait as this server takes of one visitor; the queue is full for you until one is done."
-NO_MEMORY = (
+NO_PAGE = noop("This server has as many visitors as it can keep pages for. Please try again in some minutes.")
+NO_PAGE_OF_ONE = noop("You have as many pages of this server open as it keeps of one visitor. Please close some.")
+NO_JOB = noop(
+    "As many of your jobs wait as this server takes of one visitor; the queue is full for you until one is done."
+)
+NO_MEMORY = noop(
     "The server keeps as much as it can for its open pages. Please close those that you need no more, or try later."
 )
 

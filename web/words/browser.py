@@ -1,15 +1,17 @@
 """What stands on the page from the start, which the browser translates by Gradio's I18n."""
 
+from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
 
-from jdm_core.report.words import NOTICE
+from jdm_core.report.words import NOTICE, Language
 from web.parts.html import render
 from web.words.language import CODES, read, say_in
 
 PHRASES = [m.id for m in read(CODES[0]) if isinstance(m.id, str) and m.id and "{" not in m.id]
-BLOCKS = ("header", "introduction", "guide", "glossary", "many_cells", "evidence", "change", "notice")  # templates
+PLAIN = str.maketrans({"{": "(", "}": ")", "'": "’"})  # signs that the browser would take for a field
+BLOCKS = ("header", "introduction", "guide", "glossary", "many_cells", "evidence", "change")  # templates
 
 
 def _messages(code: str) -> dict[str, str]:
@@ -31,6 +33,16 @@ def caption(stem: str) -> str:
     """The words for an example, from a file name such as "uninfected-2"; the browser translates the class."""
     name, number = stem.rsplit("-", 1)
     return f"{label(name.capitalize())} {number}"
+
+
+def with_numbers(name: str, words: Callable[[Language], str]) -> str:
+    """HTML that holds numbers of this server, in each language; it must be the only one in its component.
+
+    To be called before the page is launched; a page that is built later in the same process takes its place.
+    """
+    for code, messages in I18N.translations.items():
+        messages[f"block-{name}"] = words(say_in(code)).translate(PLAIN)
+    return block(name)
 
 
 def block(name: str) -> str:
