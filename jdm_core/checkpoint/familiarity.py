@@ -17,6 +17,7 @@ GROUPS = 4  # runs of neighbouring channels that each level's features are summe
 COLOURS = 5
 LARGEST = 1e9  # number of an ellipsoid: products of some twenty are far from overflow
 LIMIT = 1.0  # of the unfamiliarity: what is not below it lies outside what the model knows
+FAMILIAR, OTHER, NO_RED_CELL = "familiar", "other", "not a red cell"  # kinds of pictures
 _BLACK = 1 / 255  # beside the three channels' sum: the hue of a black pixel means nothing, and counts for nothing
 
 

@@ -9,6 +9,7 @@ from jdm_core import CellImageError, CheckpointError, Explainer
 from jdm_core.checkpoint.manifest import DEFAULT_CHECKPOINT
 from jdm_core.cli import explain, predict
 from jdm_core.explain.likelihood import ELBO_DRAWS
+from jdm_core.explain.matching import AS_GIVEN, MATCHED
 from jdm_core.processes import shards
 
 OWN = Path(__file__).resolve().parents[1]
@@ -55,6 +56,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--draws", type=int, default=ELBO_DRAWS, help="draws of the likelihood scores (default: %(default)s)")
     add("--seed", type=int, default=0, help="seed of the draws; the same seed gives the same numbers (default: 0)")
     add("--as-given", action="store_true", help="read each picture whole, without looking for the cell in it")
+    add(
+        "--colours",
+        choices=(AS_GIVEN, MATCHED),
+        default=AS_GIVEN,
+        help="matched: read the cells in the colours of the training cells; files are one batch (default: %(default)s)",
+    )
     add("--debug", action="store_true", help="show where an error arose")
 
     one = commands.add_parser("predict", parents=[common], help="verdicts of classifier and likelihood")

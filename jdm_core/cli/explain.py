@@ -12,8 +12,9 @@ from tqdm import tqdm
 
 from jdm_core import Explainer
 from jdm_core.cli.inputs import (
-    UNFAMILIAR,
+    REMARKS,
     Findings,
+    batch_colours,
     batches,
     given_files,
     places_of,
@@ -21,12 +22,13 @@ from jdm_core.cli.inputs import (
     read_batches,
     stems_of,
 )
+from jdm_core.explain.matching import ColourChoice
 from jdm_core.files import replace_file
 from jdm_core.images.find import Finding
 from jdm_core.images.pixels import content_sha256
 from jdm_core.images.refused import on_one_line
 from jdm_core.processes import Shards
-from jdm_core.report.report import NOTICE, Explanation, model_fields, write_report
+from jdm_core.report.report import NOTICE, Explanation, colour_fields, model_fields, write_report
 from jdm_core.report.spreadsheet import harmless
 
 INDEX_COLUMNS: tuple[str, ...] = (
@@ -37,6 +39,7 @@ INDEX_COLUMNS: tuple[str, ...] = (
     "elbo_difference",
     "elbo_difference_standard_error",
     "familiar",
+    "kind",
     "found",
     "target",
     "flipped",
@@ -57,15 +60,17 @@ def run(explainer: Explainer, options: argparse.Namespace, group: Shards) -> int
     options.out.mkdir(parents=True, exist_ok=True)
     rows: dict[Path, dict[str, Any]] = {}
     share = group.share(batches(files))
+    find = explainer.finds_cells and not options.as_given
+    colours = batch_colours(explainer, files, options.colours, find)
     with progress_bar(sum(map(len, share)), group.first) as bar:
-        for batch, errors in read_batches(share, bar, explainer.finds_cells and not options.as_given):
+        for batch, errors in read_batches(share, bar, find):
             for error, path in errors:
                 rows[path] = {"error": error.reason}
-            for path, report in _explain_batch(explainer, batch, stems, options, bar):
+            for path, report in _explain_batch(explainer, batch, stems, options, colours, bar):
                 rows[path] = _row(report, stems[path], options.out)
                 name = on_one_line(str(path))
-                if not report["familiar"]:
-                    bar.write(f"{name}: {UNFAMILIAR}", file=sys.stderr)
+                if report["kind"] in REMARKS:
+                    bar.write(f"{name}: {REMARKS[report['kind']]}", file=sys.stderr)
                 if report.get("found") in ("several", "none"):
                     bar.write(f"{name}: {report['found_note']}", file=sys.stderr)
     gathered = group.gather(rows)
@@ -78,11 +83,18 @@ def run(explainer: Explainer, options: argparse.Namespace, group: Shards) -> int
 
 
 def _explain_batch(
-    explainer: Explainer, batch: Findings, stems: dict[Path, Path], options: argparse.Namespace, bar: tqdm
+    explainer: Explainer,
+    batch: Findings,
+    stems: dict[Path, Path],
+    options: argparse.Namespace,
+    colours: ColourChoice,
+    bar: tqdm,
 ) -> Iterator[tuple[Path, dict[str, Any]]]:
     """The reports of a batch: those of an earlier run as they are, the others written as they are yielded."""
-    done = [None if options.overwrite else _done(explainer, found, stems[path], options) for path, found in batch]
-    explanations = _explanations(explainer, batch, options) if None in done else []
+    done = [
+        None if options.overwrite else _done(explainer, found, stems[path], options, colours) for path, found in batch
+    ]
+    explanations = _explanations(explainer, batch, options, colours) if None in done else []
     for i, ((path, _), report) in enumerate(zip(batch, done, strict=True)):
         if report is None:
             report = write_report(explainer, explanations[i], stems[path], options.seed)
@@ -90,20 +102,25 @@ def _explain_batch(
         bar.update()
 
 
-def _explanations(explainer: Explainer, batch: Findings, options: argparse.Namespace) -> list[Explanation]:
+def _explanations(
+    explainer: Explainer, batch: Findings, options: argparse.Namespace, colours: ColourChoice
+) -> list[Explanation]:
     """All of a batch, though one alone were wanted, so that the numbers are those of a run without a stop."""
     cells = [finding.cell for _, finding in batch]
-    prediction = explainer.predict(cells)
-    elbo = explainer.elbo(cells, options.draws, options.seed)
-    edit = explainer.counterfactual(cells, options.target, options.seed)
+    prediction = explainer.predict(cells, colours)
+    elbo = explainer.elbo(cells, options.draws, options.seed, colours)
+    edit = explainer.counterfactual(cells, options.target, options.seed, colours=colours)
     return [
-        Explanation(on_one_line(path.name), finding.cell, i, prediction, elbo, edit, finding)
+        Explanation(on_one_line(path.name), finding.cell, i, prediction, elbo, edit, finding, colours=colours)
         for i, (path, finding) in enumerate(batch)
     ]
 
 
-def _done(explainer: Explainer, finding: Finding, stem: Path, options: argparse.Namespace) -> dict[str, Any] | None:
+def _done(
+    explainer: Explainer, finding: Finding, stem: Path, options: argparse.Namespace, colours: ColourChoice
+) -> dict[str, Any] | None:
     """The report of an earlier run, if it is of this image, model and settings."""
+    told = {"matched_from": None} | colour_fields(colours)
     try:
         report = json.loads(stem.with_name(f"{stem.name}.json").read_text(encoding="utf-8"))
         same = (
@@ -111,7 +128,8 @@ def _done(explainer: Explainer, finding: Finding, stem: Path, options: argparse.
             and report.get("found", "as given") == finding.status  # older reports read every picture as it was
             and report["model"] == model_fields(explainer)
             and (report["seed"], report["draws"]) == (options.seed, options.draws)
-            and isinstance(report["familiar"], bool)  # older reports do not say it
+            and isinstance(report["kind"], str)  # older reports do not say it
+            and {key: report.get(key) for key in ("colours", "matched_from")} == told
             and report["counterfactual"]["target"] == (options.target or _other(explainer.labels, report["label"]))
         )
     except (OSError, ValueError, KeyError, TypeError):
@@ -133,6 +151,7 @@ def _row(report: dict[str, Any], stem: Path, out: Path) -> dict[str, Any]:
         "elbo_difference": report["elbo_difference"],
         "elbo_difference_standard_error": report["elbo_difference_standard_error"],
         "familiar": report["familiar"],
+        "kind": report["kind"],
         "found": report.get("found", "as given"),
         "target": edit["target"],
         "flipped": edit["flipped"],

@@ -4,12 +4,15 @@ import hashlib
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 
 from tqdm import tqdm
 
-from jdm_core import CellImageError
+from jdm_core import CellImageError, Explainer
+from jdm_core.checkpoint.familiarity import NO_RED_CELL, OTHER
+from jdm_core.explain.matching import AS_GIVEN, ColourChoice
 from jdm_core.images.find import Finding, prepare
 from jdm_core.images.read import image_files
 from jdm_core.report.report import is_report_picture
@@ -17,8 +20,12 @@ from jdm_core.report.report import is_report_picture
 # What passes the network together moves the last digits of its numbers. So it is decided by the list of files alone:
 # neighbours, few enough for several processes to share a small folder.
 BATCH = 4
+COLOUR_SAMPLE = 32  # files, evenly spread over all of them, that say what colours their cells have in common
 LONGEST_NAME_BYTES = 200  # which leaves room for what a report adds to it, within the 255 bytes of most disks
-UNFAMILIAR = "does not look like the cells that the model knows: not to be trusted"
+REMARKS = {
+    OTHER: "another stain or microscope than in training: the model errs more often there",
+    NO_RED_CELL: "does not look like a red cell that the model knows: not to be trusted",
+}
 
 Findings = list[tuple[Path, Finding]]
 
@@ -61,6 +68,20 @@ def read_batches(
                 bar.write(str(error), file=sys.stderr)
                 bar.update()
         yield findings, errors
+
+
+def batch_colours(explainer: Explainer, files: Sequence[Path], choice: str, find: bool) -> ColourChoice:
+    """The colours to match from, where that is chosen: what a sample decided by the list of files has in common.
+
+    Files that cannot be read do not count here: whoever reads them all tells of them. Raises ValueError.
+    """
+    if choice == AS_GIVEN or not files:
+        return AS_GIVEN
+    cells = []
+    for i in sorted({round(k * (len(files) - 1) / max(1, COLOUR_SAMPLE - 1)) for k in range(COLOUR_SAMPLE)}):
+        with suppress(CellImageError):
+            cells.append(prepare(files[i], find=find).cell)
+    return (explainer.measure_colours(cells) if cells else None) or AS_GIVEN
 
 
 def places_of(arguments: list[str], files: list[Path]) -> dict[Path, Path]:

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from jdm_core import Explainer
-from jdm_core.cli.inputs import UNFAMILIAR, Findings, batches, given_files, progress_bar, read_batches
+from jdm_core.checkpoint.familiarity import NO_RED_CELL
+from jdm_core.cli.inputs import REMARKS, Findings, batch_colours, batches, given_files, progress_bar, read_batches
+from jdm_core.explain.matching import ColourChoice
 from jdm_core.images.find import Finding
 from jdm_core.images.refused import on_one_line
 from jdm_core.processes import Shards
-from jdm_core.report.report import found_fields, verdict_fields
+from jdm_core.report.report import colour_fields, found_fields, verdict_fields
 from jdm_core.report.words import found_note
 
 
@@ -20,26 +22,31 @@ def run(explainer: Explainer, options: argparse.Namespace, group: Shards) -> int
     if group.count > 1:
         raise ValueError("predict prints in the order of its files, in one process; torchrun is for explain")
     files, failed = given_files(options.files)
+    find = explainer.finds_cells and not options.as_given
+    colours = batch_colours(explainer, files, options.colours, find)
     with progress_bar(len(files)) as bar:
-        for batch, errors in read_batches(batches(files), bar, explainer.finds_cells and not options.as_given):
+        for batch, errors in read_batches(batches(files), bar, find):
             failed += len(errors)
             if not batch:
                 continue
-            for fields, finding in _read(explainer, batch, options.draws, options.seed):
+            for fields, finding in _read(explainer, batch, options, colours):
                 line = json.dumps(fields, ensure_ascii=False) if options.json else _sentence(fields, finding)
                 bar.write(line, file=sys.stdout)
             bar.update(len(batch))
     return 1 if failed else 0
 
 
-def _read(explainer: Explainer, batch: Findings, draws: int, seed: int) -> list[tuple[dict[str, Any], Finding]]:
+def _read(
+    explainer: Explainer, batch: Findings, options: argparse.Namespace, colours: ColourChoice
+) -> list[tuple[dict[str, Any], Finding]]:
     cells = [finding.cell for _, finding in batch]
-    prediction, elbo = explainer.predict(cells), explainer.elbo(cells, draws, seed)
+    prediction = explainer.predict(cells, colours)
+    elbo = explainer.elbo(cells, options.draws, options.seed, colours)
     unsure_below = explainer.checkpoint.thresholds.unsure_below
     told = []
     for i, (path, finding) in enumerate(batch):
         fields = verdict_fields(_name(path), prediction, elbo, i, unsure_below)
-        told.append((fields | found_fields(finding, fields["familiar"]), finding))
+        told.append((fields | found_fields(finding, fields["kind"] != NO_RED_CELL) | colour_fields(colours), finding))
     return told
 
 
@@ -53,7 +60,7 @@ def _sentence(fields: dict[str, Any], finding: Finding) -> str:
         f"{fields['file']}: {label} {fields['probabilities'][label]:.1%}, likelihood {fields['posterior'][label]:.1%}, "
         f"ELBO difference {fields['elbo_difference']:+.1f} ± {fields['elbo_difference_standard_error']:.1f} nats"
     )
-    notes = [] if fields["familiar"] else [UNFAMILIAR]
-    if note := found_note(finding, fields["familiar"]):
+    notes = [REMARKS[fields["kind"]]] if fields["kind"] in REMARKS else []
+    if note := found_note(finding, fields["kind"] != NO_RED_CELL):
         notes.append(note)
     return "; ".join([line, *notes])

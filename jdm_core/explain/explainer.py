@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from jdm_core.checkpoint.entry import Checkpoint
-from jdm_core.checkpoint.familiarity import LIMIT, measure_traits
+from jdm_core.checkpoint.familiarity import measure_traits
 from jdm_core.checkpoint.manifest import DEFAULT_CHECKPOINT, MANIFEST, load_checkpoint, locate
 from jdm_core.checkpoint.pretrained import load_pretrained, save_pretrained
 from jdm_core.draw.drawing import Drawing
@@ -19,6 +19,7 @@ from jdm_core.explain import likelihood
 from jdm_core.explain.bound import elbo_of_errors
 from jdm_core.explain.edit import EditSettings, Strength, settings_for
 from jdm_core.explain.inputs import ImageLike, read_image, read_images
+from jdm_core.explain.kinds import kinds_of
 from jdm_core.explain.matching import AS_GIVEN, ColourChoice, Sight, chosen_map, colours_of, look_at
 from jdm_core.explain.results import Counterfactual, ElboResult, Frame, Prediction, merge
 from jdm_core.explain.saliency import logit_gradient, saliency_map
@@ -198,8 +199,8 @@ class Explainer:
             strange = known.unfamiliarity(measure_traits(x, self.network.levels(z))).numpy()
         logits = self.network.classify(z) if sight.colours is None else self.verdicts.logits(sight.seen.x)
         probabilities = self.verdicts.probabilities(logits).cpu().numpy()
-        kind, least = np.where(strange >= LIMIT, NO_RED_CELL, FAMILIAR), self.checkpoint.thresholds.unsure_below
-        return Prediction(self.labels, probabilities, strange, kind, least)
+        kind = kinds_of(sight.own.cells, strange, self.checkpoint.calibration)
+        return Prediction(self.labels, probabilities, strange, kind, self.checkpoint.thresholds.unsure_below)
 
     def _elbo(self, batch: Batch, draws: int) -> ElboResult:
         x = batch.x

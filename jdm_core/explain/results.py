@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from jdm_core.checkpoint.familiarity import FAMILIAR, NO_RED_CELL
 from jdm_core.draw.drawing import change_pictures
 from jdm_core.explain.edit import Strength
 from jdm_core.model.diffusion import LOGSNR_MAX

@@ -49,8 +49,8 @@ class ColourMap:
 
     def apply(self, cell: np.ndarray) -> np.ndarray:
         """A cell uint8 (H, W, 3) on black in the other colours, as uint8; the background stays black."""
-        mapped = _light(self.slope * _density(cell) + np.array(self.offset))
-        return np.where(_own_pixels(cell)[:, :, None], mapped.round(), cell).astype(np.uint8)
+        mapped = _light(self.slope * density(cell) + np.array(self.offset))
+        return np.where(own_pixels(cell)[:, :, None], mapped.round(), cell).astype(np.uint8)
 
     def undo(self, cell: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
         """A cell uint8 (H, W, 3) with what was changed between two pictures (H, W, 3) uint8 in the other colours.
@@ -61,20 +61,20 @@ class ColourMap:
         return (cell + moved).round().clip(0, 255).astype(np.uint8)
 
     def _back(self, picture: np.ndarray) -> np.ndarray:
-        return _light((_density(picture) - np.array(self.offset)) / self.slope)
+        return _light((density(picture) - np.array(self.offset)) / self.slope)
 
 
 def measure_colours(pixels: Sequence[np.ndarray]) -> Colours | None:
     """The colours of cells uint8 (S, S, 3) on black; None where none of them has a pixel that is not background."""
-    density, spread = [], []
+    medians, spreads = [], []
     for cell in pixels:
-        own = _density(cell[_own_pixels(cell)])
+        own = density(cell[own_pixels(cell)])
         if len(own):
-            density.append(np.median(own, axis=0))
-            spread.append(np.median(np.abs(own - density[-1]), axis=0))
-    if not density:
+            medians.append(np.median(own, axis=0))
+            spreads.append(np.median(np.abs(own - medians[-1]), axis=0))
+    if not medians:
         return None
-    return Colours(*(tuple(round(float(v), 6) for v in np.median(of, axis=0)) for of in (density, spread)))
+    return Colours(*(tuple(round(float(v), 6) for v in np.median(of, axis=0)) for of in (medians, spreads)))
 
 
 def map_between(theirs: Colours, ours: Colours) -> ColourMap:
@@ -89,15 +89,16 @@ def map_between(theirs: Colours, ours: Colours) -> ColourMap:
     return ColourMap(slope, tuple((ours_density - slope * theirs_density).tolist()))
 
 
-def _density(pixels: np.ndarray) -> np.ndarray:
+def density(pixels: np.ndarray) -> np.ndarray:
+    """Optical density in nats, float32, of pixels uint8 in any shape: -log of the share of light, 0 of white."""
     return _DEEPEST - np.log1p(pixels.astype(np.float32))
 
 
-def _light(density: np.ndarray) -> np.ndarray:
-    return (np.exp(_DEEPEST - density) - 1).clip(0, 255)
+def _light(values: np.ndarray) -> np.ndarray:
+    return (np.exp(_DEEPEST - values) - 1).clip(0, 255)
 
 
-def _own_pixels(cell: np.ndarray) -> np.ndarray:
+def own_pixels(cell: np.ndarray) -> np.ndarray:
     """What of a cell uint8 (H, W, 3) is no background: (H, W) bool, dark spots within it too."""
     from scipy.ndimage import binary_fill_holes  # here, since it takes long to import and few ask for it
 

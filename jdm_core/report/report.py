@@ -11,12 +11,15 @@ import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngImageFile, PngInfo
 
+from jdm_core.checkpoint.familiarity import NO_RED_CELL
 from jdm_core.draw.colours import CHANGE_STOPS, EVIDENCE_STOPS
 from jdm_core.explain.explainer import Explainer
+from jdm_core.explain.matching import AS_GIVEN, MATCHED, ColourChoice
 from jdm_core.explain.results import Counterfactual, ElboResult, Prediction
 from jdm_core.files import replace_file
 from jdm_core.images.find import Finding
 from jdm_core.images.pixels import content_sha256
+from jdm_core.report.kinds import abroad, kind_warning
 from jdm_core.report.sheet import Panel, draw_sheet, save_sheet
 from jdm_core.report.words import found_note, verdict_kind
 from jdm_core.version import VERSION
@@ -35,7 +38,7 @@ class Explanation:
     """Everything about one cell: its pixels (H, W, 3) uint8, and image `index` of batched results.
 
     finding, of how the cell was found in the upload, has a `status` and a `note`; file_sha256 is the digest of the
-    upload's bytes.
+    upload's bytes; colours, in which the model saw the cell.
     """
 
     file: str
@@ -46,6 +49,7 @@ class Explanation:
     edit: Counterfactual | None = None
     finding: Finding | None = None
     file_sha256: str | None = None
+    colours: ColourChoice = AS_GIVEN
 
 
 def verdict_fields(
@@ -73,6 +77,15 @@ def verdict_fields(
     }
 
 
+def kind_fields(prediction: Prediction, index: int) -> dict[str, Any]:
+    """The JSON of whether the model knows such a picture, and of what kind it is."""
+    return {
+        "familiar": bool(prediction.familiar[index]),
+        "kind": str(prediction.kind[index]),
+        "unfamiliarity": _finite(prediction.unfamiliarity[index]),
+    }
+
+
 def edit_fields(edit: Counterfactual, index: int) -> dict[str, Any]:
     """The JSON of one edit and its check."""
     labels = edit.labels
@@ -87,9 +100,9 @@ def edit_fields(edit: Counterfactual, index: int) -> dict[str, Any]:
     }
 
 
-def found_fields(finding: Finding, familiar: bool) -> dict[str, Any]:
+def found_fields(finding: Finding, cell: bool) -> dict[str, Any]:
     """The JSON of a finding: its status, the note unless the image was read as given, and what it was reduced from."""
-    note, size = found_note(finding, familiar), finding.reduced_from
+    note, size = found_note(finding, cell), finding.reduced_from
     told = {"found": finding.status} | ({"found_note": note} if note else {})
     return told | ({"reduced_from": {"height": size[0], "width": size[1]}} if size else {})
 
@@ -117,10 +130,13 @@ def report_json(explainer: Explainer, explanation: Explanation, seed: int) -> di
     if e.edit is not None:
         report["counterfactual"] = edit_fields(e.edit, e.index)
     if e.finding is not None:
-        report |= found_fields(e.finding, report["familiar"])
+        report |= found_fields(e.finding, report["kind"] != NO_RED_CELL)
     if e.file_sha256 is not None:
         report["file_sha256"] = e.file_sha256
+    if warning := kind_warning(report["kind"], abroad(explainer.checkpoint.metrics)):
+        report["warning"] = warning
     return report | {
+        **colour_fields(e.colours),
         "seed": seed,
         "thresholds": asdict(thresholds),
         "model": model_fields(explainer),
@@ -199,7 +215,7 @@ def panels(explainer: Explainer, explanation: Explanation, drawn: dict[str, np.n
     e = explanation
     first, second = e.elbo.labels[:2]
     found = [
-        Panel("The cell" if e.prediction.familiar[e.index] else "The picture", drawn["original"]),
+        Panel("The cell" if e.prediction.is_cell[e.index] else "The picture", drawn["original"]),
         Panel(
             f"Evidence: orange for {first}, blue for {second}",
             drawn["evidence"],

@@ -11,6 +11,7 @@ from PIL import Image
 
 from jdm_core.checkpoint.calibration import Thresholds
 from jdm_core.draw.colours import OPACITY, colour_table
+from jdm_core.explain.matching import MATCHED
 from jdm_core.report.words import ENGLISH, NOT_A_CELL, elbo_figure, elbo_meaning, outcome, verdict_words
 
 if TYPE_CHECKING:
@@ -116,6 +117,7 @@ def _verdict(figure: "Figure", top: float, report: dict[str, Any]) -> float:
     strange = report["verdict"] == NOT_A_CELL
     _text(figure, LEFT, top, title, size=14, weight="bold", color=ALERT if strange else TONES.get(tone, INK))
     lines = [(line, {"color": ALERT if strange else INK}) for line in wrap(detail, WIDE)]
+    lines += [(line, {"color": ALERT}) for line in wrap(report.get("warning", ""), WIDE)]
     if report.get("found") in ("several", "none"):
         lines += [(line, {"color": ALERT}) for line in wrap(report["found_note"], WIDE)]
     if edit := report.get("counterfactual"):

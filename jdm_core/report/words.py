@@ -88,15 +88,15 @@ def verdict_kind(
     head: Sequence[float],
     posterior: Sequence[float] | None,
     unsure_below: float,
-    familiar: bool = True,
+    cell: bool = True,
 ) -> str:
     """The label that the head (K,) says, or why there is none: UNCLEAR, DISAGREE or NOT_A_CELL.
 
     The head is unclear below `unsure_below`; the posterior (K,), once there, may disagree with it; and a picture that
-    is not familiar gets no verdict, whatever they say.
+    is no red cell gets no verdict, whatever they say.
     """
     best = likeliest(head)
-    if not familiar:
+    if not cell:
         return NOT_A_CELL
     if posterior is not None and likeliest(posterior) != best:
         return DISAGREE
@@ -156,7 +156,7 @@ def found_words(status: str, count: int, cell: bool, say: Language = ENGLISH) ->
             "{count} cells, none of them clearly the one that is meant: the whole picture is read as one cell.",
             count,
         )
-    if not familiar:
+    if not cell:
         return say("What stands out from the background was cut out and put on black.")
     return say.plural(
         "One cell was found on a bright background and put on black.",
@@ -165,9 +165,9 @@ def found_words(status: str, count: int, cell: bool, say: Language = ENGLISH) ->
     )
 
 
-def found_note(finding: Finding, familiar: bool, say: Language = ENGLISH) -> str:
-    """How the cell was obtained, in a sentence that calls it one only where it is `familiar`; "" if as given."""
-    return "" if finding.status == "as given" else found_words(finding.status, finding.count, familiar, say)
+def found_note(finding: Finding, cell: bool, say: Language = ENGLISH) -> str:
+    """How the cell was obtained, in a sentence that calls it one only where it is a red `cell`; "" if as given."""
+    return "" if finding.status == "as given" else found_words(finding.status, finding.count, cell, say)
 
 
 def elbo_figure(labels: Sequence[str], difference: float, error: float, say: Language = ENGLISH) -> str:

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from jdm_core import Counterfactual, ElboResult, Explainer, Frame, Prediction
+from jdm_core.explain.matching import AS_GIVEN, ColourChoice
+from jdm_core.images.colours import Colours
 from web.compute.thread import ComputeThread
 
 TOGETHER = 32  # cells of several users that pass the network as one batch
@@ -31,8 +33,13 @@ class SharedExplainer:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._explainer, name)
 
-    def predict(self, images: np.ndarray | Sequence[np.ndarray]) -> Prediction:
-        """`Explainer.predict` of pixels (H, W, 3) uint8; it goes first, for it takes a moment."""
+    def predict(self, images: np.ndarray | Sequence[np.ndarray], colours: ColourChoice = AS_GIVEN) -> Prediction:
+        """`Explainer.predict` of pixels (H, W, 3) uint8; it goes first, for it takes a moment.
+
+        Where colours are matched, nobody else's cells go along: those of a call are one batch.
+        """
+        if colours != AS_GIVEN:
+            return self._thread.run(partial(self._explainer.predict, images, colours), first=True)
         answer: Future[Prediction] = Future()
         self._waiting.append(([images] if isinstance(images, np.ndarray) else list(images), answer))
 
@@ -42,6 +49,10 @@ class SharedExplainer:
 
         self._thread.run(work, first=True)
         return answer.result()
+
+    def measure_colours(self, images: np.ndarray | Sequence[np.ndarray]) -> Colours | None:
+        """`Explainer.measure_colours`, which goes first as well."""
+        return self._thread.run(partial(self._explainer.measure_colours, images), first=True)
 
     def check(self, cell: np.ndarray) -> tuple[Prediction, ElboResult]:
         """One small prediction and one small decode of pixels (H, W, 3) uint8, as one piece that goes first."""
@@ -98,7 +109,7 @@ class SharedExplainer:
                     together,
                     probabilities=together.probabilities[part],
                     unfamiliarity=together.unfamiliarity[part],
-                    familiar=together.familiar[part],
+                    kind=together.kind[part],
                 )
             )
 

@@ -13,10 +13,12 @@ from gradio.utils import get_upload_folder
 
 from jdm_core import CellImageError, Explainer
 from jdm_core.explain.likelihood import POSTERIOR_DRAWS
+from jdm_core.explain.matching import AS_GIVEN, ColourChoice
+from jdm_core.report.report import colour_fields
 from jdm_core.version import VERSION
 from web.many_cells.detail import detail
 from web.many_cells.reports import write_reports
-from web.many_cells.run import Batch, Result, run
+from web.many_cells.run import Batch, Result, batch_colours, run
 from web.many_cells.summary import progress, report_progress, summary
 from web.many_cells.table import rule, table_csv, table_head, table_rows
 from web.many_cells.uploads import Limits, list_items, read_item
@@ -49,14 +51,17 @@ class BatchCallbacks:
     def __init__(self, explainer: Explainer, limits: Limits) -> None:
         self.explainer, self.limits = explainer, limits
 
-    def read(self, uploads: list[dict[str, Any]] | None, request: gr.Request | None = None) -> Iterator[View]:
-        """Reads every cell of the uploads; the table grows as results come."""
+    def read(
+        self, uploads: list[dict[str, Any]] | None, matched: bool | None = False, request: gr.Request | None = None
+    ) -> Iterator[View]:
+        """Reads every cell of the uploads, in matched colours or as it is; the table grows as results come."""
         if not uploads:
             yield empty()
             return
         say = say_for(request)
         items, total = list_items(uploads, self.limits)
-        batch = Batch(tuple(items), self._settings(), total)
+        colours = batch_colours(self.explainer, items) if matched else AS_GIVEN
+        batch = Batch(tuple(items), self._settings(colours), total, colours=colours)
         rows = table_head(self.explainer.labels, say)
         yield empty()._replace(
             batch=batch,
@@ -66,7 +71,7 @@ class BatchCallbacks:
             status=progress_bar(progress(0, len(items), 0, say), 0),
         )
         began = time.monotonic()
-        for results in run(self.explainer, items, SEED):
+        for results in run(self.explainer, items, SEED, colours):
             rows += table_rows(results, self.explainer.labels, len(batch.results), say)
             batch = replace(batch, results=(*batch.results, *results))  # a new one: Stop may come at any time
             done = len(batch.results)
@@ -119,7 +124,8 @@ class BatchCallbacks:
         except CellImageError as error:
             return View(detail=alert(str(error)))
         name, row = result.item.name, int(event.row)
-        return View(detail=detail(self.explainer, name, row, finding, POSTERIOR_DRAWS, SEED, say_for(request)))
+        settings = POSTERIOR_DRAWS, SEED, batch.colours if batch else AS_GIVEN
+        return View(detail=detail(self.explainer, name, row, finding, *settings, say_for(request)))
 
     def close(self) -> View:
         """The tab without the explanation of a cell."""
@@ -129,12 +135,13 @@ class BatchCallbacks:
         """The tab after its files were taken away."""
         return empty()
 
-    def _settings(self) -> dict[str, Any]:
+    def _settings(self, colours: ColourChoice) -> dict[str, Any]:
         """What the numbers depend on, as columns of the CSV."""
         e = self.explainer
         return {
             "draws": POSTERIOR_DRAWS,
             "seed": SEED,
+            "colours": colour_fields(colours)["colours"],
             "model": e.name,
             "model_version": e.checkpoint.version,
             "model_sha256": e.sha256,

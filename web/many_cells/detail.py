@@ -3,9 +3,12 @@
 from markupsafe import Markup
 
 from jdm_core import Explainer
+from jdm_core.explain.matching import AS_GIVEN, ColourChoice
 from jdm_core.images.find import Finding
+from jdm_core.report.kinds import abroad, kind_warning
 from jdm_core.report.words import ENGLISH, HEAD, POSTERIOR, Language, found_note
 from web.one_cell.callbacks import USUAL_DRAWS
+from web.one_cell.panels import is_cell
 from web.parts.charts import bars, elbo_panel, legend
 from web.parts.html import render
 from web.parts.pictures import SHOWN, embedded, like
@@ -13,13 +16,20 @@ from web.words.sentences import verdict
 
 
 def detail(
-    explainer: Explainer, name: str, row: int, finding: Finding, draws: int, seed: int, say: Language = ENGLISH
+    explainer: Explainer,
+    name: str,
+    row: int,
+    finding: Finding,
+    draws: int,
+    seed: int,
+    colours: ColourChoice = AS_GIVEN,
+    say: Language = ENGLISH,
 ) -> Markup:
     """The explanation of the cell in a row; its likelihood has the draws, and so the noise, of the table's."""
     cell, labels = finding.cell, explainer.labels
-    prediction, elbo = explainer.predict(cell), explainer.elbo(cell, draws, seed)
+    prediction, elbo = explainer.predict(cell, colours), explainer.elbo(cell, draws, seed, colours)
     head, posterior = prediction.probabilities[0].tolist(), elbo.posterior[0].tolist()
-    familiar = bool(prediction.familiar[0])
+    known = is_cell(prediction)
     evidence = explainer.draw.evidence(explainer.model_view(cell), elbo.evidence[0], SHOWN)
     paired = float(elbo.difference[0]), float(elbo.difference_standard_error[0])
     first, second = (say("speaks for {label}", label=say(label)) for label in labels[:2])
@@ -28,10 +38,11 @@ def detail(
         say,
         name=name,
         row=row,
-        verdict=verdict(labels, head, posterior, explainer.checkpoint.thresholds.unsure_below, familiar, say),
-        familiar=familiar,
-        note=found_note(finding, familiar, say),
-        title=say("The cell") if familiar else say("The picture"),
+        verdict=verdict(labels, head, posterior, explainer.checkpoint.thresholds.unsure_below, known, say),
+        cell_known=known,
+        warning=kind_warning(str(prediction.kind[0]), abroad(explainer.checkpoint.metrics), say),
+        note=found_note(finding, known, say),
+        title=say("The cell") if known else say("The picture"),
         cell=embedded(like(cell, cell), name),
         evidence=embedded(like(evidence, cell), f"{say('Evidence map')}: {name}"),
         bars=bars(labels, {HEAD: head, POSTERIOR: posterior}, say),

@@ -39,6 +39,7 @@ def opener(one_cell: OneCell) -> Any:
         draws: int | None,
         seed: float | None,
         as_given: bool | None,
+        matched: bool | None,
         event: gr.EventData,
         request: gr.Request | None = None,
     ) -> Iterator[View]:
@@ -48,7 +49,7 @@ def opener(one_cell: OneCell) -> Any:
             return
         item = result.item
         yield from one_cell.callbacks.show(
-            lambda: (item.name, read_pixels(read_item(item), item.name)), draws, seed, as_given, request
+            lambda: (item.name, read_pixels(read_item(item), item.name)), draws, seed, as_given, matched, request
         )
 
     return opened

@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 
 from jdm_core import CellImageError, Explainer
 from jdm_core.explain.likelihood import POSTERIOR_DRAWS
+from jdm_core.explain.matching import ColourChoice
 from jdm_core.images.find import Finding
 from jdm_core.report.report import NOTICE, Explanation, write_report
 from jdm_core.report.sheet import sheet_book
@@ -34,7 +35,7 @@ def write_reports(explainer: Explainer, batch: Batch, edits: bool, seed: int, pa
         pages = Path(whole, "all-cells.pdf")
         with sheet_book(pages, NOTICE, f"PlasmoLens {VERSION}") as book:
             for start in range(0, len(done), CHUNK):
-                for explanation in _explained(explainer, done[start : start + CHUNK], edits, seed):
+                for explanation in _explained(explainer, done[start : start + CHUNK], edits, seed, batch.colours):
                     stem = _stem(explanation.file, taken)
                     with TemporaryDirectory() as folder:
                         write_report(explainer, explanation, Path(folder, stem), seed, ("pdf",), book)
@@ -45,7 +46,9 @@ def write_reports(explainer: Explainer, batch: Batch, edits: bool, seed: int, pa
             archive.write(pages, pages.name)
 
 
-def _explained(explainer: Explainer, results: list[Result], edits: bool, seed: int) -> Iterator[Explanation]:
+def _explained(
+    explainer: Explainer, results: list[Result], edits: bool, seed: int, colours: ColourChoice
+) -> Iterator[Explanation]:
     found: list[tuple[Result, Finding, str]] = []
     for result in results:
         try:
@@ -56,10 +59,10 @@ def _explained(explainer: Explainer, results: list[Result], edits: bool, seed: i
     if not found:
         return
     cells = [finding.cell for _, finding, _ in found]
-    prediction, elbo = explainer.predict(cells), explainer.elbo(cells, POSTERIOR_DRAWS, seed)
-    edit = explainer.counterfactual(cells, seed=seed) if edits else None
+    prediction, elbo = explainer.predict(cells, colours), explainer.elbo(cells, POSTERIOR_DRAWS, seed, colours)
+    edit = explainer.counterfactual(cells, seed=seed, colours=colours) if edits else None
     for i, (result, finding, digest) in enumerate(found):
-        yield Explanation(result.item.name, finding.cell, i, prediction, elbo, edit, finding, digest)
+        yield Explanation(result.item.name, finding.cell, i, prediction, elbo, edit, finding, digest, colours)
 
 
 def _stem(name: str, taken: set[str]) -> str:

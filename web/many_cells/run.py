@@ -1,6 +1,7 @@
 """The cells of a batch through the network, many at a time, one result a file."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +9,9 @@ import numpy as np
 from PIL import Image
 
 from jdm_core import CellImageError, Explainer
+from jdm_core.checkpoint.familiarity import NO_RED_CELL, OTHER
 from jdm_core.explain.likelihood import POSTERIOR_DRAWS
+from jdm_core.explain.matching import AS_GIVEN, ColourChoice
 from jdm_core.images.find import Finding
 from jdm_core.report.words import DISAGREE, ENGLISH, NOT_A_CELL, UNCLEAR, Language, found_words, noop, verdict_kind
 from web.compute.shared import PIECE
@@ -18,7 +21,9 @@ from web.parts.reading import find
 
 CHUNK = 16  # cells that pass through the network together, between two looks at the page
 THUMBNAIL = 96  # pixels on the longer side, shown at half of that
+COLOUR_SAMPLE = 32  # cells, evenly spread over a batch, that say what colours all have in common
 UNFAMILIAR = noop("unfamiliar")
+FOREIGN = noop("other stain")
 OPEN, STRANGE = noop("Unclear"), noop("Not a cell?")  # what stands for a verdict where there is none
 _SHOWN = {UNCLEAR: OPEN, DISAGREE: OPEN, NOT_A_CELL: STRANGE}
 
@@ -51,13 +56,14 @@ class Result:
 class Batch:
     """A batch as the page keeps it: its files, what its numbers depend on, and the results so far, in files' order.
 
-    `total` is how many files the uploads held, of which `items` are the first.
+    `total` is how many files the uploads held, of which `items` are the first; `colours`, in which the model sees them.
     """
 
     items: tuple[Item, ...]
     settings: dict[str, Any]
     total: int
     results: tuple[Result, ...] = ()
+    colours: ColourChoice = AS_GIVEN
 
     @property
     def done(self) -> list[Result]:
@@ -65,13 +71,24 @@ class Batch:
         return [result for result in self.results if not result.error]
 
 
-def run(explainer: Explainer, items: Sequence[Item], seed: int) -> Iterator[list[Result]]:
+def batch_colours(explainer: Explainer, items: Sequence[Item]) -> ColourChoice:
+    """The colours that cells of the batch have in common, to be matched from; as given, where there are none."""
+    last, cells = len(items) - 1, []
+    for i in sorted({round(k * last / (COLOUR_SAMPLE - 1)) for k in range(COLOUR_SAMPLE)}) if items else ():
+        with suppress(CellImageError):  # whoever reads it for its result says so
+            cells.append(find(read_item(items[i]), items[i].name).cell)
+    return (explainer.measure_colours(cells) if cells else None) or AS_GIVEN
+
+
+def run(
+    explainer: Explainer, items: Sequence[Item], seed: int, colours: ColourChoice = AS_GIVEN
+) -> Iterator[list[Result]]:
     """The results of the items, in their order, a few at a time; a file that cannot be read spoils no other."""
     for start in range(0, len(items), CHUNK):
-        yield from _chunk(explainer, items[start : start + CHUNK], seed)
+        yield from _chunk(explainer, items[start : start + CHUNK], seed, colours)
 
 
-def _chunk(explainer: Explainer, items: Sequence[Item], seed: int) -> Iterator[list[Result]]:
+def _chunk(explainer: Explainer, items: Sequence[Item], seed: int, colours: ColourChoice) -> Iterator[list[Result]]:
     findings: list[Finding | CellImageError] = []
     for item in items:
         try:
@@ -79,7 +96,7 @@ def _chunk(explainer: Explainer, items: Sequence[Item], seed: int) -> Iterator[l
         except CellImageError as error:
             findings.append(error.with_traceback(None))  # whose frames hold what was read
     cells = [finding.cell for finding in findings if isinstance(finding, Finding)]
-    readings, read = _readings(explainer, cells, seed), 0
+    readings, read = _readings(explainer, cells, seed, colours), 0
     results: list[Result] = []
     for item, finding in zip(items, findings, strict=True):
         if isinstance(finding, CellImageError):
@@ -94,28 +111,29 @@ def _chunk(explainer: Explainer, items: Sequence[Item], seed: int) -> Iterator[l
         yield results
 
 
-def _readings(explainer: Explainer, cells: Sequence[np.ndarray], seed: int) -> Iterator[tuple]:
-    """Head, posterior and familiarity of each cell; the likelihood, which takes longest, of a few cells at a time."""
+def _readings(explainer: Explainer, cells: Sequence[np.ndarray], seed: int, colours: ColourChoice) -> Iterator[tuple]:
+    """Head, posterior and kind of each cell; the likelihood, which takes longest, of a few cells at a time."""
     if not cells:
         return
-    prediction = explainer.predict(cells)
+    prediction = explainer.predict(cells, colours)
     for start in range(0, len(cells), PIECE):
         piece = slice(start, start + PIECE)
-        posterior = explainer.posterior(cells[piece], POSTERIOR_DRAWS, seed)
-        readings = prediction.probabilities[piece], posterior, prediction.familiar[piece]
+        posterior = explainer.posterior(cells[piece], POSTERIOR_DRAWS, seed, colours)
+        readings = prediction.probabilities[piece], posterior, prediction.kind[piece]
         yield from zip(*(reading.tolist() for reading in readings), strict=True)
 
 
 def _result(
-    explainer: Explainer, item: Item, finding: Finding, head: list[float], posterior: list[float], familiar: bool
+    explainer: Explainer, item: Item, finding: Finding, head: list[float], posterior: list[float], seen: str
 ) -> Result:
     best = int(np.argmax(head))
     unsure_below = explainer.checkpoint.thresholds.unsure_below
-    kind = verdict_kind(explainer.labels, head, posterior, unsure_below, familiar)
+    kind = verdict_kind(explainer.labels, head, posterior, unsure_below, seen != NO_RED_CELL)
     flags = {
         noop("verdicts disagree"): best != int(np.argmax(posterior)),
         noop("not sure"): head[best] < unsure_below,
-        UNFAMILIAR: not familiar,
+        UNFAMILIAR: seen == NO_RED_CELL,
+        FOREIGN: seen == OTHER,
         noop("several cells"): finding.status == "several",
         noop("no cell found"): finding.status == "none",
     }

@@ -84,6 +84,7 @@ class Edits:
             yield empty()._replace(status=alert(say(sentences.LOST)))
             return
         cell, target = reading.explanation.cell, edit.labels[int(edit.target[0])]
+        colours = reading.explanation.colours
         weaker = replace(own, guidance=own.guidance * WEAKER)
         stronger = replace(own, guidance=own.guidance * STRONGER, region=own.region * WIDER)
         busy = gr.update(interactive=False)
@@ -98,7 +99,7 @@ class Edits:
         )
         figures = [self._variant(noop("As above"), edit, cell, say)]
         for done, (name, strength) in enumerate(((noop("Weaker"), weaker), (noop("Stronger"), stronger))):
-            with closing(self.explainer.stream(cell, target, reading.seed, strength)) as frames:
+            with closing(self.explainer.stream(cell, target, reading.seed, strength, colours)) as frames:
                 for frame in frames:
                     share = (done + frame.step / max(1, frame.steps)) / 2
                     if frame.result is None:
@@ -133,7 +134,7 @@ class Edits:
             yield empty()._replace(status=alert(say(sentences.LOST)))
             return
         explanation = reading.explanation
-        cell = explanation.cell
+        cell, colours = explanation.cell, explanation.colours
         busy = gr.update(interactive=False)
         yield View(
             status="",
@@ -148,7 +149,7 @@ class Edits:
             reports=hidden(),
         )
         begun = time.monotonic()
-        with closing(self.explainer.stream(cell, target, reading.seed, strength)) as frames:
+        with closing(self.explainer.stream(cell, target, reading.seed, strength, colours)) as frames:
             for frame in _paced(frames):
                 if frame.result is None:
                     done = (frame.attempt - 1 + frame.step / frame.steps) / frame.attempts
@@ -195,7 +196,7 @@ class Edits:
 def ready(reading: Reading, say: Language) -> View:
     """The page with no edit running: the one on offer with the reason, and none for what is no cell."""
     prediction = reading.explanation.prediction
-    says, cell = int(prediction.probabilities[0].argmax()), bool(prediction.familiar[0])
+    says, cell = int(prediction.probabilities[0].argmax()), bool(prediction.is_cell[0])
     reason = sentences.on_offer(prediction.labels[says], say) if cell else say(sentences.NO_EDIT)
     return View(
         flip=gr.update(**(MAIN if cell else OFF)),

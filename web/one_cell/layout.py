@@ -35,7 +35,7 @@ def add_one_cell(explainer: Explainer, compute: dict[str, Any], kept_seconds: in
     parts: Parts = {"reading": gr.State(time_to_live=kept_seconds)}
     with gr.Row(elem_id="main"):
         with gr.Column(scale=1, min_width=280, elem_id="input"):
-            parts |= _input_section()
+            parts |= _input_section(explainer.checkpoint.calibration.colours is not None)
             controls = _advanced(explainer.edit.steps)
         with gr.Column(scale=3, min_width=300, elem_id="output"):
             parts["status"] = gr.HTML(elem_id="status")
@@ -45,7 +45,7 @@ def add_one_cell(explainer: Explainer, compute: dict[str, Any], kept_seconds: in
     return _wire(Callbacks(explainer), Edits(explainer), parts, controls, compute)
 
 
-def _input_section() -> Parts:
+def _input_section(matches: bool) -> Parts:
     parts: Parts = {}
     parts["upload"] = gr.Image(
         format="png",
@@ -60,13 +60,9 @@ def _input_section() -> Parts:
     with gr.Column(visible=False, elem_id="found") as parts["found"]:
         parts["outline"] = _picture(noop("What was found"), "outline")
         parts["found_note"] = gr.HTML(elem_id="found_note")
-    parts["as_given"] = gr.Checkbox(
-        False,
-        label=label("Use the picture as it is"),
-        info=label("Do not cut the cell out of its background"),
-        elem_id="as-given",
-        container=False,
-    )
+    whole = label("Use the picture as it is"), label("Do not cut the cell out of its background")
+    parts["as_given"] = _switch(*whole, "as-given")
+    parts["matched"] = _switch(label(sentences.MATCH), label(sentences.MATCH_ONE), "matched", matches)
     files = sorted(EXAMPLES.glob("*.png"))
     if files:
         gr.HTML(str(label("Synthetic examples, drawn by the model (no patients)")), elem_classes="note")
@@ -191,6 +187,10 @@ def _button(words: str, elem_id: str) -> gr.Button:
     return gr.Button(label(words), interactive=False, elem_id=elem_id, min_width=120)
 
 
+def _switch(words: Any, info: Any, elem_id: str, visible: bool = True) -> gr.Checkbox:
+    return gr.Checkbox(False, label=words, info=info, elem_id=elem_id, container=False, visible=visible)
+
+
 def _picture(words: str, elem_id: str, visible: bool = True) -> gr.Image:
     return gr.Image(
         label=label(words),
@@ -206,7 +206,7 @@ def _picture(words: str, elem_id: str, visible: bool = True) -> gr.Image:
 def _wire(callbacks: Callbacks, edits: Edits, parts: Parts, controls: Parts, compute: dict[str, Any]) -> OneCell:
     page = [parts[name] for name in View._fields]
     upload, reading = parts["upload"], parts["reading"]
-    reads = [controls["draws"], controls["seed"], parts["as_given"]]
+    reads = [controls["draws"], controls["seed"], parts["as_given"], parts["matched"]]
     strength = [controls[name] for name in ("mode", "start", "guidance")]
     options = {"preprocess": False, **QUIET}
     maps = [parts[name] for name in ("threshold", "opacity", "border")]
@@ -225,7 +225,7 @@ def _wire(callbacks: Callbacks, edits: Edits, parts: Parts, controls: Parts, com
         made = parts[name].click(getattr(Downloads(callbacks.explainer), name), [reading], page, **options)
         made.success(None, [parts[f"{name}_file"]], None, js=script("save"), **QUIET)
     clicks = [example.click for example in parts["examples"]]
-    anew = [controls["again"].click, parts["as_given"].input]
+    anew = [controls["again"].click, parts["as_given"].input, parts["matched"].input]
     ends(running, [upload.upload, parts["stop"].click, *anew, *clicks])
     explaining = [
         upload.upload(callbacks.explain, [upload, *reads], page, trigger_mode="multiple", **options, **compute),

@@ -6,6 +6,7 @@ from markupsafe import Markup
 from jdm_core import Explainer
 from jdm_core.explain.results import Prediction
 from jdm_core.images.find import Finding
+from jdm_core.report.kinds import abroad, kind_warning
 from jdm_core.report.words import HEAD, POSTERIOR, Language, found_note
 from web.one_cell.view import View, empty
 from web.parts.charts import bars, legend
@@ -15,9 +16,9 @@ from web.parts.updates import picture, shown
 from web.words import sentences
 
 
-def is_familiar(prediction: Prediction) -> bool:
-    """Whether the one picture that was read looks like a cell that the model knows."""
-    return bool(prediction.familiar[0])
+def is_cell(prediction: Prediction) -> bool:
+    """Whether the one picture that was read looks like a red cell, of whatever stain and microscope."""
+    return bool(prediction.is_cell[0])
 
 
 def verdict_panel(
@@ -25,16 +26,17 @@ def verdict_panel(
 ) -> Markup:
     """The verdict in words over the percentages of both readings; without a posterior it is being made."""
     labels, head = explainer.labels, prediction.probabilities[0].tolist()
-    known = is_familiar(prediction)
+    known = is_cell(prediction)
     unsure_below = explainer.checkpoint.thresholds.unsure_below
     verdict = sentences.verdict(labels, head, posterior, unsure_below, known, say)
+    warning = kind_warning(str(prediction.kind[0]), abroad(explainer.checkpoint.metrics), say)
     percentages = bars(labels, {HEAD: head, POSTERIOR: posterior}, say) if known else ""
-    return render("verdict", say, file=name, verdict=verdict, familiar=known, bars=percentages)
+    return render("verdict", say, file=name, verdict=verdict, cell=known, warning=warning, bars=percentages)
 
 
 def strange_panel(explainer: Explainer, prediction: Prediction, posterior: list[float] | None, say: Language) -> Markup:
     """The percentages of what is no cell, which stand among the figures that are shown on request."""
-    if is_familiar(prediction):
+    if is_cell(prediction):
         return Markup()
     head = prediction.probabilities[0].tolist()
     return bars(explainer.labels, {HEAD: head, POSTERIOR: posterior}, say, muted=True)

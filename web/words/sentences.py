@@ -21,6 +21,15 @@ PDF, FILES, PREPARING = noop("Download PDF"), noop("All files (ZIP)"), noop("Pre
 SMALLEST, FIXED = noop("Smallest change that flips the verdict"), noop("Fixed strength")
 FLIP = noop("Find the smallest change")
 FLIP_FIXED = noop("Change the verdict with the fixed strength")
+MATCH = noop("Match colours to the training cells")
+MATCH_ONE = noop(
+    "For another stain, lamp or camera: the model sees the cell in the training cells’ usual colour. Pictures and "
+    "edits stay in its own"
+)
+MATCH_MANY = noop(
+    "For another stain, lamp or camera: the model sees all cells as if the colour that they have in common were that "
+    "of the training cells. Meant for the cells of one smear. Applies to the next upload"
+)
 TRACES = noop("The edit stops as soon as both verdicts change, so a trace of the parasite may remain.")
 SALIENCY_NOTE = noop(
     "For comparison: how strongly each pixel moves the classifier’s score (gradient). It does not say in which "
@@ -38,11 +47,11 @@ def verdict(
     head: Sequence[float],
     posterior: Sequence[float] | None,
     unsure_below: float,
-    familiar: bool = True,
+    cell: bool = True,
     say: Language = ENGLISH,
 ) -> Verdict:
     """The verdict of the head (K,) and, once there, of the posterior (K,), in words; until then it is being made."""
-    kind = verdict_kind(labels, head, posterior, unsure_below, familiar)
+    kind = verdict_kind(labels, head, posterior, unsure_below, cell)
     words = verdict_words(kind, labels, head, posterior, say)
     return words if words.detail else words._replace(detail=say(WORKING))
 

@@ -50,7 +50,9 @@ def test_the_cells_of_large_pictures_are_reduced_at_once_and_in_the_reports(
     Image.open(cell_files[0]).resize((1500, 1400)).save(tmp_path / "large.png")
     sides, predict = [], explainer.predict
     monkeypatch.setattr(
-        explainer, "predict", lambda cells, *colours: sides.extend(max(np.shape(cell)) for cell in cells) or predict(cells, *colours)
+        explainer,
+        "predict",
+        lambda cells, *colours: sides.extend(max(np.shape(cell)) for cell in cells) or predict(cells, *colours),
     )
     uploads = [{"path": str(tmp_path / "large.png"), "orig_name": "large.png"}]
     *_, batch = (view.batch for view in callbacks.read(uploads) if isinstance(view.batch, Batch))
@@ -64,7 +66,9 @@ def test_cells_pass_the_network_together(callbacks, explainer, cell_files, monke
     passes = []
     predict = explainer.predict
     monkeypatch.setattr(batch_run, "POSTERIOR_DRAWS", 3)
-    monkeypatch.setattr(explainer, "predict", lambda cells, *colours: passes.append(len(cells)) or predict(cells, *colours))
+    monkeypatch.setattr(
+        explainer, "predict", lambda cells, *colours: passes.append(len(cells)) or predict(cells, *colours)
+    )
     list(callbacks.read([{"path": str(path), "orig_name": path.name} for path in cell_files] * 2))
     assert passes == [len(cell_files) * 2] == [16]
 
@@ -86,7 +90,9 @@ def test_a_batch_in_matched_colours_is_matched_as_one(callbacks, explainer, cell
     share = explainer.predict(cells[1:2], colours=before.batch.colours).probabilities[0, 0]
     assert ENGLISH.percent(float(share)) in shown
     *_, given = callbacks.read(uploads)
-    assert {line["colours"] for line in csv.DictReader(Path(given.csv["value"]).read_text().splitlines())} == {"as given"}
+    assert {line["colours"] for line in csv.DictReader(Path(given.csv["value"]).read_text().splitlines())} == {
+        "as given"
+    }
 
 
 def test_a_stopped_batch_keeps_what_was_done(callbacks, mixed, quick):

@@ -1,0 +1,24 @@
+"""What kind of picture each is: a red cell as in training, one of another stain or microscope, or none."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from jdm_core.checkpoint.calibration import Calibration
+from jdm_core.checkpoint.familiarity import FAMILIAR, LIMIT, NO_RED_CELL, OTHER
+from jdm_core.images.pixels import to_tensor, to_uint8
+from jdm_core.images.traits import SIDE
+
+
+def kinds_of(cells: Sequence[np.ndarray], unfamiliarity: np.ndarray, calibration: Calibration) -> np.ndarray:
+    """The kind (B,) of cells uint8 (H, W, 3), of which only those that are not familiar are looked at once more.
+
+    A checkpoint that does not know red cells of other stains takes none of these for one.
+    """
+    strange = unfamiliarity >= LIMIT
+    kinds = np.where(strange, NO_RED_CELL, FAMILIAR).astype(object)
+    test, asked = calibration.red_cells, np.flatnonzero(strange)
+    if test is not None and len(asked):
+        squares = to_uint8(to_tensor([cells[i] for i in asked], SIDE)).numpy()
+        kinds[asked[test.found_in(list(squares))]] = OTHER
+    return kinds.astype(str)
