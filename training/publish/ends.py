@@ -60,13 +60,13 @@ def choose_end(
             "median_nats": round(float(np.median(np.ptp(relative, axis=1))), 2),
         }
         if errors.shape[2] == 2:
-            figures["with_offset"] = round(_with_offset(relative, labels, slides), 4)
+            figures["with_offset"] = round(with_offset(relative, labels, slides), 4)
         table.append(figures)
     best = max(table, key=lambda row: (row["balanced_accuracy"], row["logsnr_max"]))
     return best["logsnr_max"], table
 
 
-def _with_offset(relative: np.ndarray, labels: np.ndarray, slides: Sequence[str]) -> float:
+def with_offset(relative: np.ndarray, labels: np.ndarray, slides: Sequence[str]) -> float:
     """Balanced accuracy of bounds (N, 2) with the offset between them that is best for the slides of the other fold."""
     names, shifted = np.asarray(slides), relative.copy()
     fold = np.unique(names, return_inverse=True)[1] % FOLDS

@@ -18,6 +18,7 @@ from training.studies.scores.curves import Pool, curve, draw_pools, draws_needed
 from training.studies.scores.draws import SCHEMES, Weighting, balanced_points, class_errors, make_draws, weightings
 from training.studies.scores.figure import draw_scores
 from training.studies.scores.measure import Sizes, study_scores
+from training.studies.scores.official import beside_official, official_scores
 from training.studies.scores.reliability import Combination, brier, confidence_bins, disagreement, fit_combination
 from training.studies.scores.stopping import (
     choose_threshold,
@@ -25,8 +26,8 @@ from training.studies.scores.stopping import (
     decide,
     mean_and_error,
     recorded,
-    stratified_standard_error,
     stopping_table,
+    stratified_standard_error,
 )
 from training.studies.scores.study import Scores
 
@@ -311,6 +312,7 @@ def test_study_of_gaussians_finds_the_true_posterior(explainer, tmp_path, monkey
     assert figures["curves"]["elbo"]["stratified"]["n"] == 20
     assert figures["curves"]["window"]["stratified"]["n"] == 40
     assert "auroc" not in figures["curves"]["window"]["shared"]["points"][0]  # of three classes
+    assert len(figures["official"]) == 4 and "parting" not in figures  # nor is a difference, of three classes
     last = [found["points"][-1] for found in figures["curves"]["window"].values()]
     assert [point["draws"] for point in last] == [100] * 3
     rule, at_20 = figures["rule"], figures["curves"]["window"]["stratified"]["points"][5]
@@ -333,6 +335,27 @@ def test_bias_has_a_curve_of_its_own(explainer):
         }
 
 
+def test_the_official_estimator_has_even_levels_and_one_noise_for_all_classes(explainer):
+    gaussian = gaussian_explainer(explainer, 2, 3)
+    cells = gaussian_cells(gaussian, 4)
+    simple = weightings(gaussian)[1]
+    scores = official_scores(gaussian, cells, simple, 512, 0)
+    true = true_scores(gaussian, cells, "simple")
+    found, wanted = scores[:, 0] - scores[:, 1], true[:, 0] - true[:, 1]
+    assert np.abs(found - wanted).max() < 0.1 * np.abs(wanted).max()
+    again = official_scores(gaussian, cells.take([0, 0]), simple, 4, 0)
+    assert not np.array_equal(again[0], again[1])  # another cell, other noise
+    rows = beside_official(
+        gaussian, cells, simple, pools_of(gaussian, cells, "window", 16, ("stratified",))["stratified"], np.zeros(2), 0
+    )
+    assert [(row["estimator"], row["draws"]) for row in rows] == [
+        ("official", 4),
+        ("window", 4),
+        ("official", 16),
+        ("window", 16),
+    ]
+
+
 def test_all_that_is_chosen_is_chosen_on_validation_cells(inputs, monkeypatch):
     monkeypatch.setattr("training.studies.scores.study.FEWEST", 1)
     study = Scores(cells=6, compared=2, verdicts=8, fitting=(6, 2, 8))
@@ -351,3 +374,6 @@ def test_all_that_is_chosen_is_chosen_on_validation_cells(inputs, monkeypatch):
         "The rule as it was run",
     ]
     assert (inputs.folder / found.pictures[0]).exists()
+    official, bound = found.tables[-2:]
+    assert [row[:2] for row in official.rows] == [("official", 4), ("window", 4), ("official", 16), ("window", 16)]
+    assert bound.rows[0][0] == figures["parting"]["n"] == 2

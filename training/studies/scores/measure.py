@@ -8,15 +8,17 @@ import torch
 from tqdm import tqdm
 
 from jdm_core import Explainer
-from jdm_core.explain.likelihood import POSTERIOR_DRAWS, posterior
+from jdm_core.explain.likelihood import ELBO_DRAWS, POSTERIOR_DRAWS, posterior
 from jdm_core.images.pixels import as_images
 from training.data.cells import Cells
 from training.data.members import chunks
-from training.metrics import accuracy, summarise
+from training.metrics import Json, accuracy, summarise
+from training.publish.parting import parting
 from training.studies.scores.curves import CHUNK, DRAWS, Curve, Pool, curves, draw_pools
 from training.studies.scores.draws import SCHEMES, Scheme, Weighting, weightings
+from training.studies.scores.official import beside_official
 from training.studies.scores.reliability import Combination, disagreement, fit_combination, verdict_reliability
-from training.studies.scores.stopping import choose_threshold, computed, decide, stopping_table
+from training.studies.scores.stopping import choose_threshold, computed, decide, mean_and_error, stopping_table
 
 LIMITS = (20, 100)  # draws after which an undecided image is decided all the same
 ERRORS = (0.005, 0.01, 0.02)  # shares of decisions that may differ from those of all draws
@@ -66,6 +68,7 @@ def study_scores(explainer: Explainer, cells: Cells, sizes: Sizes, fit: Fit | No
     long = _pools(explainer, sampled, window, ("stratified",), DRAWS[-1], seed)["stratified"]
     compared = sampled.take(range(min(sizes.compared, len(sampled))))
     lines: dict[str, dict[Scheme, Curve]] = {}
+    extra: Json = {}
     for weighting in weightings(explainer):
         if weighting == window:
             pools: dict[Scheme, Pool] = {
@@ -75,6 +78,10 @@ def study_scores(explainer: Explainer, cells: Cells, sizes: Sizes, fit: Fit | No
         else:
             pools = _pools(explainer, compared, weighting, SCHEMES, DRAWS[-1], seed)
         lines[weighting.name] = curves(pools, sampled, np.zeros(classes))
+        if weighting.name == "elbo" and classes == 2:
+            extra["parting"] = _parting(explainer, compared, pools["stratified"], long)
+        if weighting.name == "simple":
+            extra["official"] = beside_official(explainer, compared, weighting, long, offset, seed)
         if weighting == window and offset.any():
             lines["posterior"] = curves(pools, sampled, offset)
 
@@ -102,6 +109,7 @@ def study_scores(explainer: Explainer, cells: Cells, sizes: Sizes, fit: Fit | No
         "slides": len(set(sampled.slides)),
         "seed": seed,
         "curves": lines,
+        **extra,
         "stopping": {str(limit): rows for limit, rows in tables.items()},
         "fitted_on_these_cells": fitted,
         "fit": asdict(fit),
@@ -115,6 +123,16 @@ def study_scores(explainer: Explainer, cells: Cells, sizes: Sizes, fit: Fit | No
         },
         "disagreement": disagreement(head, scores_posterior, combined, labels, read.slides),
     }
+
+
+def _parting(explainer: Explainer, cells: Cells, bounds: Pool, window: Pool) -> Json:
+    """How bound and posterior part on the cells, with as many draws as each has unless told otherwise."""
+    calibration, drawn = explainer.checkpoint.calibration, slice(0, ELBO_DRAWS)
+    paired = bounds.scores[:, drawn, :1] - bounds.scores[:, drawn, 1:]
+    difference, error = mean_and_error(paired, bounds.logsnr[:, drawn])
+    scores = torch.from_numpy(window.estimates(POSTERIOR_DRAWS)[: len(cells), 0])
+    read = posterior(scores, calibration.posterior_temperature, calibration.posterior_bias).numpy()
+    return parting(difference[:, 0], error[:, 0], read, cells.labels.numpy(), cells.slides)
 
 
 def estimated_minutes(explainer: Explainer, cells: Cells, sizes: Sizes) -> float:

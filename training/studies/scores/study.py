@@ -67,7 +67,12 @@ class Scores(Study):
 
     def tables(self, measured: Mapping[str, Any]) -> list[Table]:
         """Accuracy over draws, their spread, the rules, the verdicts, and where these disagree."""
-        return [*curve_tables(measured["curves"]), *stopping_tables(measured), *verdict_tables(measured)]
+        return [
+            *curve_tables(measured["curves"]),
+            *stopping_tables(measured),
+            *verdict_tables(measured),
+            *bound_tables(measured),
+        ]
 
 
 @dataclass(frozen=True)
@@ -170,3 +175,29 @@ def verdict_tables(measured: Mapping[str, Any]) -> list[Table]:
     row = [Figure.of(differ, "share"), differ["n"], *(Figure.of(differ, name, differ["n"]) for name in right)]
     header = ("share of the cells", "n", *(name.replace("_", " ") for name in right))
     return [read, *bins, Table.make(header, [row], "Where head and posterior disagree")]
+
+
+def bound_tables(measured: Mapping[str, Any]) -> list[Table]:
+    """The window beside the official estimator, and how often the bound parts from the posterior."""
+    rows = [
+        [
+            row["estimator"],
+            row["draws"],
+            Figure.of(row, "auroc"),
+            Figure.of(row, "error"),
+            f"{row['error_with_offset']:.3f}" if "error_with_offset" in row else "–",
+        ]
+        for row in measured["official"]
+    ]
+    header = ("estimator", "draws", "AUROC", "error", "balanced error, offset from other slides")
+    note = (
+        "As many passes for both. *official*: the Diffusion Classifier of Li et al. 2023, plain error, levels evenly "
+        "over all times, the greatest score wins; *window*: what the likelihood verdict reads, with its bias."
+    )
+    tables = [Table.make(header, rows, f"Beside the official estimator, n {measured['compared']}", note)]
+    if "parting" in measured:
+        p = measured["parting"]
+        row = [p["n"], *(Figure.of(p, key) for key in ("parts", "parts_clearly", "right", "auroc"))]
+        header = ("n", "points away from the likelihood", "by two errors or more", "its sign is right", "AUROC")
+        tables.append(Table.make(header, [row], "The bound's difference between the classes"))
+    return tables
