@@ -178,9 +178,8 @@ class Explainer:
 
     def model_view(self, image: ImageLike) -> np.ndarray:
         """What the model sees of an image: its square, uint8 (S, S, 3)."""
-        return (
-            to_uint8(self.verdicts.tensor([read_image(image, self.finds_cells)])).expand(-1, -1, -1, 3)[0].cpu().numpy()
-        )
+        x = self.verdicts.tensor([read_image(image, self.finds_cells)])
+        return to_uint8(x).expand(-1, -1, -1, 3)[0].cpu().numpy()
 
     def _sights(self, images: ImageLike | Sequence[ImageLike], seed: int, colours: ColourChoice) -> Iterator[Sight]:
         """Images as given and as seen, `CHUNK` at a time; all are read first."""

@@ -1,4 +1,4 @@
-"""The commands that make of a run what ships: export, calibrate, evaluate, edits, familiarity, examples, card, hub."""
+"""The commands that make of a run what ships: export, calibrate, evaluate, edits, examples, card, hub."""
 
 import argparse
 import json
@@ -24,7 +24,6 @@ from training.data.cells import load_cells
 from training.metrics import sample, write_json
 from training.run.recipe import split_cells, split_of
 from training.run.state import StateError, read_state
-from training.tables import Figure
 
 if TYPE_CHECKING:
     from training.publish.calibrate import Fitted
@@ -79,28 +78,6 @@ def register(commands: Commands) -> None:
     edits.add_argument("--cells", type=int, default=200, help="cells of each class (default: 200)")
     edits.add_argument("--sheet", type=Path, metavar="FILE.png", help="draw the first 24 cells with maps and edits")
     edits.set_defaults(function=_edits)
-
-    familiarity = commands.add_parser(
-        "familiarity", parents=[checkpoint_options()], help="fit when a picture lies outside what a checkpoint knows"
-    )
-    familiarity.add_argument("--data", **DATA)
-    familiarity.add_argument("--out", type=Path, required=True, metavar="FILE.json")
-    familiarity.add_argument("--record", action="store_true", help="put fit and figures into the manifest too")
-    familiarity.add_argument(
-        "--part",
-        choices=("validation", "test"),
-        default="test",
-        help="whose cells outliers are told from (default: test)",
-    )
-    familiarity.add_argument(
-        "--cells", type=int, default=3000, metavar="N", help="at most so many cells of each part (default: 3000)"
-    )
-    familiarity.add_argument(
-        "--number", type=int, default=300, metavar="N", help="at most so many outliers of each kind (default: 300)"
-    )
-    familiarity.add_argument("--mnist", type=Path, metavar="FOLDER", help="digits, as torchvision lays them out")
-    familiarity.add_argument("--fields", type=Path, metavar="FOLDER", help="another microscope's, as for cut")
-    familiarity.set_defaults(function=_familiarity)
 
 
 def _export(options: argparse.Namespace) -> int:
@@ -195,36 +172,6 @@ def _edits(options: argparse.Namespace) -> int:
             f"median changed {f['changed_fraction_median']:.3f}; {f['network_passes_mean']} passes; "
             f"{f['cells_with_dark_specks']} cells with dark specks"
         )
-    return 0
-
-
-def _familiarity(options: argparse.Namespace) -> int:
-    from training.publish.export import record_metrics
-    from training.publish.familiarity import fit_and_measure
-
-    name, manifest = locate(options.checkpoint, options.manifest)
-    explainer = Explainer.load(name, options.device, manifest)
-    figures, known, colours = fit_and_measure(
-        explainer,
-        options.data,
-        split_of(explainer, options.data),
-        options.part,
-        options.cells,
-        options.number,
-        options.seed,
-        options.mnist,
-        options.fields,
-    )
-    write_json(options.out, figures)
-    if options.record:
-        record_metrics(manifest, name, {"familiarity": figures}, known, colours)
-    for row in figures["outliers"]:
-        area, found = Figure.of(row, "auroc"), Figure.of(row, "found", row["n"])
-        print(f"{row['kind']}, n {row['n']}: AUROC {area}, found unfamiliar {found}")
-    print(
-        f"familiar {Figure.of(figures, 'familiar')} of {figures['n']} cells, {figures['slides']} slides, "
-        f"of the {figures['test_set']}; {options.out}"
-    )
     return 0
 
 

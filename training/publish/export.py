@@ -14,6 +14,7 @@ from jdm_core.checkpoint.calibration import Calibration, Thresholds
 from jdm_core.checkpoint.entry import FORMAT, RESIZE
 from jdm_core.checkpoint.familiarity import Familiarity
 from jdm_core.checkpoint.manifest import MANIFEST, WEIGHTS, read_classifiers, read_manifest
+from jdm_core.checkpoint.red_cells import RedCells
 from jdm_core.checkpoint.weights import CheckpointError, half_weights, pack_weights
 from jdm_core.files import replace_file
 from jdm_core.images.colours import Colours
@@ -129,19 +130,16 @@ def record_metrics(
     manifest: Path,
     name: str,
     figures: Mapping[str, Any],
-    familiarity: Familiarity | None = None,
-    colours: Colours | None = None,
+    fitted: Mapping[str, Familiarity | Colours | RedCells | None] | None = None,
 ) -> None:
     """Adds measured figures, which say the set that they were measured on, to the metrics of the manifest's entry.
 
-    With them go what is familiar and the colours of the training cells, where they were fitted for them.
+    With them goes what was fitted for them, by its name in the calibration.
     """
     entries = _recorded(manifest, "checkpoints")
     entries[name]["metrics"] |= without_nan(figures)
-    if familiarity is not None:
-        entries[name]["calibration"]["familiarity"] = asdict(familiarity)
-    if colours is not None:
-        entries[name]["calibration"]["colours"] = asdict(colours)
+    for part, values in (fitted or {}).items():
+        entries[name]["calibration"][part] = None if values is None else asdict(values)
     write_manifest(manifest, entries)
 
 
@@ -153,7 +151,9 @@ def record_calibration(manifest: Path, name: str, calibration: Calibration, thre
     """
     entries = _recorded(manifest, "checkpoints")
     entry = entries[name]
-    fitted = {key: value for key, value in asdict(calibration).items() if key not in ("familiarity", "colours")}
+    fitted = {
+        key: value for key, value in asdict(calibration).items() if key not in ("familiarity", "colours", "red_cells")
+    }
     entry["calibration"] |= fitted
     entry["thresholds"] = asdict(thresholds)
     entry["metrics"] = {key: figures for key, figures in entry["metrics"].items() if key == "familiarity"}

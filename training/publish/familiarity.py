@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from jdm_core import Explainer
 from jdm_core.checkpoint.familiarity import COLOURS, LIMIT, Ellipsoid, Familiarity, measure_traits
+from jdm_core.checkpoint.red_cells import RedCells
 from jdm_core.images.colours import Colours, measure_colours
 from jdm_core.images.pixels import as_images
 from jdm_core.model.network import JointDiffusionNetwork
@@ -18,8 +19,10 @@ from training.data.cells import Cells, as_pixels, load_cells, sample_cells
 from training.data.digits import part_name
 from training.data.members import chunks
 from training.data.outliers import Outliers, outliers
+from training.data.red_cells import read_pictures
 from training.data.split import Split
 from training.metrics import Json, auroc, share_figures, slide_spread, summarise
+from training.publish.red_cells import fit_red_cells, measure_kinds, training_sets
 
 CELLS = 3000  # training cells behind the fit: far more than it has numbers
 FOLDS = 10  # of the slides behind the fit, left out one after the other
@@ -111,6 +114,7 @@ def measure_familiarity(explainer: Explainer, cells: Cells, kinds: Iterable[Outl
                 "groups": len(set(kind.groups)),
                 **summarise(scores, positive, [*slides, *kind.groups], {"auroc": auroc}),
                 **share_figures("found", ~strange.familiar, kind.groups),
+                **share_figures("refused", ~strange.is_cell, kind.groups),
             }
         )
     return {
@@ -141,13 +145,13 @@ def fit_and_measure(
     seed: int,
     digits: Path | None = None,
     fields: Path | None = None,
-) -> tuple[Json, Familiarity, Colours | None]:
+    microscopes: Path | None = None,
+) -> tuple[Json, dict[str, Familiarity | Colours | RedCells | None]]:
     """Fits what is familiar on training slides and measures it on a part of the split; figures, and what was fitted.
 
-    That is what is familiar, and the colours of the training cells.
-
-    At most so many `cells` of each part, and outliers `count` of each kind; digits and another microscope's fields
-    only where they are given.
+    That is what is familiar, the colours of the training cells and, where a folder of other `microscopes` is given,
+    what is a red cell all the same; by their names in the calibration. At most so many `cells` of each part, and
+    outliers `count` of each kind; digits and another microscope's fields only where they are given.
     """
     labels, size = explainer.labels, explainer.size
     training, validation, tested = (
@@ -157,7 +161,13 @@ def fit_and_measure(
     # All of them now, so that a folder that is none is named before the long work.
     kinds = list(outliers(tested, count, seed, digits, fields))
     known, held_out = fit_familiarity(explainer.network, training, validation, explainer.device)
-    calibration = replace(explainer.checkpoint.calibration, familiarity=known)
+    fitted: dict[str, Familiarity | Colours | RedCells | None] = {
+        "familiarity": known,
+        "colours": fit_colours(training),
+    }
+    if microscopes is not None:
+        fitted["red_cells"] = fit_red_cells(training_sets(microscopes, training, count, seed, digits), seed)
+    calibration = replace(explainer.checkpoint.calibration, **fitted)
     explainer.checkpoint = replace(explainer.checkpoint, calibration=calibration)
     figures = {
         "test_set": part_name(part, data),
@@ -170,7 +180,9 @@ def fit_and_measure(
         **measure_familiarity(explainer, tested, kinds),
         "seed": seed,
     }
-    return figures, known, fit_colours(training)
+    if microscopes is not None:
+        figures |= measure_kinds(explainer, read_pictures(microscopes, "report", count, seed))
+    return figures, fitted
 
 
 def familiar_per_slide(familiar: np.ndarray, slides: Sequence[str]) -> dict[str, object]:

@@ -124,7 +124,8 @@ def test_the_sheet_and_the_page_say_the_same(explainer, explanation, drawn, head
     )
     elbo = replace(explanation.elbo, posterior=np.array([[posterior, 1 - posterior]]))
     fields = report_json(explainer, replace(explanation, prediction=prediction, elbo=elbo), 0)
-    page = sentences.verdict(explainer.labels, [head, 1 - head], [posterior, 1 - posterior], 0.8, kind != "not a red cell")
+    cell = kind != "not a red cell"
+    page = sentences.verdict(explainer.labels, [head, 1 - head], [posterior, 1 - posterior], 0.8, cell)
     shown = words(draw_sheet(drawn, fields))
     assert (fields["kind"], fields["familiar"]) == (kind, kind == "familiar")
     assert ("not as in training" in " ".join(shown)) == ("warning" in fields) == (kind == "other")

@@ -1,0 +1,68 @@
+"""Three kinds of pictures: red cells as in training, red cells of another microscope, and all else."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from jdm_core import Explainer
+from jdm_core.checkpoint.red_cells import RedCells
+from jdm_core.explain.kinds import kinds_of
+from jdm_core.images.traits import NAMES, measure_cell
+from tests.support.toy import toy_cell
+
+
+def rule(**changes: object) -> RedCells:
+    """Red cells are those that leave the corners free."""
+    d, at = len(NAMES), NAMES.index("corners")
+    linear = tuple(-1.0 if i == at else 0.0 for i in range(d))
+    return replace(RedCells((0.0,) * d, (0.2,) * d, linear, (0.0,) * d, 2.0), **changes)
+
+
+def cells() -> list[np.ndarray]:
+    noise = np.random.default_rng(0).integers(40, 256, (40, 50, 3), dtype=np.uint8)
+    return [toy_cell(True, 0, 70), toy_cell(False, 1), noise, np.zeros((30, 30, 3), np.uint8)]
+
+
+def test_only_what_is_strange_is_looked_at_once_more(explainer):
+    calibration = replace(explainer.checkpoint.calibration, red_cells=rule())
+    kinds = kinds_of(cells(), np.array([0.4, 1.0, 3.0, 9.0]), calibration)
+    assert kinds.tolist() == ["familiar", "other", "not a red cell", "not a red cell"]
+    nothing = kinds_of(cells(), np.full(4, np.nan), calibration)
+    assert nothing.tolist() == ["familiar"] * 4  # a checkpoint that was not fitted
+    older = replace(calibration, red_cells=None)
+    assert kinds_of(cells(), np.array([0.4, 1.0, 3.0, 9.0]), older).tolist() == ["familiar"] + 3 * ["not a red cell"]
+
+
+def test_a_prediction_says_the_kind_of_each_picture(explainer):
+    calibration = replace(explainer.checkpoint.calibration, red_cells=rule())
+    checkpoint = replace(explainer.checkpoint, calibration=calibration)
+    prediction = Explainer(explainer.network, checkpoint, "kinds", explainer.device).predict(cells())
+    assert prediction.kind[2:].tolist() == ["not a red cell"] * 2
+    assert np.array_equal(prediction.familiar, prediction.kind == "familiar")
+    assert np.array_equal(prediction.is_cell, prediction.kind != "not a red cell")
+    assert np.array_equal(prediction.familiar, ~(prediction.unfamiliarity >= 1))
+
+
+def test_the_rule_is_the_formula_and_far_traits_count_no_more():
+    generator = np.random.default_rng(0)
+    d = len(NAMES)
+    own = RedCells(*(tuple(generator.uniform(0.5, 1, d).tolist()) for _ in range(4)), bias=-0.3)
+    traits = measure_cell(np.full((64, 64, 3), 90, np.uint8))
+    z = ((traits - own.centre) / own.scale).clip(-5, 5)
+    assert own.score(traits[None])[0] == pytest.approx(own.linear @ z + own.square @ z**2 - 0.3)
+    assert own.score(traits[None] + 1e6)[0] == own.score(traits[None] + 1e9)[0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"centre": (0.0,)}, "centre"),
+        ({"scale": (0.0,) * len(NAMES)}, "not above 0"),
+        ({"bias": float("nan")}, "red cells"),
+        ({"square": (1e12,) * len(NAMES)}, "red cells"),
+    ],
+)
+def test_a_rule_of_a_manifest_is_checked(changes, message):
+    with pytest.raises(ValueError, match=message):
+        rule(**changes)

@@ -1,0 +1,102 @@
+"""Red cells of other microscopes, and what beside them in the same fields is none: to fit on, and to report."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from jdm_core.images.find import find_cell
+from jdm_core.images.read import image_files
+from training.data.annotations import read_pixels
+from training.data.members import DataError
+from training.data.microscopes.boxed import BoxedSet
+from training.data.microscopes.chula import read_chula
+from training.data.microscopes.mpidb import read_mpidb
+from training.data.microscopes.sample import Part, Sample, part_of_field
+from training.data.microscopes.uploads import read_uploads
+
+SHARES = (0.3, 1.0)  # of a field's shorter side: many cells lie in a window so large
+TRIES = 4  # windows of a field
+
+
+@dataclass(frozen=True)
+class Place:
+    """A set: where it lies below the folder of all, what reads it, and whether its licence lets a fit rest on it."""
+
+    path: str
+    read: Callable[[Path, int, int], Sample]
+    fitted: bool = False
+
+
+PLACES = (
+    Place("microscopes/bccd", BoxedSet("bccd", "BCCD, no malaria").read, fitted=True),
+    Place("microscopes/chula", read_chula, fitted=True),
+    Place("microscopes/mpidb", read_mpidb, fitted=True),
+    Place("iml_malaria", BoxedSet("iml", "IML, P. vivax").read),
+    Place("microscopes/bbbc041", BoxedSet("bbbc041", "BBBC041, P. vivax", dark=True).read),
+    Place("uploads", lambda folder, at_most, seed: read_uploads(folder)),
+)
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Pictures uint8 (H, W, 3) of a set's part, whether they are red cells, and each one's field.
+
+    labels are 0 for an infected red cell, 1 for a healthy one, -1 for what is none.
+    """
+
+    title: str
+    what: str
+    cells: list[np.ndarray]
+    groups: list[str]
+    labels: list[int]
+    fitted: bool
+
+    @property
+    def red(self) -> bool:
+        """Whether they are red cells."""
+        return self.what == "red cells"
+
+
+def read_pictures(folder: Path, part: Part, at_most: int, seed: int, fitted_only: bool = False) -> list[Pictures]:
+    """What a part of each set below the folder shows, at most so many of a kind: red cells, no red cells, windows.
+
+    Windows are crops of whole fields in which no single cell is found. Raises DataError for a set that is not there.
+    """
+    found = []
+    for place in PLACES:
+        if fitted_only and not place.fitted:
+            continue
+        sample = place.read(folder / place.path, at_most, seed)
+        for what, roles in (("red cells", ("infected", "healthy")), ("no red cells", ("no red cell",))):
+            chosen = sample.where(part, *roles)[:at_most]
+            known = [sample.known[i] for i in chosen]
+            if known:
+                cells, groups = [sample.cells[i] for i in chosen], [one.field for one in known]
+                labels = [{"infected": 0, "healthy": 1}.get(one.role, -1) for one in known]
+                found.append(Pictures(sample.title, what, cells, groups, labels, place.fitted))
+        fields = folder / place.path / "fields"
+        if fields.is_dir():
+            found.append(_windows(sample.title, fields, part, at_most // 4, seed, place.fitted))
+    if not found:
+        raise DataError(f"{folder}: no pictures of other microscopes")
+    return found
+
+
+def _windows(title: str, folder: Path, part: Part, count: int, seed: int, fitted: bool) -> Pictures:
+    generator = np.random.default_rng(seed)
+    files = [path for path in image_files([folder]) if part_of_field(path.name) == part]
+    cells, groups = [], []
+    for i in generator.permutation(len(files)):
+        pixels = read_pixels(files[i])
+        for _ in range(TRIES):
+            side = round(generator.uniform(*SHARES) * min(pixels.shape[:2]))
+            top, left = (int(generator.integers(length - side + 1)) for length in pixels.shape[:2])
+            finding = find_cell(pixels[top : top + side, left : left + side])
+            if finding.status != "cut out":
+                cells.append(finding.cell)
+                groups.append(files[i].name)
+        if len(cells) >= count:
+            break
+    return Pictures(title, "windows of fields", cells[:count], groups[:count], [-1] * len(cells[:count]), fitted)

@@ -1,0 +1,167 @@
+"""What tells red cells of any stain from all else: fitted on microscopes whose licence allows it, measured on all."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from scipy import ndimage
+from scipy.optimize import minimize
+from tqdm import tqdm
+
+from jdm_core import Explainer
+from jdm_core.checkpoint.familiarity import FAMILIAR, NO_RED_CELL, OTHER
+from jdm_core.checkpoint.red_cells import RedCells, standardised
+from jdm_core.images.colours import density, own_pixels
+from jdm_core.images.traits import LEAST_PIXELS, SIDE, measure_cell
+from training.data.cells import Cells, as_pixels, sample_cells, squares
+from training.data.outliers import PHOTOGRAPHS, outliers
+from training.data.red_cells import Pictures, read_pictures
+from training.metrics import Json, share_figures
+from training.tables import Figure, Table
+
+KEPT = 0.975  # of the red cells of fields that had no part in the fit, whatever their stain
+VARIED = 3  # times that each picture is fitted on in other colours, beside once as it is
+PENALTY = 3.0  # of the squared weights, in pictures
+DIGITS = 6  # significant ones that the manifest keeps
+OWN = 600  # training cells among those that are fitted on
+LEAST_INFECTED = 20  # of a microscope, from which on its sensitivity is told
+FITTED_PHOTOGRAPHS = PHOTOGRAPHS[::2]  # the others report
+
+
+def vary(square: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """A picture uint8 (S, S, 3) as another laboratory shows it: dyes, contrast, the camera's curve, blur, noise."""
+    own = own_pixels(square)
+    if own.sum() < LEAST_PIXELS:
+        return square
+    depth = density(square)
+    median = np.median(depth[own], axis=0)
+    if generator.random() < 0.6:  # a camera's curve
+        depth = median * (depth.clip(0.01) / median.clip(0.02)) ** np.exp(0.4 * generator.normal())
+    mixing = np.eye(3) + 0.12 * generator.normal(size=(3, 3))
+    contrast = np.exp(generator.uniform(np.log(0.6), np.log(3)))
+    level = (median * np.exp(0.4 * generator.normal()) + 0.12 * generator.normal(size=3)).clip(0.05, 1.6)
+    light = 256 * np.exp(-((contrast * (depth - median)) @ mixing.T + level)) - 1
+    blur = generator.choice([0, 0.5, 0.9])
+    light = ndimage.gaussian_filter(light, (blur, blur, 0))
+    light += generator.normal(0, generator.choice([0, 2, 5]), light.shape)
+    return np.where(own[:, :, None], light.clip(0, 255), square).astype(np.uint8)
+
+
+def gather(pictures: Pictures, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """The traits (n, d) of pictures as they are and varied, and whether each one's field had no part in the fit."""
+    fields = sorted(set(pictures.groups))
+    held_out = {fields[i] for i in generator.permutation(len(fields))[: len(fields) // 3]}
+    traits, outside = [], []
+    for square, group in zip(squares(pictures.cells, SIDE), pictures.groups, strict=True):
+        for turn in range(1 + VARIED):
+            measured = measure_cell(vary(square, generator) if turn else square)
+            if measured is not None:
+                traits.append(measured)
+                outside.append(group in held_out)
+    return np.array(traits), np.array(outside, dtype=bool)
+
+
+def fit_red_cells(sets: Sequence[Pictures], seed: int) -> RedCells:
+    """The rule that parts the red cells among the sets from the rest; every set weighs alike within its class.
+
+    `KEPT` of the red cells of fields that were left out lie on the right side.
+    """
+    generator = np.random.default_rng(seed)
+    gathered = [(one.red, *gather(one, generator)) for one in tqdm(sets, desc="measuring", unit="set")]
+    gathered = [(red, traits, outside) for red, traits, outside in gathered if len(traits)]
+    own = np.concatenate([traits for red, traits, _ in gathered if red])
+    centre, scale = own.mean(axis=0), own.std(axis=0) + 1e-3
+    x, y, weight = [], [], []
+    for red, traits, outside in gathered:
+        inside = traits[~outside] if red else traits  # of what is none there is too little to leave any out
+        x.append(_design(inside, centre, scale))
+        y.append(np.full(len(inside), 1.0 if red else -1.0))
+        weight.append(np.full(len(inside), 1 / max(1, len(inside))))
+    rows, side, share = np.concatenate(x), np.concatenate(y), np.concatenate(weight)
+    for sign in (1, -1):
+        share[side == sign] *= len(side) / 2 / share[side == sign].sum()
+    weights = _logistic(rows, side, share)
+    left_out = np.concatenate([_design(traits[outside], centre, scale) for red, traits, outside in gathered if red])
+    bias = -np.quantile(left_out[:, :-1] @ weights[:-1], 1 - KEPT) if len(left_out) else weights[-1]
+    d = len(centre)
+    kept = [tuple(float(f"{v:.{DIGITS}g}") for v in row) for row in (centre, scale, weights[:d], weights[d : 2 * d])]
+    return RedCells(*kept, bias=float(f"{bias:.{DIGITS}g}"))
+
+
+def _design(traits: np.ndarray, centre: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Rows (N, 2d + 1) of the rule's inputs: traits in deviations, their squares, and 1."""
+    z = standardised(traits, centre, scale)
+    return np.concatenate([z, z**2, np.ones((len(z), 1))], axis=1)
+
+
+def _logistic(rows: np.ndarray, side: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """Weights (d,) with the least cross-entropy over rows (N, d) of sides 1 and -1, each with its share.
+
+    All but the last, that of the constant, are held small by PENALTY.
+    """
+    held = np.append(np.full(rows.shape[1] - 1, PENALTY), 0)
+
+    def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
+        margin = side * (rows @ weights)
+        slope = -side * share / (1 + np.exp(margin.clip(-50, 50)))
+        value = (share * np.logaddexp(0, -margin)).sum() + (held * weights**2).sum() / 2
+        return float(value), rows.T @ slope + held * weights
+
+    return minimize(loss, np.zeros(rows.shape[1]), jac=True, method="L-BFGS-B", options={"maxiter": 500}).x
+
+
+def training_sets(folder: Path, training: Cells, count: int, seed: int, digits: Path | None) -> list[Pictures]:
+    """What the rule is fitted on: the developers' part of microscopes whose licence allows it, own cells, outliers."""
+    own = sample_cells(training, OWN, seed)
+    sets = read_pictures(folder, "developer", count, seed, fitted_only=True)
+    sets.append(Pictures("training", "red cells", list(as_pixels(own)), own.slides, own.labels.tolist(), True))
+    for kind in outliers(training, count // 2, seed + 1, digits, None):
+        chosen = [i for i, group in enumerate(kind.groups) if group not in PHOTOGRAPHS or group in FITTED_PHOTOGRAPHS]
+        pictures, groups = [kind.pictures[i] for i in chosen], [kind.groups[i] for i in chosen]
+        sets.append(Pictures(kind.name, "no red cells", pictures, groups, [-1] * len(chosen), True))
+    return sets
+
+
+def measure_kinds(explainer: Explainer, sets: Sequence[Pictures]) -> Json:
+    """The share of each kind in each set, and what the classifier's verdicts are worth abroad; plain JSON values.
+
+    `abroad` is the worst of the other microscopes with enough infected cells, of those that get a verdict.
+    """
+    rows, worth = [], []
+    for one in tqdm(sets, desc="other microscopes", unit="set"):
+        read, labels = explainer.predict(one.cells), np.array(one.labels)
+        counts = {kind: round(float((read.kind == kind).mean()), 5) for kind in (FAMILIAR, OTHER, NO_RED_CELL)}
+        right = read.is_cell if one.red else ~read.is_cell
+        rows.append(
+            {
+                "set": one.title,
+                "what": one.what,
+                "n": len(one.cells),
+                "groups": len(set(one.groups)),
+                "fitted_on_other_fields": one.fitted,
+                **counts,
+                **share_figures("right", right, one.groups),
+            }
+        )
+        if one.red and (labels[read.is_cell] == 0).sum() >= LEAST_INFECTED:
+            called = read.probabilities[:, 0] > 0.5
+            infected, healthy = read.is_cell & (labels == 0), read.is_cell & (labels == 1)
+            worth.append((float(called[infected].mean()), float((~called[healthy]).mean())))
+    if not worth:
+        return {"kinds": rows}
+    sensitivity, specificity = (round(min(values), 5) for values in zip(*worth, strict=True))
+    told = {"microscopes": len(worth), "lowest_sensitivity": sensitivity, "lowest_specificity": specificity}
+    return {"kinds": rows, "abroad": told}
+
+
+def kinds_table(familiarity: Json) -> str:
+    """A table, after an empty line, of the kinds that pictures of other microscopes were found to be; "" unmeasured."""
+    if "kinds" not in familiarity:
+        return ""
+    rows = []
+    for row in familiarity["kinds"]:
+        shares = (f"{row[kind]:.3f}" for kind in (FAMILIAR, OTHER, NO_RED_CELL))
+        rows.append([row["set"], row["what"], row["n"], *shares, Figure.of(row, "right", row["n"])])
+    header = ("Set", "Pictures", "n", "Familiar", "Other", "Not a red cell", "Right")
+    note = "Right: a red cell that gets a verdict, or something else that is refused."
+    return "\n\n" + Table.make(header, rows, note=note).markdown()
