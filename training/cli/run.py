@@ -59,7 +59,7 @@ def register(commands: Commands) -> None:
     classifier.add_argument("--recipe", default="malaria-64", help="whose size, split, augmentation and rates")
     classifier.add_argument("--set", **SET)
     classifier.add_argument("--data", **DATA)
-    classifier.add_argument("--images", type=int, help="augmented cells seen (default: the recipe's)")
+    classifier.add_argument("--images", type=int, help="augmented cells seen (default: the recipe's; cnn: 102400)")
     classifier.add_argument("--out", type=Path, required=True, metavar="FILE.safetensors", help="for the weights")
     classifier.add_argument("--device", **DEVICE)
     classifier.set_defaults(function=_classifier)
@@ -155,14 +155,14 @@ def _adapt(options: argparse.Namespace) -> int:
 def _classifier(options: argparse.Namespace) -> int:
     from training.data.cells import load_cells
     from training.publish.export import record_classifier
-    from training.run.fit_classifier import ClassifierRecipe, plain_recipe, train_classifier
+    from training.run.fit_classifier import PLAIN_IMAGES, ClassifierRecipe, plain_recipe, train_classifier
     from training.run.recipe import labelled_cells, split_cells
 
     recipe = load_recipe(options.recipe, options.set)
     cells = load_cells(options.data, recipe.labels, recipe.architecture.image_size)
     split = split_cells(cells, recipe)
     training = labelled_cells(cells.of_slides(split.train), recipe)
-    images = options.images or recipe.images
+    images = options.images or (PLAIN_IMAGES if options.architecture == "cnn" else recipe.images)
     if options.architecture == "cnn":
         settings = plain_recipe(recipe, images, recipe.seed)
     else:

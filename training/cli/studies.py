@@ -14,6 +14,7 @@ EPILOG = (
     "Without --only all studies whose data are given. All together take hours on two cores; what the pages' folder "
     "holds already is not measured again, so the command can be stopped and repeated."
 )
+DATA_OPTIONS = {"cells": "data", "digits": "digits", "usps": "usps", "fields": "fields", "microscopes": "microscopes"}
 
 
 def register(commands: Commands) -> None:
@@ -33,6 +34,12 @@ def register(commands: Commands) -> None:
     report.add_argument("--digits", type=Path, metavar="ROOT", help="MNIST, as torchvision lays it out")
     report.add_argument("--usps", type=Path, metavar="FILE.npz", help="USPS")
     report.add_argument("--fields", type=Path, metavar="FOLDER", help="fields of another microscope, as for cut")
+    report.add_argument(
+        "--microscopes", type=Path, metavar="FOLDER", help="sets of other microscopes' cells, or fields of your own"
+    )
+    report.add_argument(
+        "--rival", type=Path, metavar="FILE", help="a classifier of `training classifier`, to compare with on them"
+    )
     report.add_argument("--runs", type=Path, default=Path("runs/report"), help="for what is trained, and for sheets")
     report.add_argument("--out", type=Path, metavar="FOLDER", help="for the pages (default: docs/studies)")
     report.set_defaults(function=_report)
@@ -55,7 +62,7 @@ def _report(options: argparse.Namespace) -> int:
         chosen = [_changed(chosen[0], options.set)]
     failed: list[str] = []
     if not options.write_only:
-        given = {"cells": options.data, "digits": options.digits, "usps": options.usps, "fields": options.fields}
+        given = {name: getattr(options, option) for name, option in DATA_OPTIONS.items()}
         data = {name: path for name, path in given.items() if path is not None}
         inputs = Inputs(
             data,
@@ -65,6 +72,7 @@ def _report(options: argparse.Namespace) -> int:
             options.device,
             options.seed,
             options.judge,
+            options.rival,
             stop_on_signal(),
         )
         for study in chosen:

@@ -9,6 +9,7 @@ from typing import Any
 
 from jdm_core.checkpoint.entry import Checkpoint
 from jdm_core.files import replace_file
+from training.publish.abroad import areas, beside_rivals, that_report
 from training.tables import NOTHING, Cell, Figure, Table
 
 DOCUMENTS = ("README.md", "MODEL_CARD.md")
@@ -45,7 +46,7 @@ class Sources:
 def summary(sources: Sources) -> str:
     """How good the default checkpoint is, in one table: verdicts, edits, another microscope."""
     m = sources.metrics(SHIPPED[0])
-    edits, shift = m["edits"], sources.tables("shift")[0]
+    edits = m["edits"]
     rows: list[list[Cell]] = [
         [
             f"accuracy, {m['n']:,} cells of {m['slides']} unseen slides",
@@ -62,10 +63,8 @@ def summary(sources: Sources) -> str:
                 *(_rate(f, who) for who in ("head", "posterior", "judge")),
             ]
         )
-    for colours, words in (("as they are", ""), ("matched by field", ", colours matched by field")):
-        found = {str(row[0]).split(": ")[1]: row[2] for row in shift.rows if row[1] == colours and _own(row[0])}
-        judge = next(row[2] for row in shift.rows if row[0] == "judge: classifier" and row[1] == colours)
-        rows.append([f"AUROC on another microscope{words}", found["head"], found["posterior"], judge])
+    for words, area, likelihood in areas(that_report(sources.tables("microscopes"))[0]):
+        rows.append([f"AUROC on another microscope, {words}", area, likelihood, NOTHING])
     note = (
         f"`{SHIPPED[0]}`; 95 % intervals over slides, or fields. The judge is a small network trained apart, which "
         "takes no part in making an edit."
@@ -155,17 +154,9 @@ def familiarity(sources: Sources) -> str:
     return Table.make(("Pictures", "n", "Found unfamiliar"), rows, note=note).markdown()
 
 
-def shift(sources: Sources) -> str:
-    """Verdicts on another microscope's cells, as they are and with colours matched by field."""
-    table = sources.tables("shift")[0]
-    rows = [
-        [str(row[0]).replace("posterior", "likelihood").replace("head", "classifier"), row[1], row[2], row[4]]
-        for row in table.rows
-        if row[1] != "matched" and "batch statistics" not in str(row[0])
-    ]
-    found = json.loads((sources.studies / "shift.json").read_text(encoding="utf-8"))["sample"]
-    note = f"The IML set, {found}. Intervals are over fields."
-    return Table.make(("Verdict", "Colours", "AUROC", "Balanced accuracy"), rows, note=note).markdown()
+def microscopes(sources: Sources) -> str:
+    """Verdicts on cells of other microscopes, as given and with colours matched, and a plain CNN's beside them."""
+    return beside_rivals(that_report(sources.tables("microscopes"))).markdown()
 
 
 def provenance(sources: Sources) -> str:
@@ -181,7 +172,7 @@ def provenance(sources: Sources) -> str:
 
 
 PARTS: Mapping[str, Callable[[Sources], str]] = {
-    part.__name__: part for part in (summary, verdicts, worth, edits, familiarity, shift, provenance)
+    part.__name__: part for part in (summary, verdicts, worth, edits, familiarity, microscopes, provenance)
 }
 
 
@@ -213,7 +204,3 @@ def write_card(checkpoints: Mapping[str, Checkpoint], root: Path) -> list[Path]:
 def _rate(figures: Mapping[str, Any], who: str) -> Figure | str:
     flips = figures[f"{who}_flips"]
     return Figure.of({"rate": flips["rate"], "rate_interval": flips["interval"]}, "rate", figures["n"])
-
-
-def _own(title: Cell) -> bool:
-    return str(title).startswith(f"{SHIPPED[0]}: ")

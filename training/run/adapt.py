@@ -1,7 +1,8 @@
 """Fine-tuning of a checkpoint on cells without labels, by the diffusion loss alone, in any number of processes.
 
 The head is kept: its weights stand still, and only what it reads moves, as encoder and decoder learn the new
-stain and optics under "no class". Whether that helps the verdicts, `python -m training report --only shift` measures.
+stain and optics under "no class". Whether that helps the verdicts, the study of other microscopes measures, told to
+adapt (`training.studies.shift.microscopes`).
 """
 
 import hashlib

@@ -24,7 +24,7 @@ from training.studies.robustness import Robustness
 from training.studies.scores.study import Scores, ScoresOfDigits
 from training.studies.second_look import SecondLook
 from training.studies.shift.digits import MnistToUsps
-from training.studies.shift.microscopes import Shift
+from training.studies.shift.microscopes import Microscopes
 from training.studies.shipped import Edits, Familiar, Verdicts, VerdictsOfDigits
 from training.studies.study import Inputs, Study
 from training.tables import Cell, Table
@@ -37,7 +37,7 @@ STUDIES: tuple[Study, ...] = (
     EditStudy(),
     Heatmaps(),
     Familiar(),
-    Shift(),
+    Microscopes(),
     ClassifiersAlone(),
     SecondLook(),
     Resolutions(),
@@ -66,6 +66,7 @@ def fingerprint(study: Study, inputs: Inputs) -> str:
     facts = [study.name, asdict(study), inputs.seed, [asdict(entry) for entry in entries]]
     if study.edits:
         facts.append(repr(DEFAULT_EDIT))
+    facts += study.facts(inputs)
     return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
 
 
@@ -145,6 +146,7 @@ def command(study: Study) -> str:
         "digits": "--digits MNIST_ROOT",
         "usps": "--usps usps.npz",
         "fields": "--fields IML_FOLDER",
+        "microscopes": "--microscopes FOLDER_OF_SETS",
     }
     return " ".join(["python -m training report --only", study.name, *(options[name] for name in study.needs)])
 

@@ -22,13 +22,14 @@ JUDGE = MANIFEST.parent / "weights" / "judge-64.safetensors"
 class Inputs:
     """What all studies of a report share: data by name, the checkpoint, and a folder for runs and pictures."""
 
-    data: Mapping[str, Path]  # of "cells", "digits", "usps" and "fields", those that are at hand
+    data: Mapping[str, Path]  # of "cells", "digits", "usps", "fields" and "microscopes", those that are at hand
     folder: Path
     checkpoint: str = "malaria-64"
     manifest: Path = MANIFEST
     device: str = "auto"
     seed: int = 0
     judge: Path = JUDGE
+    rival: Path | None = None  # a classifier to compare with
     should_stop: Callable[[], bool] = field(default=lambda: False, repr=False)
 
     def load(self, name: str = OWN) -> Explainer:
@@ -72,6 +73,10 @@ class Study(ABC):
     reads: ClassVar[tuple[str, ...]] = (OWN,)  # names of checkpoints
     needs: ClassVar[tuple[str, ...]] = ("cells",)
     edits: ClassVar[bool] = False  # whether it depends on how the explainer searches for an edit
+
+    def facts(self, inputs: Inputs) -> Sequence[object]:
+        """What decides the findings beside arguments, seed and checkpoints: files that are compared with, say."""
+        return ()
 
     @abstractmethod
     def measure(self, inputs: Inputs) -> Findings:

@@ -7,27 +7,21 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
-from torch import nn
 
 from jdm_core import CheckpointError, Explainer
 from jdm_core.checkpoint.manifest import locate
-from tests.support.toy import TINY_OPTIONS, toy_cell, train_toy
-from tests.support.toy_fields import NAMES, write_fields
+from tests.support.toy import toy_cell, train_toy
 from training.cli import main
 from training.metrics import balanced_accuracy
 from training.publish.export import record_metrics
 from training.run.adapt import DiffusionLoss
 from training.run.state import read_state
-from training.studies.shift.colours import match_colours, measure_colours, renew_batch_statistics
-from training.studies.shift.microscopes import Shift
-from training.studies.study import Inputs
 
 pytestmark = pytest.mark.train
 
@@ -88,7 +82,8 @@ def test_head_stands_still_and_the_rest_moves(toy, adapted):
     after = load_file(adapted / "weights/toy.safetensors")
     assert before.keys() == after.keys()
     moved = {name for name in before if not torch.equal(before[name], after[name])}
-    assert not any(name.startswith("head.") for name in moved)
+    statistics = {"head.0.mean", "head.0.variance"}  # of what it reads, where it is normalised by the data's
+    assert {name for name in moved if name.startswith("head.")} <= statistics
     assert any(name.startswith("encoder.") for name in moved)
     assert any(name.startswith("decoder.") for name in moved)
     assert all(value.dtype == torch.float16 for value in after.values())
@@ -242,85 +237,7 @@ def test_loss_without_a_number_writes_nothing(toy, cut, tmp_path, monkeypatch, c
     assert not (tmp_path / "run/manifest.json").exists()
 
 
-def test_matched_colours_are_the_others_and_black_stays():
-    ours = torch.from_numpy(np.stack([toy_cell(i % 2 == 0, seed=i) for i in range(20)])).permute(0, 3, 1, 2)
-    theirs = torch.from_numpy(np.stack([tinted(toy_cell(i % 2 == 0, seed=50 + i)) for i in range(20)]))
-    theirs = theirs.permute(0, 3, 1, 2)
-    wanted, found = measure_colours(ours), measure_colours(theirs)
-    assert np.abs(wanted.mean - found.mean).max() > 10
-    matched = match_colours(theirs, found, wanted)
-    assert matched.shape == theirs.shape
-    assert matched.dtype == torch.uint8
-    assert np.abs(measure_colours(matched).mean - wanted.mean).max() < 2
-    assert np.abs(measure_colours(matched).deviation - wanted.deviation).max() < 2
-    black = (theirs == 0).all(1)
-    assert (matched.permute(0, 2, 3, 1)[black] == 0).all()
-    assert black.float().mean() > 0.2
-
-
-def test_batch_statistics_become_those_of_the_images():
-    network = nn.Sequential(nn.BatchNorm2d(3), nn.Flatten()).eval()
-    images = torch.randn(600, 3, 4, 4) * 2 + 5
-    renewed = renew_batch_statistics(network, images, torch.device("cpu"))
-    assert renewed(images).mean().abs() < 0.05
-    assert abs(renewed(images).std() - 1) < 0.05
-    assert network(images).mean() > 4  # the one given is not changed
-    with pytest.raises(ValueError, match="no batch statistics"):
-        renew_batch_statistics(nn.Flatten(), images, torch.device("cpu"))
-
-
 def test_balanced_accuracy_weighs_classes_alike():
     p = np.array([[0.9, 0.1], [0.2, 0.8], [0.4, 0.6], [0.1, 0.9], [0.6, 0.4]])
     assert balanced_accuracy(p, np.array([0, 1, 1, 1, 1])) == (1 + 3 / 4) / 2
     assert np.isnan(balanced_accuracy(p, np.ones(5, dtype=int)))
-
-
-def test_shift_measures_every_verdict_under_every_colour(toy, cut, adapted, tmp_path, few_resamples):
-    data, manifest = toy
-    judge = tmp_path / "judge.safetensors"
-    judged = ["classifier", "--architecture", "resnet18", "--data", str(data), "--images", "8", "--out", str(judge)]
-    assert main([*judged, *TINY_OPTIONS, "--device", "cpu"]) == 0
-    inputs = Inputs({"cells": data}, tmp_path, "toy", manifest, "cpu", judge=judge)
-    (tmp_path / "other-microscope").symlink_to(cut)  # what is there is neither cut nor adapted again
-    (tmp_path / "on-other-microscope").symlink_to(adapted)
-    study = Shift(cells=4, draws=2)
-    found = study.measure(inputs)
-    figures = found.measured
-    assert (figures["n"], figures["infected"], figures["fields"]) == (9, 5, 5)
-    rows = {(row["model"], row["verdict"], row["colours"]): row for row in figures["rows"]}
-    judges, verdicts = ("classifier", "batch statistics"), ("head", "posterior")
-    readers = [*(("judge", name) for name in judges), *((model, v) for model in ("toy", "adapted") for v in verdicts)]
-    assert rows.keys() == {(*v, c) for v in readers for c in ("as they are", "matched", "matched by field")}
-    for row in rows.values():
-        assert 0 <= row["auroc_interval"][0] <= row["auroc"] <= row["auroc_interval"][1] <= 1
-        assert set(row["right_by_kind"]) == {"ring", "red-blood-cell"}
-    assert "auroc_gain" not in rows["toy", "head", "as they are"]
-    gained = rows["adapted", "head", "matched"]
-    plain, own = rows["toy", "head", "as they are"], figures["own_validation"]
-    assert gained["auroc_gain"] == pytest.approx(gained["auroc"] - plain["auroc"], abs=2e-5)
-    lost = own["adapted"]["accuracy"] - own["toy"]["accuracy"]
-    assert own["adapted"]["accuracy_gain"] == pytest.approx(lost, abs=2e-5)
-    every, heads = found.tables
-    assert sum(str(row[0]).startswith("adapted: ") for row in every.rows) == 6
-    assert [row[0] for row in heads.rows] == ["toy: head", "adapted: head"]
-
-    other = json.loads(manifest.read_text())
-    other["checkpoints"]["toy"]["version"] += 1  # calibrated anew, say
-    at_root = manifest.with_name("other.json")  # weights are found from where a manifest lies
-    at_root.write_text(json.dumps(other))
-    with pytest.raises(CheckpointError, match="not adapted from toy as it is now"):
-        study.measure(replace(inputs, manifest=at_root))
-
-
-def test_shift_cuts_and_adapts_what_is_not_there(toy, tmp_path, few_resamples):
-    data, manifest = toy
-    judge, fields = tmp_path / "judge.safetensors", write_fields(tmp_path / "iml", NAMES)
-    judged = ["classifier", "--architecture", "resnet18", "--data", str(data), "--images", "8", "--out", str(judge)]
-    assert main([*judged, *TINY_OPTIONS, "--device", "cpu"]) == 0
-    inputs = Inputs({"cells": data, "fields": fields}, tmp_path, "toy", manifest, "cpu", judge=judge)
-    study = Shift(images=64, cells=4, draws=0)
-    first = study.measure(inputs).measured
-    assert first["adapted_sha256"] == Explainer.load(str(tmp_path / "on-other-microscope"), device="cpu").sha256
-    written = {path: path.stat().st_mtime_ns for path in (tmp_path / "other-microscope").rglob("*.png")}
-    assert study.measure(inputs).measured == first
-    assert written == {path: path.stat().st_mtime_ns for path in (tmp_path / "other-microscope").rglob("*.png")}

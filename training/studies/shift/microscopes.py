@@ -1,221 +1,171 @@
-"""Verdicts on another microscope's cells, adapted to it or not, beside cheap rivals."""
+"""Cells of other microscopes, as given and with colours matched: verdicts, refusals, evidence, beside a plain CNN."""
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
-from pathlib import Path, PurePosixPath
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-import torch
 from tqdm import tqdm
 
 from jdm_core import Explainer
-from jdm_core.images.pixels import as_images, from_uint8
-from training.data.cells import Cells, draw_some, load_cells, load_images
+from jdm_core.checkpoint.familiarity import NO_RED_CELL
+from jdm_core.explain.matching import AS_GIVEN
 from training.data.fields import cut
-from training.data.split import Split
-from training.metrics import Json, accuracy, balanced_accuracy, first_class_auroc, summarise
+from training.data.members import DataError
+from training.data.microscopes.sample import TEST_SHARE, Sample
+from training.metrics import Json
 from training.publish.adapted import complete_adaptation
-from training.run.classifier import load_classifier
-from training.run.recipe import split_of
-from training.studies.shift.colours import Colours, match_colours, measure_colours, renew_batch_statistics
+from training.studies.shift.evidence import infected_cells, parasites
+from training.studies.shift.figures import part_figures, verdict_shares
+from training.studies.shift.pictures import draw_sheet
+from training.studies.shift.readers import JointReader, Reader, RivalReader, Said, views
+from training.studies.shift.sets import HOME, IML, MPIDB, places, read_home, read_sets
+from training.studies.shift.tables import tables
 from training.studies.study import Findings, Inputs, Study
-from training.studies.verdicts import Verdict, accuracy_gain, classifier_verdict, gather_verdicts, read_verdicts
-from training.tables import Figure, Table
+from training.tables import Table
 
-STATISTICS_CELLS = 2000  # cells of a set behind its colours or batch statistics
-# Neither depends on how rare infected cells are, which differs from smear to smear and in the sample.
-FIGURES = {"auroc": first_class_auroc, "balanced_accuracy": balanced_accuracy}
-
-
-def shift(
-    explainer: Explainer,
-    adapted: Explainer | None,
-    judge: Path,
-    images: Path,
-    data: Path,
-    split: Split,
-    healthy: int,
-    draws: int,
-    seed: int,
-) -> dict[str, object]:
-    """Figures of every verdict on the cells of `images`/test, under every matching of colours; plain JSON values.
-
-    `images` holds the parts "adapt", in any layout, and "test" as `cut` writes it; of the healthy test cells at most
-    `healthy` are drawn. Statistics are of adapt cells, or of each test field's own cells; no label enters them. `data`
-    are the cells of the checkpoint's own training: its training slides' colours are what is matched, and its validation
-    slides show what adapting forgets.
-    """
-    labels, size = explainer.labels, explainer.size
-    training = load_cells(data, labels, size, set(split.train).__contains__, STATISTICS_CELLS, seed)
-    validation = load_cells(data, labels, size, set(split.validation).__contains__, healthy, seed)
-    target = load_images(images / "adapt", size, at_most=STATISTICS_CELLS, seed=seed)
-    ours = measure_colours(training.images)
-    everything = load_cells(images / "test", labels, size)
-    chosen = _chosen(everything, healthy, seed)
-    test = everything.take(chosen)
-    views = {
-        "as they are": test.images,
-        "matched": match_colours(test.images, measure_colours(target), ours),
-        "matched by field": _match_fields(everything, ours)[chosen],
-    }
-
-    models = {explainer.name: gather_verdicts(explainer, [], draws, seed)}
-    models["judge"] = {
-        "classifier": classifier_verdict(explainer, judge),
-        "batch statistics": _renewed(explainer, judge, target),
-    }
-    if adapted is not None:
-        models["adapted"] = gather_verdicts(adapted, [], draws, seed)
-    rows, references = [], {}
-    verdicts = [(model, name, verdict) for model, named in models.items() for name, verdict in named.items()]
-    for (model, name, verdict), (colours, pixels) in tqdm(list(product(verdicts, views.items())), desc="measuring"):
-        p = verdict.read(_squares(pixels))
-        reference = references.setdefault("posterior" if name == "posterior" else "head", p)  # the first row's
-        rows.append({"model": model, "verdict": name, "colours": colours, **_figures(p, reference, test)})
-    return {
-        "checkpoint": explainer.name,
-        "sha256": explainer.sha256,
-        "adapted_sha256": adapted.sha256 if adapted is not None else None,
-        "n": len(test),
-        "infected": int((test.labels == 0).sum()),
-        "fields": len(set(test.slides)),
-        "draws": draws,
-        "seed": seed,
-        "rows": rows,
-        "own_validation": _own(models, validation),
-    }
-
-
-def _chosen(cells: Cells, healthy: int, seed: int) -> list[int]:
-    """Where the infected cells stand, and at most `healthy` of the others."""
-    infected = (cells.labels == 0).nonzero().flatten().tolist()
-    others = (cells.labels != 0).nonzero().flatten().tolist()
-    return sorted(infected + draw_some(others, healthy, seed))
-
-
-def _match_fields(cells: Cells, ours: Colours) -> torch.Tensor:
-    """Images (N, 3, S, S) uint8, each matched by the colours of all cells of its own field."""
-    matched = cells.images.clone()
-    fields = np.asarray(cells.slides)
-    for field in np.unique(fields):
-        index = torch.from_numpy(np.flatnonzero(fields == field))
-        matched[index] = match_colours(cells.images[index], measure_colours(cells.images[index]), ours)
-    return matched
-
-
-def _renewed(explainer: Explainer, judge: Path, target: torch.Tensor) -> Verdict:
-    """The judge with the batch statistics of the images that others adapt to."""
-    classifier = load_classifier(judge)
-    network = renew_batch_statistics(classifier.network, as_images(target), explainer.device)
-
-    def read(cells: np.ndarray) -> np.ndarray:
-        x = from_uint8(torch.from_numpy(cells)).to(explainer.device)
-        return (network(x) / classifier.temperature).softmax(1).cpu().numpy()
-
-    return Verdict(read, classifier.temperature)
-
-
-def _squares(images: torch.Tensor) -> np.ndarray:
-    """What verdicts read: uint8 (N, S, S, 3) of images (N, 3, S, S)."""
-    return images.permute(0, 2, 3, 1).contiguous().numpy()
-
-
-def _figures(p: np.ndarray, reference: np.ndarray, test: Cells) -> Json:
-    """The figures of probabilities (N, K) with intervals, their paired gain on a reference, and recall by kind."""
-    labels = test.labels.numpy()
-    figures: Json = {**summarise(p, labels, test.slides, FIGURES)}
-    if p is not reference:
-        gains = {
-            f"{name}_gain": lambda both, truth, metric=metric: metric(both[:, 0], truth) - metric(both[:, 1], truth)
-            for name, metric in FIGURES.items()
-        }
-        figures |= summarise(np.stack([p, reference], axis=1), labels, test.slides, gains)
-    kinds = np.array([PurePosixPath(name).stem.split("_")[-1] for name in test.names])
-    right = p.argmax(1) == labels
-    figures["right_by_kind"] = {str(kind): round(float(right[kinds == kind].mean()), 4) for kind in np.unique(kinds)}
-    return figures
-
-
-def _own(models: Mapping[str, Mapping[str, Verdict]], validation: Cells) -> Json:
-    """Accuracy of every head on cells like those of its training, and the paired gain of the adapted one."""
-    labels, slides = validation.labels.numpy(), validation.slides
-    figures: Json = {"n": len(validation), "slides": len(set(slides))}
-    pixels = _squares(validation.images)
-    heads = read_verdicts({model: named["head"] for model, named in models.items() if "head" in named}, pixels)
-    for model, p in heads.items():
-        figures[model] = summarise(p, labels, slides, {"accuracy": accuracy, "auroc": first_class_auroc})
-    if "adapted" in heads:
-        before, after = list(heads.values())
-        figures["adapted"] |= accuracy_gain(after[:, None], before[:, None], labels, slides)
-    return figures
+SHEET = "microscopes.png"
+UPLOADS_NAME = "uploads"
 
 
 @dataclass(frozen=True)
-class Shift(Study):
-    """Verdicts on another microscope's cells."""
+class Microscopes(Study):
+    """Verdicts on cells of other microscopes."""
 
-    images: int = 12_800  # augmented, seen while adapting
-    test_share: float = 0.5  # of the fields
-    cells: int = 1000  # at most so many healthy test cells, and cells of the own validation slides
+    cells: int = 200  # of a role and part of a set, at most
+    likelihoods: int = 50  # of a class and part of a set, at most, whose likelihood is asked
     draws: int = 8
+    adapt: int = 0  # augmented images seen while adapting to the first set's developers' part; 0: nothing is adapted
 
-    name = "shift"
-    title = "Another microscope"
-    question = """How well are cells of another microscope and stain read, and does adapting without labels help?"""
-    setup = """The IML set ([arXiv 2102.08708](https://arxiv.org/abs/2102.08708)): 237 fields of another microscope and
-        stain. `cut` gave 11,302 cells to adapt to and 14,777 of other fields to test on; *adapted* saw 12,800
-        augmented images of the first, without a label. Measured are all 216 infected cells and 1,000 healthy ones
-        drawn at random, likelihoods with 8 draws. Gains are paired: of classifiers with the first row, of likelihoods
-        with the first likelihood; intervals are over fields. Colours are as they are, matched to the NIH set's as a
-        whole, or field by field."""
-    conclusion = """The likelihood suffers most from a new stain and gains most from adapting: adapted without a label,
-        the likelihood ranks these cells best by far (AUROC 0.971, from 0.869), and its balanced accuracy, 0.890 to
-        0.921, is above every classifier's. Most of that costs nothing: with each field's colours matched to the NIH
-        set's, the likelihood that was not adapted has 0.960. The classifier ranks as the judge does, a small
-        classifier alone; adapting did not improve its ranking and made it more cautious at its old threshold. **After
-        adapting, read the likelihood rather than the classifier.** Nothing shows that NIH cells are forgotten.
-        Matching the whole set's colours at once does harm to classifiers, perhaps because its fields differ so much
-        among themselves. One seed, one set."""
-    concluded_on: ClassVar = {"malaria-64": 3}
-    needs = ("cells", "fields")
+    name = "microscopes"
+    title = "Other microscopes"
+    question = """How well are cells of other laboratories' microscopes and stains read, and does matching their colours
+        help?"""
+    setup = """Cells of sets that no training has seen: IML ([arXiv 2102.08708](https://arxiv.org/abs/2102.08708)) and
+        BBBC041 (Ljosa et al. 2012) are cut out of whole fields by their boxes; MP-IDB (Loddo et al. 2019) comes as
+        crops, of which the product finds the cell; Chula (Naruenatthanaset et al. 2021) and BCCD show healthy blood.
+        The first rows are cells of the training's own microscope, of slides it has not seen. Half of the fields of each
+        set, by a hash of their names, are the developers' part, on which choices may rest; the other half *reports*.
+        All figures are given for both.
+
+        Cells are drawn without a look at their labels, and infected ones added. Colours are as given, or matched as
+        the product matches those of a batch: all drawn cells of a part, of MP-IDB those of a smear, of uploads each
+        picture by itself. Called infected is what the classifier gives more than one half. *At 1 % false positives*
+        is the share of infected cells found by a threshold that leaves so many healthy ones above it. Intervals are
+        from bootstrap samples of the units that the table names, the same for all readers, so that differences are
+        paired; where a set has fewer than ten smears, each cell stands for itself, and the interval says nothing of
+        the next smear."""
+    conclusion = """The table says for each microscope what a verdict is worth there, and the part that reports was
+        looked at by no choice of weights, thresholds or colours. Read it before the model is used on a stain like one
+        of these; for another, measure your own fields by the same command. What differs between classifier and plain
+        CNN within its interval is no difference."""
+    needs = ("microscopes",)
+
+    def facts(self, inputs: Inputs) -> Sequence[object]:
+        """What else decides the figures: which sets are there, and the rival."""
+        folder = inputs.data.get("microscopes")
+        there = [path.name for path, _ in places(folder) if path.exists()] if folder else []
+        return [*super().facts(inputs), there, _digest(inputs.rival)]
 
     def measure(self, inputs: Inputs) -> Findings:
-        """Cuts and adapts where that is not done yet, and measures."""
-        explainer, data = inputs.load(), inputs.data["cells"]
-        images, run = inputs.folder / "other-microscope", inputs.folder / "on-other-microscope"
-        if not images.exists():
-            cut(inputs.data["fields"], images, self.test_share)
-        adapted = complete_adaptation(explainer, inputs.manifest, images / "adapt", run, self.images, inputs.seed)
-        measured = shift(
-            explainer,
-            adapted,
-            inputs.judge,
-            images,
-            data,
-            split_of(explainer, data),
-            self.cells,
-            self.draws,
-            inputs.seed,
-        )
-        counted = f"n {measured['n']} cells, {measured['infected']} of them infected, of {measured['fields']} fields"
-        return Findings(self.tables(measured), counted, measured)
+        """Frames the cells, lets everybody read them, and draws a sheet into the inputs' folder."""
+        explainer, folder = inputs.load(), inputs.data["microscopes"]
+        samples = read_sets(folder, self.cells, inputs.seed)
+        data = inputs.data.get("cells", folder / HOME)
+        if data.exists():
+            samples.insert(0, read_home(explainer, data, self.cells, inputs.seed))
+        readers: list[Reader] = [JointReader(explainer.name, explainer, self.draws, inputs.seed)]
+        if inputs.rival is not None:
+            readers.append(RivalReader(inputs.rival, explainer))
+        measured: Json = {"checkpoint": explainer.name, "sha256": explainer.sha256, "draws": self.draws}
+        measured |= self._read(samples, explainer, readers, inputs.seed)
+        measured["evidence"] = self._evidence(explainer, samples, folder / MPIDB, inputs.seed)
+        measured["left_out"] = {sample.name: dict(sample.left_out) for sample in samples}
+        if self.adapt:
+            measured["adapted"] = self._adapted(explainer, samples, inputs)
+        others = [sample for sample in samples if sample.name not in ("home", UPLOADS_NAME)]
+        draw_sheet(explainer, others, self.draws, inputs.seed, inputs.folder / SHEET)
+        print(f"a sheet to look at: {inputs.folder / SHEET}", flush=True)
+        counted = sum(len(sample.cells) for sample in samples)
+        return Findings(self.tables(measured), f"n {counted} pictures of {len(samples)} sources", measured)
 
     def tables(self, measured: Mapping[str, Any]) -> list[Table]:
-        """Every verdict under every matching of colours, and the heads on their own microscope."""
-        columns = ("auroc", "auroc_gain", "balanced_accuracy", "balanced_accuracy_gain")
-        rows = [
-            [f"{row['model']}: {row['verdict']}", row["colours"], *(Figure.of(row, column) for column in columns)]
-            for row in measured["rows"]
-        ]
-        own = measured["own_validation"]
-        heads = [
-            [f"{model}: head", Figure.of(own[model], "accuracy"), Figure.of(own[model], "accuracy_gain")]
-            for model in own
-            if isinstance(own[model], dict)
-        ]
-        return [
-            Table.make(("Verdict", "Colours", "AUROC", "gained", "Balanced accuracy", "gained"), rows),
-            Table.make(("Verdict", "accuracy", "gained"), heads, f"{own['n']} validation cells of its own microscope"),
-        ]
+        """Each part's figures, verdicts given and refused, uploads, and where the evidence points."""
+        return tables(measured)
+
+    def _read(self, samples: Sequence[Sample], explainer: Explainer, readers: Sequence[Reader], seed: int) -> Json:
+        """What every reader says of every sample in every view, as figures."""
+        rows: list[Json] = []
+        shares: list[Json] = []
+        uploads: list[Json] = []
+        looks = [(sample, view) for sample in samples for view in views(sample, explainer)]
+        total = len(readers) * sum(len(sample.cells) for sample, _ in looks)
+        with tqdm(total=total, desc="reading", unit="cell") as bar:
+            for sample, view in looks:
+                asked = self._asked(sample, seed)
+                said = {reader.name: reader.read(sample.cells, view, asked, bar) for reader in readers}
+                if view.colours == AS_GIVEN:  # a picture is known, or not, by its own colours
+                    shares += verdict_shares(sample, said[readers[0].name])
+                if sample.name == UPLOADS_NAME:
+                    uploads += _right(sample, view.colours, said)
+                    continue
+                for part in ("report", "developer"):
+                    rows += part_figures(sample, part, view.colours, said, seed)
+        return {"rows": rows, "shares": shares, "uploads": uploads}
+
+    def _asked(self, sample: Sample, seed: int) -> np.ndarray:
+        """Which cells the likelihood is asked about, (N,) bool: none of a part in which nothing is infected."""
+        asked = np.zeros(len(sample.cells), dtype=bool)
+        for part in ("report", "developer"):
+            classes = [sample.where(part, "infected"), sample.where(part, "healthy")]
+            if all(len(of_class) for of_class in classes) and sample.name != UPLOADS_NAME:
+                for of_class in classes:
+                    asked[np.random.default_rng(seed).permutation(of_class)[: self.likelihoods]] = True
+        return asked
+
+    def _evidence(self, explainer: Explainer, samples: Sequence[Sample], mpidb: Path, seed: int) -> list[Json]:
+        rows: list[Json] = []
+        if (mpidb / "parasites.json").exists():
+            rows += parasites(explainer, mpidb, self.likelihoods, self.draws, seed)
+        for sample in samples:
+            if sample.name == "iml":
+                rows += infected_cells(explainer, sample, self.likelihoods // 2, self.draws, seed)
+        return rows
+
+    def _adapted(self, explainer: Explainer, samples: Sequence[Sample], inputs: Inputs) -> Json:
+        """Figures of the checkpoint adapted, without a label, to the first set's developers' part.
+
+        On that set and, to show what is forgotten, on the training's own microscope; in whatever colours the adapted
+        one knows. What is there is not made again.
+        """
+        (fields, _), *_ = places(inputs.data["microscopes"])
+        if not (fields / "annotations.json").exists():
+            raise DataError(f"{fields / 'annotations.json'}: no such file; adapting needs fields with a box per cell")
+        images, run = inputs.folder / "other-microscope", inputs.folder / "on-other-microscope"
+        if not images.exists():
+            cut(fields, images, TEST_SHARE)
+        adapted = complete_adaptation(explainer, inputs.manifest, images / "adapt", run, self.adapt, inputs.seed)
+        pair = (("adapted", adapted), ("as shipped", explainer))
+        readers = [JointReader(name, reader, self.draws, inputs.seed) for name, reader in pair]
+        name = "iml" if fields.name == IML.name else fields.resolve().name
+        chosen = [sample for sample in samples if sample.name in (name, "home")]
+        return self._read(chosen, adapted, readers, inputs.seed) | {"sha256": adapted.sha256}
+
+
+def _right(sample: Sample, colours: str, said: Mapping[str, Said]) -> list[Json]:
+    """Of uploaded red cells: how many there are, get a verdict, and are right among those; a row a reader."""
+    red = sample.where("report", "infected", "healthy")
+    truth = np.array([sample.known[i].role == "infected" for i in red])
+    rows = []
+    for name, what in said.items():
+        given = np.ones(len(red), dtype=bool) if what.kind is None else what.kind[red] != NO_RED_CELL
+        right = (what.infected[red] > 0.5) == truth
+        counted = {"n": len(red), "given": int(given.sum()), "right": int(right[given].sum())}
+        rows.append({"reader": name, "colours": colours} | counted)
+    return rows
+
+
+def _digest(path: Path | None) -> str | None:
+    return None if path is None else hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,88 @@
+"""Which microscopes are measured: the sets below a folder, one's own fields, and the cells of the training's own."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from tqdm import tqdm
+
+from jdm_core import Explainer
+from training.data.cells import as_pixels, load_cells
+from training.data.members import DataError
+from training.data.microscopes.boxed import BoxedSet
+from training.data.microscopes.chula import read_chula
+from training.data.microscopes.mpidb import read_mpidb
+from training.data.microscopes.sample import Known, Part, Sample
+from training.data.microscopes.uploads import read_uploads
+from training.run.recipe import split_of
+
+HOME = Path("malaria/cell_images.zip")
+UPLOADS = Path("uploads")
+MPIDB = Path("microscopes/mpidb")
+IML = Path("iml_malaria")
+Reader = Callable[[Path, int, int], Sample]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A set: where it lies below the folder of all, and what reads it."""
+
+    path: Path
+    read: Reader
+
+
+PLACES = (
+    Place(IML, BoxedSet("iml", "IML, P. vivax").read),
+    Place(MPIDB, read_mpidb),
+    Place(Path("microscopes/bbbc041"), BoxedSet("bbbc041", "BBBC041, P. vivax", dark=True).read),
+    Place(Path("microscopes/chula"), read_chula),
+    Place(Path("microscopes/bccd"), BoxedSet("bccd", "BCCD, no malaria").read),
+    Place(UPLOADS, lambda folder, at_most, seed: read_uploads(folder)),
+)
+
+
+def places(folder: Path) -> list[tuple[Path, Reader]]:
+    """The folder of each set and its reader: all known ones, or the one set that the folder itself is.
+
+    A folder with `annotations.json` is one's own fields. Raises DataError for no folder.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{folder}: " + ("not a folder" if folder.exists() else "no such folder"))
+    if (folder / "annotations.json").exists():
+        return [(folder, BoxedSet(folder.resolve().name, folder.resolve().name).read)]
+    return [(folder / place.path, place.read) for place in PLACES]
+
+
+def read_sets(folder: Path, at_most: int, seed: int) -> list[Sample]:
+    """Cells of every set that is there, at most so many of a role and part; others are named on stderr.
+
+    Raises DataError where no set is there.
+    """
+    samples = []
+    for path, read in places(folder):
+        try:
+            sample = read(path, at_most, seed)
+        except DataError as error:
+            tqdm.write(f"error: {error}; {path.name} is left out", file=sys.stderr)
+            continue
+        if sample.cells:
+            samples.append(sample)
+    if not samples:
+        raise DataError(f"{folder}: no set of another microscope that can be read")
+    return samples
+
+
+def read_home(explainer: Explainer, data: Path, at_most: int, seed: int) -> Sample:
+    """Cells of the training's own microscope: its test slides report, its validation slides are the developers'."""
+    split, load = split_of(explainer, data), partial(load_cells, data, explainer.labels, explainer.size)
+    cells, known = [], []
+    parts: tuple[tuple[Part, set[str]], ...] = (("report", set(split.test)), ("developer", set(split.validation)))
+    for part, slides in parts:
+        loaded = load(slides.__contains__, 2 * at_most, seed)
+        cells += list(as_pixels(loaded))
+        for label, slide in zip(loaded.labels.tolist(), loaded.slides, strict=True):
+            role = "infected" if label == 0 else "healthy"
+            known.append(Known(role, explainer.labels[label], slide, part, drawn=True))
+    return Sample("home", "NIH, slides not trained on", "slide", cells, known)
