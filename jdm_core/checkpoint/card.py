@@ -144,7 +144,48 @@ def figures_markdown(name: str, checkpoint: Checkpoint) -> str:
         + f"The two verdicts agree on {agreement['share']:.1%} of the {one}s"
         + ("." if right is None else f", and are right on {right:.1%} of those."),
     ]
+    lines += _call_lines(checkpoint) + _worth_lines(m.get("worth"))
     return "\n".join(lines + _edit_lines(m.get("edits")) + _familiarity_lines(m.get("familiarity")))
+
+
+def _call_lines(checkpoint: Checkpoint) -> list[str]:
+    m, promise, lines = checkpoint.metrics, checkpoint.thresholds.promise, []
+    if called := m.get("called"):
+        coverage, kept = (_with_interval(called[key], called[f"{key}_interval"]) for key in ("coverage", "kept"))
+        wrong = "none" if called["error"] is None else _with_interval(called["error"], called["error_interval"])
+        wanted = (
+            ""
+            if promise is None
+            else f" chosen for at most {promise.wrong:.0%} wrong on {promise.slides:.0%} of slides,"
+        )
+        lines.append(
+            f"From a confidence of {checkpoint.thresholds.unsure_below:g} on,{wanted} the head calls {coverage} of the "
+            f"cells; of these are wrong {wrong}; slides with at most {called['wrong']:.0%} wrong: {kept}."
+        )
+    if sure := m.get("sure_label"):
+        right = (f"{name} {sure[name]['accuracy']:.3f}" for name in VERDICTS)
+        lines.append(f"Accuracy on the {sure['n']} cells whose label no network contradicts: {', '.join(right)}.")
+    if bound := m.get("elbo"):
+        parts = _with_interval(bound["parts"], bound["parts_interval"])
+        lines.append(
+            f"The ELBO is a bound on the log-probability of the cell under the noise of log-SNR {bound['logsnr_max']:g}"
+            f"; its sign and the posterior part on {parts} of {bound['n']} cells."
+        )
+    return [part for line in lines for part in ("", line)]
+
+
+def _worth_lines(worth: dict[str, Any] | None) -> list[str]:
+    if not worth or "head" not in worth:
+        return []
+    lines = [
+        "",
+        "| Infected cells | Called *Parasitized* and right | Called *Uninfected* and right |",
+        "| --- | --- | --- |",
+    ]
+    for row in worth["head"]["at"]:
+        shares = (_with_interval(row[key], row[f"{key}_interval"]) for key in ("infected", "healthy"))
+        lines.append(f"| {100 * row['prevalence']:g} % | {' | '.join(shares)} |")
+    return lines
 
 
 def _edit_lines(edits: dict[str, Any] | None) -> list[str]:

@@ -108,8 +108,46 @@ def worth(sources: Sources) -> str:
             figures = (Figure.of(row, "infected"), Figure.of(row, "healthy", digits=5))
             rows.append([title, f"{100 * row['prevalence']:g} %", *figures])
         notes.append(f"{title}: sensitivity {Figure.of(w, 'sensitivity')}, specificity {Figure.of(w, 'specificity')}")
+        for what, by in w.get("per_slide", {}).items():
+            steps = ", ".join(f"{by[step]:.3f}" for step in ("lowest", "lower_quartile", "median", "upper_quartile"))
+            notes.append(f"{what} over {by['slides']} slides, lowest and quartiles: {steps}")
     header = ("Verdict", "Infected cells", "*Parasitized* is right", "*Uninfected* is right")
     return Table.make(header, rows, note=f"{'; '.join(notes)}.".capitalize()).markdown()
+
+
+def calls(sources: Sources) -> str:
+    """Which cells the classifier calls, what it keeps so, and how far; accuracy on cells of sure label; the bound."""
+    rows: list[list[Cell]] = []
+    for name in SHIPPED:
+        m, thresholds = sources.metrics(name), sources.checkpoints[name].thresholds
+        promise = thresholds.promise
+        wanted = NOTHING if promise is None else f"at most {promise.wrong:.0%} wrong on {promise.slides:.0%} of slides"
+        called, sure, bound = m.get("called", {}), m.get("sure_label"), m.get("elbo", {})
+        rows.append(
+            [
+                f"`{name}`",
+                f"{thresholds.unsure_below:g}",
+                wanted,
+                *(Figure.of(called, what) for what in ("coverage", "error", "kept")),
+                NOTHING if sure is None else f"{Figure.of(sure['head'], 'accuracy')}, n {sure['n']:,}",
+                Figure.of(bound, "parts"),
+            ]
+        )
+    header = (
+        "",
+        "Called from",
+        "Promise",
+        "Called",
+        "Of these wrong",
+        "Slides that keep it",
+        "Right on cells of sure label",
+        "ELBO and likelihood part",
+    )
+    note = (
+        "Chosen on validation slides, measured on test slides. Of sure label: not contradicted by networks trained "
+        "without the cell; hard cells are left out with wrong labels."
+    )
+    return Table.make(header, rows, note=note).markdown()
 
 
 def edits(sources: Sources) -> str:
@@ -172,7 +210,7 @@ def provenance(sources: Sources) -> str:
 
 
 PARTS: Mapping[str, Callable[[Sources], str]] = {
-    part.__name__: part for part in (summary, verdicts, worth, edits, familiarity, microscopes, provenance)
+    part.__name__: part for part in (summary, verdicts, worth, calls, edits, familiarity, microscopes, provenance)
 }
 
 
