@@ -123,23 +123,22 @@ def _train(options: argparse.Namespace) -> int:
 
 def _adapt(options: argparse.Namespace) -> int:
     from training.publish.adapted import adapt_checkpoint
+    from training.run.adapt import Adaptation
     from training.run.step import NonFiniteLoss
 
     name, manifest = locate(options.checkpoint, options.manifest)
-    device = choose_device(options.device)
     try:
-        path, done = adapt_checkpoint(
-            name,
-            manifest,
+        wanted = Adaptation(
             options.images,
             options.run,
             options.number,
             options.seed,
-            device,
+            choose_device(options.device),
             options.max_minutes,
             stop_on_signal(),
             options.resume,
         )
+        path, done = adapt_checkpoint(name, manifest, wanted)
     except NonFiniteLoss as error:
         print(f"error: {error}; nothing is written", file=sys.stderr)
         return 1
@@ -210,7 +209,7 @@ def _doubts(options: argparse.Namespace) -> int:
     found = contradicted(probabilities, labels).nonzero()[0].tolist()
     names = [recipe.labels[label] for label in labels.tolist()]
     if _leads():
-        write_doubted(out, *([values[i] for i in found] for values in (cells.names, names, given.tolist())))
+        write_doubted(out, [cells.names[i] for i in found], [names[i] for i in found], [float(given[i]) for i in found])
         shares = ", ".join(
             f"{sum(names[i] == label for i in found)} of {names.count(label)} {label}" for label in recipe.labels
         )

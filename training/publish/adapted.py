@@ -2,11 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-
-import torch
 
 from jdm_core import CheckpointError, Explainer
 from jdm_core.checkpoint.entry import Checkpoint
@@ -14,38 +11,26 @@ from jdm_core.checkpoint.manifest import MANIFEST, load_checkpoint, locate
 from jdm_core.checkpoint.weights import pack_weights
 from jdm_core.files import replace_file
 from training.publish.export import current_commit, write_manifest
-from training.run.adapt import Adapted, adapt
+from training.run.adapt import Adaptation, Adapted, adapt
 from training.run.recipe import recipe_from_dict
 from training.run.state import StateError
 
 
-def adapt_checkpoint(
-    name: str,
-    manifest: Path,
-    folder: Path,
-    run: Path,
-    images: int,
-    seed: int,
-    device: torch.device,
-    max_minutes: float | None = None,
-    should_stop: Callable[[], bool] = lambda: False,
-    resume: bool = False,
-) -> tuple[Path, Adapted]:
+def adapt_checkpoint(name: str, manifest: Path, wanted: Adaptation) -> tuple[Path, Adapted]:
     """Adapts checkpoint `name` as `training.run.adapt.adapt` does, and writes what there is then as a checkpoint.
 
     RUN/manifest.json has the one entry, RUN/weights/NAME.safetensors the average in fp16; RUN's state goes on with
     `resume`. Raises CheckpointError, DataError, StateError for a run that holds a checkpoint, and NonFiniteLoss.
     """
-    if not resume and (run / MANIFEST.name).exists():
+    run = wanted.run
+    if not wanted.resume and (run / MANIFEST.name).exists():
         raise StateError(f"{run}: holds a checkpoint already; --resume goes on with it, another --run starts a new one")
-    network, checkpoint = load_checkpoint(name, device, manifest)
+    network, checkpoint = load_checkpoint(name, wanted.device, manifest)
     source = recipe_from_dict(checkpoint.provenance.recipe, f"{name}: recipe")
-    adapted = adapt(
-        network, source, _origin(checkpoint), folder, run, images, seed, device, max_minutes, should_stop, resume
-    )
+    adapted = adapt(network, source, _origin(checkpoint), wanted)
     path = run / "weights" / f"{name}.safetensors"
     if adapted.leads:
-        _save(adapted, name, manifest, checkpoint, folder.resolve().name, run, device.type)
+        _save(adapted, name, manifest, checkpoint, wanted)
     return path, adapted
 
 
@@ -54,7 +39,7 @@ def complete_adaptation(
 ) -> Explainer:
     """The checkpoint of a run that adapted `explainer` to the images of a folder; adapted first unless it is there."""
     if not (run / MANIFEST.name).exists():
-        adapt_checkpoint(*locate(explainer.name, manifest), folder, run, images, seed, explainer.device)
+        adapt_checkpoint(*locate(explainer.name, manifest), Adaptation(folder, run, images, seed, explainer.device))
     return load_adapted(str(run), explainer)
 
 
@@ -66,14 +51,13 @@ def load_adapted(run: str, source: Explainer) -> Explainer:
     return explainer
 
 
-def _save(
-    adapted: Adapted, name: str, manifest: Path, checkpoint: Checkpoint, folder: str, run: Path, device: str
-) -> Path:
+def _save(adapted: Adapted, name: str, manifest: Path, checkpoint: Checkpoint, wanted: Adaptation) -> None:
     """Writes the weights and, last, a manifest with the source's entry, changed where these weights are others.
 
     Calibration but for what is familiar, thresholds and the recipe, which says how NIH was split, stay; figures were
     measured on other weights.
     """
+    folder, run = wanted.folder.resolve().name, wanted.run
     before, data = checkpoint.provenance, pack_weights(adapted.average.state_dict())
     digest = hashlib.sha256(data).hexdigest()
     provenance = asdict(before) | {
@@ -85,7 +69,7 @@ def _save(
         ),
         "licence": f"{before.licence}; images of {folder!r} under their owner's terms",
         "commit": current_commit(),
-        "device": device,
+        "device": wanted.device.type,
         "seconds": round(before.seconds + adapted.seconds, 1),
         "images": before.images + adapted.seen,
     }
@@ -99,7 +83,6 @@ def _save(
     path.parent.mkdir(exist_ok=True)
     replace_file(path, lambda partial: partial.write_bytes(data))
     write_manifest(run / MANIFEST.name, {name: entry})
-    return path
 
 
 def _origin(checkpoint: Checkpoint) -> str:

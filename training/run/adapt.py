@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +33,20 @@ LEARNING_RATE = 1e-4  # a sixth of training's: enough to take up a stain, too li
 WARMUP_SHARE = 0.1
 BATCH = 64
 SAVE_SECONDS, LOG_STEPS = 120, 10
+
+
+@dataclass(frozen=True)
+class Adaptation:
+    """What a run of adapting reads and writes, how many augmented images it sees, and when it stops before."""
+
+    folder: Path  # of images, in any layout
+    run: Path
+    images: int
+    seed: int
+    device: torch.device
+    max_minutes: float | None = None
+    should_stop: Callable[[], bool] = field(default=lambda: False, repr=False)
+    resume: bool = False  # the state in `run`
 
 
 @dataclass(frozen=True)
@@ -76,29 +90,17 @@ def adaptation_recipe(source: Recipe, images: int, found: int, seed: int) -> Rec
     )
 
 
-def adapt(
-    network: JointDiffusionNetwork,
-    source: Recipe,
-    origin: str,
-    folder: Path,
-    run: Path,
-    images: int,
-    seed: int,
-    device: torch.device,
-    max_minutes: float | None = None,
-    should_stop: Callable[[], bool] = lambda: False,
-    resume: bool = False,
-) -> Adapted:
-    """Fine-tunes a network, trained by the recipe `source`, until `images` augmented images of a folder are seen.
+def adapt(network: JointDiffusionNetwork, source: Recipe, origin: str, wanted: Adaptation) -> Adapted:
+    """Fine-tunes a network, trained by the recipe `source`, until the wanted augmented images of a folder are seen.
 
-    Or until the minutes are over or it should stop: the state in RUN then goes on with `resume`, bit-equal, as long as
-    the images and `origin`, which names the weights, are the same. Raises DataError, StateError and NonFiniteLoss.
+    Or until the minutes are over or it should stop: the state in the run then goes on with `resume`, bit-equal, as long
+    as the images and `origin`, which names the weights, are the same. Raises DataError, StateError and NonFiniteLoss.
     """
-    started = time.monotonic()
+    started, run = time.monotonic(), wanted.run
     architecture = network.architecture
-    pixels = load_images(folder, architecture.image_size, architecture.image_channels)
-    recipe = adaptation_recipe(source, images, len(pixels), seed)
-    accelerator, device = join_processes(device)
+    pixels = load_images(wanted.folder, architecture.image_size, architecture.image_channels)
+    recipe = adaptation_recipe(source, wanted.images, len(pixels), wanted.seed)
+    accelerator, device = join_processes(wanted.device)
     network = network.to(device).train().requires_grad_(True)
     network.head.requires_grad_(False)
     average = deepcopy(network).requires_grad_(False).eval()
@@ -107,7 +109,7 @@ def adapt(
     digest = hashlib.sha256(origin.encode() + pixels.numpy().tobytes()).hexdigest()
     half = recipe.precision == "bf16"
     step, seconds_before = 0, 0.0
-    if resume:
+    if wanted.resume:
         state = read_state(run)
         if (state.recipe, state.split_digest) != (recipe, digest):
             raise StateError(f"{run}: its state is of other images, numbers or weights; another --run starts anew")
@@ -138,14 +140,14 @@ def adapt(
 
     losses: list[float] = []
     saved, stopped = time.monotonic(), False
-    indices = batches(len(pixels), recipe.batch_size, seed, step)
+    indices = batches(len(pixels), recipe.batch_size, recipe.seed, step)
     bar = tqdm(total=recipe.steps * recipe.batch_size, unit="img", desc="adapting", disable=not leads)
     with RunLog(run, step) if leads else nullcontext() as log, bar:
         bar.update(step * recipe.batch_size)
         while step < recipe.steps and not stopped:
-            over = max_minutes is not None and time.monotonic() - started > 60 * max_minutes
+            over = wanted.max_minutes is not None and time.monotonic() - started > 60 * wanted.max_minutes
             values, (stops,) = stepper(
-                step, batch(next(indices), step), lambda: f"of {folder}", (float(over or should_stop()),)
+                step, batch(next(indices), step), lambda: f"of {wanted.folder}", (float(over or wanted.should_stop()),)
             )
             losses.append(values["loss"])
             stopped, step = stops > 0, step + 1
@@ -159,7 +161,7 @@ def adapt(
             if stopped or step == recipe.steps or time.monotonic() - saved > SAVE_SECONDS:
                 save()
                 saved = time.monotonic()
-    order = batches(len(pixels), recipe.batch_size, seed, 0)
+    order = batches(len(pixels), recipe.batch_size, recipe.seed, 0)
     steps = range(STATISTICS_STEP, STATISTICS_STEP + STATISTICS_BATCHES)
     settle(average, (batch(next(order), step) for step in steps), half)
     accelerator.end_training()
