@@ -11,6 +11,7 @@ from torch import Tensor
 
 from jdm_core.checkpoint.entry import Checkpoint
 from jdm_core.checkpoint.familiarity import measure_traits
+from jdm_core.checkpoint.kinds import kinds_of
 from jdm_core.checkpoint.manifest import DEFAULT_CHECKPOINT, MANIFEST, load_checkpoint, locate
 from jdm_core.checkpoint.pretrained import load_pretrained, save_pretrained
 from jdm_core.draw.drawing import Drawing
@@ -18,14 +19,13 @@ from jdm_core.draw.maps import smooth_keeping_sum
 from jdm_core.explain import likelihood
 from jdm_core.explain.bound import elbo_of_errors
 from jdm_core.explain.edit import EditSettings, Strength, settings_for
-from jdm_core.explain.inputs import ImageLike, read_image, read_images
-from jdm_core.explain.kinds import kinds_of
 from jdm_core.explain.matching import AS_GIVEN, ColourChoice, Sight, chosen_map, colours_of, look_at
 from jdm_core.explain.results import Counterfactual, ElboResult, Frame, Prediction, merge
 from jdm_core.explain.saliency import logit_gradient, saliency_map
 from jdm_core.explain.search import Search
 from jdm_core.explain.verdicts import Batch, Verdicts
 from jdm_core.images.colours import Colours
+from jdm_core.images.inputs import ImageLike, read_image, read_images
 from jdm_core.images.pixels import to_uint8
 from jdm_core.model.device import choose_device
 from jdm_core.model.network import JointDiffusionNetwork

@@ -79,6 +79,7 @@ def read_pictures(folder: Path, part: Part, at_most: int, seed: int, fitted_only
         fields = folder / place.path / "fields"
         if fields.is_dir():
             found.append(_windows(sample.title, fields, part, at_most // 4, seed, place.fitted))
+    found = [pictures for pictures in found if pictures.cells]
     if not found:
         raise DataError(f"{folder}: no pictures of other microscopes")
     return found

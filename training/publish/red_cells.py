@@ -118,7 +118,8 @@ def training_sets(folder: Path, training: Cells, count: int, seed: int, digits: 
     for kind in outliers(training, count // 2, seed + 1, digits, None):
         chosen = [i for i, group in enumerate(kind.groups) if group not in PHOTOGRAPHS or group in FITTED_PHOTOGRAPHS]
         pictures, groups = [kind.pictures[i] for i in chosen], [kind.groups[i] for i in chosen]
-        sets.append(Pictures(kind.name, "no red cells", pictures, groups, [-1] * len(chosen), True))
+        if chosen:
+            sets.append(Pictures(kind.name, "no red cells", pictures, groups, [-1] * len(chosen), True))
     return sets
 
 

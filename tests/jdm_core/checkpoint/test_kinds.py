@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from jdm_core import Explainer
+from jdm_core.checkpoint.kinds import kinds_of
 from jdm_core.checkpoint.red_cells import RedCells
-from jdm_core.explain.kinds import kinds_of
 from jdm_core.images.traits import NAMES, measure_cell
 from tests.support.toy import toy_cell
 
