@@ -9,8 +9,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 LINT = "import sys; from importlinter.cli import lint_imports; sys.exit(lint_imports(no_cache=True))"
-MOST_LINES, MOST_FILES = 250, 13  # of a file, and of a room beside its __init__.py
-ROOMS = sorted({path.parent for package in ("jdm_core", "web") for path in (ROOT / package).rglob("*.py")})
+MOST_LINES, MOST_FILES = 250, 14  # of a file, and of a room beside its __init__.py
+ROOMS = sorted({path.parent for package in ("jdm_core", "training", "web") for path in (ROOT / package).rglob("*.py")})
 
 
 def lint(folder: Path) -> subprocess.CompletedProcess[str]:

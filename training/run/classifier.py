@@ -2,7 +2,7 @@
 
 "judge" and "resnet18" are ResNets (He et al. 2016, arXiv 1512.03385) of torchvision without pretraining, the first
 with one block a stage. "encoder" is the encoder and head of the joint network itself: what it lacks beside a
-joint model, the diffusion loss gave. "cnn" is the plainest rival (see `plain_cnn`). The judge is never used to make an
+joint model, the diffusion loss gave. "cnn" is the plainest rival (`PlainCNN`). The judge is never used to make an
 edit, only to say whether one flipped: an edit that fools the network that made it, and not this one, is adversarial.
 `training.run.fit_classifier` trains them.
 """
@@ -25,11 +25,11 @@ from jdm_core.files import read_file
 from jdm_core.model.architecture import Architecture
 from jdm_core.model.network import JointDiffusionNetwork
 from training.data.vision import BasicBlock, ResNet
-from training.run.plain_cnn import PlainCNN
 from training.run.state import StateError
 
 BLOCKS = {"judge": [1, 1, 1, 1], "resnet18": [2, 2, 2, 2]}  # residual blocks of each of the four stages
 KINDS = (*BLOCKS, "encoder", "cnn")
+WIDTHS, DROPOUT = (24, 48, 96, 128), 0.3  # of the plain rival
 CHUNK = 128
 FIRST_SIZE = 64  # of classifiers whose file is of the time when there was no other
 
@@ -47,6 +47,29 @@ class EncoderClassifier(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.network.classify(self.network.encode_clean(x))
+
+
+class PlainCNN(nn.Module):
+    """The plain rival, whose maximum over positions is all that its verdict reads (0.42 M parameters).
+
+    Four stages of two 3×3 convolutions, each with BatchNorm and ReLU, and 2×2 maxima between.
+    Logits (B, K) of images (B, 3, S, S) in [-1, 1], S a multiple of 16.
+    """
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        channels = 3
+        for width in WIDTHS:
+            for _ in range(2):
+                layers += [nn.Conv2d(channels, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
+                channels = width
+            layers.append(nn.MaxPool2d(2))
+        self.features = nn.Sequential(*layers)
+        self.head = nn.Sequential(nn.Dropout(DROPOUT), nn.Linear(channels, classes))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.features(x).amax(dim=(2, 3)))
 
 
 class AtItsSize(nn.Module):

@@ -18,8 +18,7 @@ from training.data.cells import Cells
 from training.data.split import batches
 from training.data.vision import ResNet
 from training.metrics import accuracy, mean_auroc
-from training.run.classifier import Classifier, build_classifier, class_logits, load_classifier
-from training.run.plain_cnn import PlainCNN
+from training.run.classifier import Classifier, PlainCNN, build_classifier, class_logits, load_classifier
 from training.run.recipe import Recipe, labelled_cells
 from training.run.state import StateError
 from training.run.step import Stepper, join_processes

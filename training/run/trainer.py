@@ -1,19 +1,20 @@
 """What a joint run moves: weights, their average and the optimizer, from the recipe's first weights on."""
 
 import time
+from collections.abc import Mapping
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from jdm_core.checkpoint.manifest import load_checkpoint
+from jdm_core.model.architecture import Architecture
 from jdm_core.model.device import bf16_is_fast
 from jdm_core.model.network import JointDiffusionNetwork
 from training.data.augment import augment
 from training.data.cells import Cells
 from training.data.split import batches
-from training.run.grow import grown_weights
 from training.run.loss import Batch, JointLoss, draw_batch
 from training.run.recipe import Recipe, RecipeError
 from training.run.step import Stepper, join_processes, learning_rate, set_rate, settle
@@ -136,3 +137,32 @@ def initial_network(recipe: Recipe) -> JointDiffusionNetwork:
         except ValueError as error:
             raise RecipeError(f"{recipe.name}: cannot start from {recipe.start_from}: {error}") from error
     return network
+
+
+def grown_weights(weights: Mapping[str, Tensor], small: Architecture, large: Architecture) -> dict[str, Tensor]:
+    """The weights with which a network at twice the side starts where a smaller one stands, detail still to learn.
+
+    With them `large` predicts, of 2×2 means, what `small` does with `weights`, and linearly the detail.
+    Only the folding differs: the stem reads the mean of four pixels where it read one, and the output says of all
+    four what it said of one. Raises ValueError where the two are not otherwise alike.
+    """
+    doubled = replace(
+        small, image_size=2 * small.image_size, fold=2 * small.fold, detail_variance=large.detail_variance
+    )
+    if small.detail_variance or not large.detail_variance or doubled != large:
+        raise ValueError(
+            "only a network with a detail variance, twice the side and the folding of a network without one, and "
+            f"otherwise alike, can start from it; these are {large} and {small}"
+        )
+    grown = dict(weights)
+    of_input, of_output = "stem.weight", "out.2"
+    grown[of_input] = _repeat(weights[of_input].transpose(0, 1), small).transpose(0, 1).contiguous() / 4
+    for name in (f"{of_output}.weight", f"{of_output}.bias"):
+        grown[name] = _repeat(weights[name], small)
+    return grown
+
+
+def _repeat(value: Tensor, small: Architecture) -> Tensor:
+    """Folded channels (C·f², ...) repeated over 2×2 pixels each: (C·(2f)², ...), in the order of pixel_unshuffle."""
+    grid = value.unflatten(0, (small.image_channels, small.fold, small.fold))
+    return grid.repeat_interleave(2, 1).repeat_interleave(2, 2).flatten(0, 2)

@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from jdm_core.model import preconditioning
 from jdm_core.model.diffusion import LOGSNR_MAX, add_noise, alpha_sigma, cosine_logsnr, predicted_image, predicted_noise
 from jdm_core.model.network import JointDiffusionNetwork
-from training.run.grow import grown_weights
 from training.run.recipe import load_recipe
+from training.run.trainer import grown_weights
 
 LEVELS = torch.tensor([-9.0, -3.0, 0.0, 2.0, 5.0, 8.0])
 

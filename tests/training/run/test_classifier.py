@@ -48,7 +48,7 @@ def parts(toy, recipe):
 @pytest.mark.parametrize("kind", ["judge", "resnet18", "encoder", "cnn"])
 def test_each_kind_trains_and_loads_back(kind, recipe, parts, tmp_path):
     out = tmp_path / f"{kind}.safetensors"
-    settings = ClassifierRecipe.like(recipe, kind, images=24, seed=5)
+    settings = ClassifierRecipe.like(recipe, kind, images=96, seed=5)
     figures = train_classifier(settings, *parts, "digest", out, CPU)
     classifier = load_classifier(out)
     assert (classifier.kind, classifier.labels, classifier.split_digest) == (kind, recipe.labels, "digest")
@@ -60,7 +60,7 @@ def test_each_kind_trains_and_loads_back(kind, recipe, parts, tmp_path):
     assert abs((p.argmax(1) == parts[1].labels.numpy()).mean() - figures["validation_accuracy"]) < 0.13  # fp16
     with safe_open(out, framework="pt") as file:
         facts = json.loads(file.metadata()["classifier"])
-    assert (facts["kind"], facts["seed"], facts["images"]) == (kind, 5, 24)
+    assert (facts["kind"], facts["seed"], facts["images"]) == (kind, 5, 96)
     assert facts["training_cells"] == len(parts[0])
 
 
@@ -99,7 +99,7 @@ def test_a_rival_that_is_there_is_taken_for_what_it_was_trained_as_alone(recipe,
     assert np.array_equal(again, first.probabilities(images, CPU))
     for other, digest, reason in (
         (replace(one, seed=1), "digest", "these differ: seed"),
-        (replace(one, images=32, stain_jitter=0.0), "digest", "these differ: images, stain_jitter"),
+        (replace(one, images=32, appearance=0.5), "digest", "these differ: appearance, images"),
         (replace(one, label_share=0.3), "digest", "these differ: training_cells"),
         (one, "another", "these differ: split_digest"),
     ):

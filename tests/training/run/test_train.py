@@ -22,12 +22,11 @@ from training.cli import main
 from training.run import state as state_module
 from training.run import throughput
 from training.run import train as training_loop
-from training.run.grow import grown_weights
 from training.run.loss import JointLoss, draw_batch
 from training.run.recipe import RecipeError, load_recipe
 from training.run.state import STATE_FILE, read_state
 from training.run.step import learning_rate, update_average
-from training.run.trainer import initial_network
+from training.run.trainer import grown_weights, initial_network
 
 pytestmark = pytest.mark.train
 
