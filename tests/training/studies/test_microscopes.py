@@ -33,7 +33,7 @@ def scores_of(n=60, seed=0):
     """Scores with ties, flags of positives, and units of five cells."""
     generator = np.random.default_rng(seed)
     positive = generator.random(n) < 0.4
-    return generator.integers(0, 8, n) / 8 + 0.2 * positive, positive, [f"F{i // 5}" for i in range(n)]
+    return (generator.integers(0, 8, n) + positive) / 8, positive, [f"F{i // 5}" for i in range(n)]
 
 
 def repeated(resamples, row, *arrays):
