@@ -32,6 +32,21 @@ def test_figures_are_those_of_the_manifest_and_the_studies(document, sources):
     assert with_figures(text, sources) == text
 
 
+FIGURE = re.compile(
+    r"\b0\.\d{2,}\b|\b(?:AUROC|accuracy)(?: of| was|:)? \d|\b\d+ of (?:these|\d+)\b|\bC\d+P\d+|[Vv]ersion \d+ was"
+)
+OF_WEIGHTS = ("README.md", "MODEL_CARD.md", "docs/new-microscope.md", "docs/using-the-page.md")
+
+
+@pytest.mark.parametrize("document", OF_WEIGHTS)
+def test_no_figure_of_some_weights_is_typed_by_hand(document):
+    """What was measured stands between markers or in a study: typed into a sentence, it outlives its checkpoint."""
+    text = (ROOT / document).read_text(encoding="utf-8")
+    written = re.sub(r"<!-- figures of .*?" + re.escape(END), "", text, flags=re.DOTALL)
+    prose = re.sub(r"^```.*?^```$|^\|.*$|\]\([^)]*\)|\[[\d.]+\]", "", written, flags=re.MULTILINE | re.DOTALL)
+    assert FIGURE.findall(prose) == []
+
+
 @pytest.mark.parametrize("document, most", LONGEST.items())
 def test_a_document_stays_short_enough_to_be_read(document, most):
     assert (ROOT / document).stat().st_size <= most
