@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks.bound_error import told_over_true
 from jdm_core.explain.bound import bound_logsnr, draw_levels, elbo_of_errors, standard_error, strata
 from jdm_core.explain.likelihood import draw, error_per_draw
 from jdm_core.model.diffusion import LOGSNR_MAX, LOGSNR_MIN
@@ -64,6 +65,13 @@ def test_standard_error_is_the_spread_of_repeated_estimates_whatever_the_trend(c
     told = standard_error(values[:, :, None])[:, 0]
     spread = values.mean(1).std()
     assert told.square().mean().sqrt() / spread == pytest.approx(1, abs=0.08)
+
+
+def test_told_over_true_is_one_where_the_spread_is_told():
+    estimates = np.random.default_rng(0).normal(0, [1.0, 3.0], (400, 2))
+    ratio, true = told_over_true(estimates, np.broadcast_to([1.0, 3.0], (400, 2)))
+    assert (ratio, true) == (pytest.approx(1, abs=0.1), pytest.approx(5**0.5, abs=0.2))
+    assert told_over_true(estimates, np.broadcast_to([2.0, 6.0], (400, 2)))[0] == pytest.approx(2 * ratio)
 
 
 @torch.inference_mode()
