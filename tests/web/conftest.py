@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import jdm_core.explain.explainer as explainer_module
+import jdm_core.checkpoint.kinds as kinds_module
 from jdm_core import Explainer
 from tests.support.one_cell import QUICK
 
@@ -22,7 +22,7 @@ def explainer():
 @pytest.fixture
 def drawn_cells_are_cells(monkeypatch):
     """The drawn cell is none to the model; what follows from that has tests of its own."""
-    monkeypatch.setattr(explainer_module, "LIMIT", np.inf)
+    monkeypatch.setattr(kinds_module, "LIMIT", np.inf)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 """Red cells of other microscopes, and what beside them in the same fields is none: to fit on, and to report."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +9,6 @@ import numpy as np
 from jdm_core.images.find import find_cell
 from jdm_core.images.read import image_files
 from training.data.annotations import read_pixels
-from training.data.members import DataError
 from training.data.microscopes.boxed import BoxedSet
 from training.data.microscopes.chula import read_chula
 from training.data.microscopes.mpidb import read_mpidb
@@ -59,30 +58,31 @@ class Pictures:
         return self.what == "red cells"
 
 
-def read_pictures(folder: Path, part: Part, at_most: int, seed: int, fitted_only: bool = False) -> list[Pictures]:
-    """What a part of each set below the folder shows, at most so many of a kind: red cells, no red cells, windows.
+def read_pictures(folder: Path, at_most: int, seed: int) -> dict[Part, list[Pictures]]:
+    """What each set below the folder shows, at most so many of a kind and part: red cells, no red cells, windows.
 
-    Windows are crops of whole fields in which no single cell is found. Raises DataError for a set that is not there.
+    Windows are crops of whole fields in which no single cell is found. What may not be fitted on has no developers'
+    part. Raises DataError for a set that is not there.
     """
-    found = []
+    found: dict[Part, list[Pictures]] = {"developer": [], "report": []}
     for place in PLACES:
-        if fitted_only and not place.fitted:
-            continue
         sample = place.read(folder / place.path, at_most, seed)
-        for what, roles in (("red cells", ("infected", "healthy")), ("no red cells", ("no red cell",))):
-            chosen = sample.where(part, *roles)[:at_most]
-            known = [sample.known[i] for i in chosen]
-            if known:
-                cells, groups = [sample.cells[i] for i in chosen], [one.field for one in known]
-                labels = [{"infected": 0, "healthy": 1}.get(one.role, -1) for one in known]
-                found.append(Pictures(sample.title, what, cells, groups, labels, place.fitted))
-        fields = folder / place.path / "fields"
-        if fields.is_dir():
-            found.append(_windows(sample.title, fields, part, at_most // 4, seed, place.fitted))
-    found = [pictures for pictures in found if pictures.cells]
-    if not found:
-        raise DataError(f"{folder}: no pictures of other microscopes")
+        for part in found:
+            if part == "report" or place.fitted:
+                found[part] += [one for one in _of_part(folder, place, sample, part, at_most, seed) if one.cells]
     return found
+
+
+def _of_part(folder: Path, place: Place, sample: Sample, part: Part, at_most: int, seed: int) -> Iterator[Pictures]:
+    for what, roles in (("red cells", ("infected", "healthy")), ("no red cells", ("no red cell",))):
+        chosen = sample.where(part, *roles)
+        known = [sample.known[i] for i in chosen]
+        cells, groups = [sample.cells[i] for i in chosen], [one.field for one in known]
+        labels = [{"infected": 0, "healthy": 1}.get(one.role, -1) for one in known]
+        yield Pictures(sample.title, what, cells, groups, labels, place.fitted)
+    fields = folder / place.path / "fields"
+    if fields.is_dir():
+        yield _windows(sample.title, fields, part, at_most // 4, seed, place.fitted)
 
 
 def _windows(title: str, folder: Path, part: Part, count: int, seed: int, fitted: bool) -> Pictures:

@@ -165,8 +165,9 @@ def fit_and_measure(
         "familiarity": known,
         "colours": fit_colours(training),
     }
-    if microscopes is not None:
-        fitted["red_cells"] = fit_red_cells(training_sets(microscopes, training, count, seed, digits), seed)
+    others = None if microscopes is None else read_pictures(microscopes, count, seed)
+    if others is not None:
+        fitted["red_cells"] = fit_red_cells(training_sets(others["developer"], training, count, seed, digits), seed)
     calibration = replace(explainer.checkpoint.calibration, **fitted)
     explainer.checkpoint = replace(explainer.checkpoint, calibration=calibration)
     figures = {
@@ -180,8 +181,8 @@ def fit_and_measure(
         **measure_familiarity(explainer, tested, kinds),
         "seed": seed,
     }
-    if microscopes is not None:
-        figures |= measure_kinds(explainer, read_pictures(microscopes, "report", count, seed))
+    if others is not None:
+        figures |= measure_kinds(explainer, others["report"])
     return figures, fitted
 
 

@@ -15,7 +15,7 @@ from jdm_core.images.colours import density, own_pixels
 from jdm_core.images.traits import LEAST_PIXELS, SIDE, measure_cell
 from training.data.cells import Cells, as_pixels, sample_cells, squares
 from training.data.outliers import PHOTOGRAPHS, outliers
-from training.data.red_cells import Pictures, read_pictures
+from training.data.red_cells import Pictures
 from training.metrics import Json, share_figures
 from training.tables import Figure, Table
 
@@ -110,11 +110,15 @@ def _logistic(rows: np.ndarray, side: np.ndarray, share: np.ndarray) -> np.ndarr
     return minimize(loss, np.zeros(rows.shape[1]), jac=True, method="L-BFGS-B", options={"maxiter": 500}).x
 
 
-def training_sets(folder: Path, training: Cells, count: int, seed: int, digits: Path | None) -> list[Pictures]:
+def training_sets(
+    others: Sequence[Pictures], training: Cells, count: int, seed: int, digits: Path | None
+) -> list[Pictures]:
     """What the rule is fitted on: the developers' part of microscopes whose licence allows it, own cells, outliers."""
     own = sample_cells(training, OWN, seed)
-    sets = read_pictures(folder, "developer", count, seed, fitted_only=True)
-    sets.append(Pictures("training", "red cells", list(as_pixels(own)), own.slides, own.labels.tolist(), True))
+    sets = [
+        *others,
+        Pictures("training", "red cells", list(as_pixels(own)), own.slides, own.labels.tolist(), True),
+    ]
     for kind in outliers(training, count // 2, seed + 1, digits, None):
         chosen = [i for i, group in enumerate(kind.groups) if group not in PHOTOGRAPHS or group in FITTED_PHOTOGRAPHS]
         pictures, groups = [kind.pictures[i] for i in chosen], [kind.groups[i] for i in chosen]

@@ -60,8 +60,7 @@ def test_a_varied_picture_keeps_its_silhouette_and_its_background():
 
 def test_parts_of_the_sets_are_apart_and_a_fit_rests_on_those_that_may_be_used(tmp_path):
     write_microscopes(tmp_path)
-    fitted = read_pictures(tmp_path, "developer", 40, 0, fitted_only=True)
-    reported = read_pictures(tmp_path, "report", 40, 0)
+    fitted, reported = (read_pictures(tmp_path, 40, 0)[part] for part in ("developer", "report"))
     assert {one.title for one in fitted} <= {one.title for one in reported if one.fitted}
     assert any(one.title.startswith("IML") and not one.fitted for one in reported)
     for one in fitted:
