@@ -18,7 +18,7 @@ Item = TypeVar("Item")
 
 RED_CELLS: tuple[Role, ...] = ("infected", "healthy", "lookalike")
 TEST_SHARE = 0.5  # of the fields: half of every set is for choosing, the other half reports
-FRAMING = (cpu_count() or 1) if (cpu_count() or 1) < 8 else 8  # threads; the libraries below let go of the lock
+FRAMING = min(8, cpu_count() or 1)  # threads; the libraries that frame let go of the lock
 
 
 @dataclass(frozen=True)

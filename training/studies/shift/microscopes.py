@@ -35,7 +35,7 @@ class Microscopes(Study):
     """Verdicts on cells of other microscopes."""
 
     cells: int = 200  # of a role and part of a set, at most
-    likelihoods: int = 50  # of a class and part of a set, at most, whose likelihood is asked
+    likelihoods: int = 40  # of a class and part of a set, at most, whose likelihood is asked
     draws: int = 8
     adapt: int = 0  # augmented images seen while adapting to the first set's developers' part; 0: nothing is adapted
 
