@@ -78,7 +78,7 @@ def register(commands: Commands) -> None:
     doubts.add_argument("--data", **DATA)
     doubts.add_argument("--folds", type=int, default=2, help="parts of the training slides (default: 2)")
     doubts.add_argument(
-        "--images", type=int, default=24_000, help="augmented cells that each network sees (default: 24000)"
+        "--images", type=int, default=36_000, help="augmented cells that each network sees (default: 36000)"
     )
     doubts.add_argument("--cells", type=int, metavar="N", help="at most so many cells, to rehearse (default: all)")
     doubts.add_argument("--run", type=Path, default=Path("runs/doubts"), help="folder for the networks")
