@@ -64,7 +64,10 @@ class SharedExplainer:
         return self._thread.run(partial(self._explainer.elbo, *arguments, **options))
 
     def posterior(self, cells: Sequence[np.ndarray], *arguments: Any, **options: Any) -> np.ndarray:
-        """`Explainer.posterior` of pixels (H, W, 3) uint8 in pieces, each when its turn comes."""
+        """`Explainer.posterior` of pixels (H, W, 3) uint8 in pieces, each when its turn comes.
+
+        Colours to match from are to be measured before: a piece is not the batch.
+        """
         pieces = [cells[start : start + PIECE] for start in range(0, len(cells), PIECE)]
         return np.concatenate(
             [self._thread.run(partial(self._explainer.posterior, piece, *arguments, **options)) for piece in pieces]

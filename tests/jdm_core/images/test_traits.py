@@ -28,7 +28,7 @@ def test_a_lamp_and_a_denser_stain_leave_the_traits():
     denser = measure_cell((255 * light**1.8).round().astype(np.uint8))
     silhouette = slice(0, 8)
     np.testing.assert_allclose(lamp[silhouette], own[silhouette], atol=1e-6)
-    assert np.abs(lamp - own).max() < 0.35 and np.abs(denser - own).max() < 0.7
+    assert np.abs(lamp - own).max() < 0.35 and np.abs(denser - own).max() < 0.35
 
 
 def test_pieces_corners_and_grain_are_seen():

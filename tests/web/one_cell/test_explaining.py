@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import jdm_core.explain.explainer as explainer_module
+import jdm_core.checkpoint.kinds as kinds_module
 from tests.support.one_cell import LABELS, REASON, explained, text_of, upload
 from web.parts.pictures import like
 from web.words import sentences
@@ -36,6 +36,21 @@ def test_again_explains_the_same_cell_with_other_settings(callbacks, cell):
     assert sentences.LOST in view.status
 
 
+def test_a_cell_in_matched_colours_is_read_and_edited_in_them_and_shown_in_its_own(callbacks, edits, cell, explainer):
+    *_, given = callbacks.explain(upload(cell), 8, 0)
+    *_, view = callbacks.explain(upload(cell), 8, 0, False, True)
+    explanation = view.reading.explanation
+    assert (given.reading.explanation.colours, explanation.colours) == ("as given", "matched")
+    expected = explainer.predict(cell, colours="matched").probabilities
+    np.testing.assert_allclose(explanation.prediction.probabilities, expected, atol=1e-5)
+    assert np.abs(expected - given.reading.explanation.prediction.probabilities).max() > 1e-6
+    *_, edited = edits.flip(view.reading)
+    edit = edited.reading.explanation.edit
+    assert np.array_equal(edit.original[0], explainer.model_view(cell))
+    *_, back = callbacks.again(view.reading, 8, 0)
+    assert back.reading.explanation.colours == "as given"
+
+
 def test_what_a_browser_cannot_show_is_shown_as_png(callbacks, cell, tmp_path):
     path = tmp_path / "cell.TIF"
     Image.open(cell).save(path)
@@ -57,7 +72,7 @@ def test_only_the_edit_away_from_the_verdict_is_on_offer(callbacks, cell):
 
 
 def test_a_picture_that_is_no_cell_gets_no_edit_and_its_figures_folded(callbacks, edits, cell, monkeypatch):
-    monkeypatch.setattr(explainer_module, "LIMIT", 0.0)
+    monkeypatch.setattr(kinds_module, "LIMIT", 0.0)
     first, last = callbacks.explain(upload(cell), 8, 0)
     for view in (first, last):
         assert text_of(view.verdict).startswith("drawn cell.png This does not look like a stained red cell The model")
