@@ -12,7 +12,7 @@ from training.data.annotations import read_pixels
 from training.data.microscopes.boxed import BoxedSet
 from training.data.microscopes.chula import read_chula
 from training.data.microscopes.mpidb import read_mpidb
-from training.data.microscopes.sample import Part, Sample, part_of_field
+from training.data.microscopes.sample import Part, Role, Sample, part_of_field
 from training.data.microscopes.uploads import read_uploads
 
 SHARES = (0.3, 1.0)  # of a field's shorter side: many cells lie in a window so large
@@ -74,7 +74,8 @@ def read_pictures(folder: Path, at_most: int, seed: int) -> dict[Part, list[Pict
 
 
 def _of_part(folder: Path, place: Place, sample: Sample, part: Part, at_most: int, seed: int) -> Iterator[Pictures]:
-    for what, roles in (("red cells", ("infected", "healthy")), ("no red cells", ("no red cell",))):
+    kinds: dict[str, tuple[Role, ...]] = {"red cells": ("infected", "healthy"), "no red cells": ("no red cell",)}
+    for what, roles in kinds.items():
         chosen = sample.where(part, *roles)
         known = [sample.known[i] for i in chosen]
         cells, groups = [sample.cells[i] for i in chosen], [one.field for one in known]

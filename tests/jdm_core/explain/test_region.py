@@ -37,6 +37,31 @@ def test_a_region_holds_the_whole_parasite_and_not_what_lies_apart():
     assert (wider >= area - 1e-6).all() and wider.sum() > area.sum()
 
 
+def bump(row: int, column: int, height: float) -> np.ndarray:
+    return height * np.exp(-((Y - row) ** 2 + (X - column) ** 2) / 4)
+
+
+def test_all_that_the_class_moves_is_of_the_region_and_hardly_moved_pixels_are_not():
+    mask, picture = np.hypot(Y - 32, X - 32) < 28, np.zeros((SIDE, SIDE, 3))
+    area = parasite_area(bump(24, 24, 0.1) + bump(42, 42, 0.03) + bump(24, 44, 0.01), picture, mask, 1.0)
+    assert area[24, 24] == area[42, 42] == 1 and area[24, 44] == 0
+    faint = parasite_area(bump(24, 24, 0.03) + bump(42, 42, 0.01), picture, mask, 1.0)
+    assert faint[24, 24] == 1 and faint[42, 42] == 0  # a third of the peak, and less than in a healthy cell
+    fading = area[(area > 0) & (area < 1)]
+    assert fading.min() < 0.1 and fading.max() > 0.4
+
+
+def test_stain_is_what_stands_out_of_the_cell_s_own_and_hangs_on_the_core():
+    mask, generator = np.hypot(Y - 32, X - 32) < 28, np.random.default_rng(0)
+    picture = np.full((SIDE, SIDE, 3), 0.3)
+    picture[..., 1] += generator.normal(0, 0.06, (SIDE, SIDE))
+    streak = (np.abs(Y - 24) < 3) & (X >= 24) & (X < 54)  # five deviations
+    picture[streak, 1] -= 0.32
+    area = parasite_area(bump(24, 24, 0.1), picture, mask, 1.0)
+    assert (area[23:26, 24:33] == 1).all()
+    assert (area[23:26, 45:] == 0).all()  # what reaches further is of something else
+
+
 def test_the_region_of_a_very_small_picture_does_not_flood_it():
     mask = np.hypot(*np.mgrid[-8:8, -8:8]) < 7
     shift = np.zeros((16, 16))

@@ -12,6 +12,7 @@ from jdm_core.model.diffusion import (
     min_snr_weight,
     predicted_image,
     predicted_noise,
+    squared_error,
     velocity,
 )
 
@@ -45,3 +46,17 @@ def test_cosine_time_covers_the_range_and_falls():
 def test_min_snr_weight_is_capped():
     snr = torch.exp(LEVELS)
     torch.testing.assert_close(min_snr_weight(LEVELS), torch.minimum(snr, torch.tensor(5.0)) / (snr + 1))
+
+
+def test_a_shift_hides_more_at_the_same_time_and_stays_within_the_range():
+    time = torch.linspace(0, 1, 101)
+    plain, shifted = cosine_logsnr(time), cosine_logsnr(time, 2.0)
+    torch.testing.assert_close(shifted, (plain - 2).clamp(min=LOGSNR_MIN))
+    assert shifted.min() == LOGSNR_MIN and shifted[50] < 0
+
+
+def test_squared_error_is_a_mean_over_channels_and_pixels():
+    prediction, target = torch.zeros(2, 3, 4, 4), torch.zeros(2, 3, 4, 4)
+    prediction[0] = 2
+    prediction[1, 0] = 3
+    torch.testing.assert_close(squared_error(prediction, target), torch.tensor([4.0, 3.0]))
