@@ -62,8 +62,10 @@ def _row(explainer: Explainer, path: Path) -> tuple[float, float, float]:
 def _unchecked(explainer: Explainer, x: Tensor, source: Tensor) -> None:
     """What the search computes for its first candidates, but for reading the verdicts."""
     cells = cells_to_edit(explainer.network, x, source, 1 - source, [0])
-    wanted = [(0, number, strength) for number, strength in enumerate(explainer.edit.ladder[:AT_ONCE])]
-    for _ in make(explainer.network, cells, explainer.edit, wanted[:1] if cells.removes(0) else wanted):
+    removes = cells.removes(0)
+    first = explainer.edit.candidates(removes)[: 1 if removes else AT_ONCE]
+    wanted = [(0, number, strength) for number, strength in enumerate(first)]
+    for _ in make(explainer.network, cells, explainer.edit, wanted):
         pass
 
 
@@ -76,7 +78,7 @@ def _seconds(work: Callable[[], object]) -> float:
 def _invert_and_regenerate(explainer: Explainer, x: Tensor, source: Tensor) -> Tensor:
     """DDIM inversion up to noise and guided DDIM down again (Song et al. 2021, section 4.3)."""
     levels = cosine_logsnr(torch.linspace(0, 1, INVERSION_STEPS + 1, device=x.device), explainer.edit.logsnr_shift)
-    method = Method("ddim", "source", 2.0)
+    method = Method("ddim", 2.0)
     return edit_once(explainer.network, x, source, 1 - source, levels, method, lambda _: torch.zeros_like(x)).images
 
 

@@ -75,7 +75,8 @@ def make(
     area = torch.from_numpy(areas)[:, None].to(x.device)
     stain = torch.tensor([not cells.removes(cell) for cell, *_ in wanted])
     bounds = bounds_of(x, mask, area, stain)
-    task = Task(x, _hints(x, mask), area, cells.source[rows], cells.target[rows], bounds)
+    removes = (~stain).to(x.device)
+    task = Task(x, area, cells.source[rows], cells.target[rows], removes, bounds)
     strengths, edited = [strength for *_, strength in wanted], x
     for step, edited in resample(network, task, settings, strengths, seeds):
         yield step, edited
@@ -121,16 +122,3 @@ def _area(cells: Cells, cell: int, width: float, seed: int) -> np.ndarray:
         return place_area(mask, width, np.random.default_rng(seed))
     picture = cells.x[cell].permute(1, 2, 0).cpu().numpy()
     return parasite_area(cells.shift[cell].cpu().numpy(), picture, mask, width)
-
-
-def _hints(x: Tensor, mask: Tensor) -> Tensor:
-    """What is left of pictures (N, C, S, S) where they are made anew: the cell's median colour, of a gray one all."""
-    if x.shape[1] == 1:
-        return x
-    plain = torch.stack(
-        [
-            own[:, inside].median(1).values if bool(inside.any()) else own[:, 0, 0]
-            for own, inside in zip(x, mask, strict=True)
-        ]
-    )
-    return plain[:, :, None, None].expand_as(x)

@@ -12,7 +12,9 @@ from jdm_core.model.device import half_precision
 from jdm_core.model.diffusion import add_noise, alpha_sigma, cosine_logsnr, predicted_image
 from jdm_core.model.network import JointDiffusionNetwork
 
-_GUIDED_FROM = 0.5  # cosine time: what is to be seen is decided above; below it the plain model draws how it looks
+# Cosine times above which x̂ is guided. What is added is decided above the first, and below it the plain model draws how
+# it looks; what is removed is seen through less noise, and guided away from what it was almost to the end.
+_GUIDED_ADDING, _GUIDED_REMOVING = 0.5, 0.15
 _GRAY_TIME = 0.8  # where the whole picture is made anew, its slant and stroke should live on
 
 
@@ -32,19 +34,26 @@ class Strength:
 class EditSettings:
     """The grid of the noise levels and the candidates that the search tries, the most natural and narrowest first.
 
-    `steps` equal steps of cosine time lead from `time` down to 0; every strength starts at one of them.
+    `steps` equal steps of cosine time lead from `time` down to 0; every strength starts at one of them. `removing` are
+    the candidates where something is removed; none: those of the ladder.
     """
 
     steps: int
     time: float
     ladder: tuple[Strength, ...]
+    removing: tuple[Strength, ...] = ()
     logsnr_shift: float = 0.0  # `Architecture.logsnr_shift`: a time hides as much of a large picture as of a small one
 
     def __post_init__(self) -> None:
-        if not self.ladder or any(not 1 <= strength.start <= self.steps for strength in self.ladder):
+        every = (*self.ladder, *self.removing)
+        if not self.ladder or any(not 1 <= strength.start <= self.steps for strength in every):
             raise ValueError("edit: every strength must start at one of the steps of the noise")
-        if any(not 0 < strength.region <= 4 for strength in self.ladder):
+        if any(not 0 < strength.region <= 4 for strength in every):
             raise ValueError("edit: a region is a factor above 0 and at most 4")
+
+    def candidates(self, removes: bool) -> tuple[Strength, ...]:
+        """Those to remove something, or to add."""
+        return self.removing if removes and self.removing else self.ladder
 
     def logsnr(self, device: torch.device) -> Tensor:
         """The levels (steps + 1,), from nearly clean to the noisiest."""
@@ -62,33 +71,40 @@ DEFAULT_EDIT = EditSettings(
             *((3.0, 1.2), (4.0, 1.4), (6.0, 1.4), (6.0, 1.7)),
         )
     ),
+    # From so little noise that the source class would bring the parasite back: what removes it is the class. Then from
+    # more, and in wider regions.
+    removing=(
+        *(Strength(7, 3.0), Strength(8, 3.0), Strength(8, 3.0, 1.2), Strength(12, 3.0, 1.2)),
+        *(Strength(8, 3.0, 1.4), Strength(12, 3.0, 1.4), Strength(12, 4.0, 1.7)),
+    ),
 )
 
 
 def settings_for(architecture: Architecture) -> EditSettings:
     """The search for networks of this shape."""
     time = _GRAY_TIME if architecture.image_channels == 1 else DEFAULT_EDIT.time
-    return replace(DEFAULT_EDIT, time=time, logsnr_shift=architecture.logsnr_shift)
+    removing = () if architecture.image_channels == 1 else DEFAULT_EDIT.removing
+    return replace(DEFAULT_EDIT, time=time, removing=removing, logsnr_shift=architecture.logsnr_shift)
 
 
 @dataclass(frozen=True)
 class Task:
     """N regions to make anew: pictures x (N, C, S, S), `area` (N, 1, S, S) in [0, 1], classes (N,), colours' bounds.
 
-    What lies where the area is 0 is known and stays; a soft edge is made anew and blended at the end. `hint` (N, C, S,
-    S) is what the region starts from beside the noise: all of the picture that is not forgotten.
+    What lies where the area is 0 is known and stays; a soft edge is made anew and blended at the end. `removes` (N,)
+    bool, where something is removed.
     """
 
     x: Tensor
-    hint: Tensor
     area: Tensor
     source: Tensor
     target: Tensor
+    removes: Tensor
     bounds: Bounds
 
     def take(self, rows: Tensor) -> "Task":
         """Some of the tasks, by index or mask."""
-        own = {name: getattr(self, name)[rows] for name in ("x", "hint", "area", "source", "target")}
+        own = {name: getattr(self, name)[rows] for name in ("x", "area", "source", "target", "removes")}
         return Task(**own, bounds=self.bounds.take(rows))
 
 
@@ -117,12 +133,11 @@ def resample(
     for i in range(first, 0, -1):
         begun = (starts == i).nonzero().flatten()
         if len(begun):
-            own = task.take(begun)
-            picture = torch.where(own.area > 0, own.hint, own.x)
-            y[begun] = add_noise(picture, _noise(draws, begun, y), logsnr[i].expand(len(begun)))
+            y[begun] = add_noise(task.x[begun], _noise(draws, begun, y), logsnr[i].expand(len(begun)))
         rows = (starts >= i).nonzero().flatten()
         own = task if len(rows) == n else task.take(rows)
-        guided = scale[rows] if float(times[i]) > _GUIDED_FROM else torch.ones_like(scale[rows])
+        ends = torch.where(own.removes, _GUIDED_REMOVING, _GUIDED_ADDING)[:, None, None, None]
+        guided = torch.where(float(times[i]) > ends, scale[rows], 1.0)
         image = _guided(network, y[rows], logsnr[i].expand(len(rows)), own, guided)
         image = torch.where(unknown[rows], own.bounds.hold(image), own.x)
         shown[rows] = torch.lerp(own.x, image, own.area)

@@ -233,7 +233,7 @@ class Explainer:
         strength: Strength | None,
         variants: int | None,
     ) -> Iterator[Frame]:
-        settings = self.edit if strength is None else replace(self.edit, ladder=(strength,))
+        settings = self.edit if strength is None else replace(self.edit, ladder=(strength,), removing=())
         search = Search(self.network, self.verdicts, self.checkpoint.thresholds, self.labels)
         wanted = self._classes(target, len(sight.seen.cells))
         return map(sight.brought_back, search.frames(sight.seen, wanted, settings, seed, variants))

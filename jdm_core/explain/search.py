@@ -74,14 +74,14 @@ class Search:
         own = [i for i in range(len(tried)) if int(cells.source[i]) != int(cells.target[i])]
         for i in own:
             tried[i].encoder_passes = SHIFT_PASSES if bool(cells.shift[i].any()) else 0
-        ladder = _for_variants(settings.ladder, variants)
-        attempts = max(len(_attempts(cells.removes(i), len(ladder), variants)) for i in own)
+        ladders = {i: _for_variants(settings.candidates(cells.removes(i)), variants) for i in own}
+        parts = {i: _attempts(cells.removes(i), len(ladders[i]), variants) for i in own}
+        attempts = max(map(len, parts.values()))
         for attempt in range(attempts):
             wanted = []
             for i in own:
-                parts = _attempts(cells.removes(i), len(ladder), variants)
-                if attempt < len(parts) and self._turned(i, tried[i], checker) < variants:
-                    wanted += [(i, number, ladder[number]) for number in parts[attempt]]
+                if attempt < len(parts[i]) and self._turned(i, tried[i], checker) < variants:
+                    wanted += [(i, number, ladders[i][number]) for number in parts[i][attempt]]
             if not wanted:
                 break
             steps, made = max(strength.start for *_, strength in wanted), None

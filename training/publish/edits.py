@@ -2,14 +2,17 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
+from scipy import ndimage
 from tqdm import tqdm
 
 from jdm_core import Counterfactual, Explainer
-from jdm_core.images.pixels import from_uint8
+from jdm_core.images.limits import BLACK
+from jdm_core.images.pixels import cell_mask, from_uint8
 from training.data.members import choose_members, chunks, read_all, slide_of
 from training.metrics import Json, share, share_interval
 from training.run.classifier import judge_probabilities, load_judge
@@ -17,7 +20,9 @@ from training.run.classifier import judge_probabilities, load_judge
 CHUNK = 16
 SHEET_CELLS = 24
 SHEET_PICTURE = 128
-SPECK_DARK, SPECK_BEFORE = 0.2, 0.35  # a speck: brightest channel below the one, where it was above the other
+DARKER, NEW = 0.7, 0.15  # dirt: below this share of the cell's brightness, by so much of it darker than before
+COLOURLESS = 0.85  # of the cell's own share of green beside the brightest channel: purple has less
+DIRT_PIXELS = 4
 
 
 def evaluate_edits(
@@ -59,7 +64,7 @@ def evaluate_edits(
     }
     changed = np.concatenate([edit.changed_fraction for edit in edits])
     passes = np.concatenate([_passes(edit) for edit in edits])
-    specks = np.concatenate([_specks(edit) for edit in edits])
+    dirt = np.concatenate([has_dirt(edit.original, edit.images) for edit in edits])
     slides = np.array([slide_of(member) for member, _ in chosen])
     if sheet is not None:
         _draw_sheet(explainer, cells[:SHEET_CELLS], edits, seed, sheet)
@@ -76,7 +81,7 @@ def evaluate_edits(
             **{f"{who}_flips": _rate(flip[rows], slides[rows]) for who, flip in flips.items()},
             "changed_fraction_median": round(float(np.median(changed[rows])), 4),
             "network_passes_mean": round(float(passes[rows].mean()), 1),
-            "cells_with_dark_specks": int((specks[rows] > 0).sum()),
+            "cells_with_dark_specks": int(dirt[rows].sum()),
             "judge_disagrees": [chosen[i][0] for i in np.flatnonzero(rows & ~flips["judge"])],
         }
     return figures
@@ -94,14 +99,31 @@ def _rate(flips: np.ndarray, slides: np.ndarray) -> Json:
 
 
 def _passes(edit: Counterfactual) -> np.ndarray:
-    """Encoder passes of each edit: the inversion and every step of the search; checks not counted."""
+    """Encoder passes of each edit: for the region, and every step of every candidate; checks not counted."""
     return np.array(edit.settings["encoder_passes"])
 
 
-def _specks(edit: Counterfactual) -> np.ndarray:
-    """Pixels that turned almost black inside the cell (B,)."""
-    after, before = edit.images.max(3) / 255, edit.original.max(3) / 255
-    return ((after < SPECK_DARK) & (before > SPECK_BEFORE)).sum((1, 2))
+def masks_of(cells: np.ndarray) -> np.ndarray:
+    """What is cell (N, S, S) in cells (N, S, S, 3) uint8."""
+    return cell_mask(from_uint8(torch.from_numpy(cells))).numpy()
+
+
+def has_dirt(original: np.ndarray, edited: np.ndarray) -> np.ndarray:
+    """Whether cells (N, S, S, 3) uint8 got a new dark and colourless piece of at least four pixels of 64, (N,) bool.
+
+    Gray and black alike: dark against the cell's own brightness, and without the stain that makes a parasite dark.
+    """
+    found = []
+    for before, after, mask in zip(original.astype(float), edited.astype(float), masks_of(original), strict=True):
+        own = np.maximum(np.median(before[mask], axis=0) if mask.any() else np.ones(3), 1)
+        light, was = after.max(2) / own.max(), before.max(2) / own.max()
+        green = after[..., 1] / np.maximum(after.max(2), 1) / (own[1] / own.max())
+        black = after.max(2) < BLACK
+        dark = mask & (light < DARKER) & (was - light > NEW) & (black | (green > COLOURLESS))
+        numbered: Any = ndimage.label(dark, np.ones((3, 3)))  # scipy states no type
+        sizes = np.bincount(np.asarray(numbered[0]).ravel())[1:]
+        found.append(bool((sizes >= DIRT_PIXELS * (len(mask) / 64) ** 2).any()))
+    return np.array(found)
 
 
 def _draw_sheet(

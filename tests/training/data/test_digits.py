@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from jdm_core import Explainer
-from jdm_core.explain.edit import _without_specks
+from jdm_core.explain.hold import bounds_of
 from jdm_core.explain.likelihood import compared_classes
 from jdm_core.images.find import prepare
 from jdm_core.images.pixels import cell_mask, to_tensor, to_uint8
@@ -234,7 +234,8 @@ def test_two_classes_are_compared_in_their_order():
 def test_an_edit_may_change_all_of_a_gray_picture_and_blacken_it():
     black, white = torch.full((1, 1, 8, 8), -1.0), torch.ones(1, 1, 8, 8)
     assert cell_mask(black).all()
-    assert torch.equal(_without_specks(black, white), black)
+    bounds = bounds_of(white, cell_mask(white), torch.ones_like(white), torch.tensor([False]))
+    assert torch.equal(bounds.hold(black), black)
     assert not cell_mask(black.expand(-1, 3, -1, -1)).any()
 
 

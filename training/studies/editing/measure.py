@@ -1,193 +1,180 @@
-"""Which way of editing turns the verdicts, and what else does it change?"""
+"""Which way of editing turns the verdicts, what else does it change, and would an eye believe it?"""
 
 import json
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor, nn
-from tqdm import tqdm
+from torch import nn
 
 from jdm_core import Explainer
-from jdm_core.images.pixels import content_seed, from_uint8, to_uint8
+from jdm_core.images.pixels import from_uint8
 from training.data.cells import squares
-from training.data.members import choose_members, chunks, read_all, slide_of
-from training.metrics import frechet_distance, write_json
+from training.data.members import choose_members, read_all, slide_of
+from training.metrics import frechet_distance, share_figures, write_json
+from training.publish.edits import has_dirt
 from training.run.classifier import class_logits
-from training.studies.editing.figures import DRAWS, changes, flips, read_cells
-from training.studies.editing.methods import Method, edit_once
+from training.studies.editing.figures import DRAWS, Readings, changes, flips, read_cells
+from training.studies.editing.makers import METHODS, SEARCH, Made, Sample, makers, run
+from training.studies.editing.methods import Method
+from training.studies.editing.quality import ghosts, share_of, spreads
+from training.studies.editing.told_apart import told_apart
 from training.studies.stain import StainProxy
 
-CHUNK = 16
-SEARCH = "search"  # the edit that the explainer makes, with the strength that it finds
-GUIDANCE, REGION = 2.0, 0.25
-METHODS = (
-    *(
-        Method(way, guide, GUIDANCE)
-        for way in ("noise", "ddim", "residuals", "edit-friendly")
-        for guide in ("source", "no class")
-    ),
-    Method("residuals", "head", GUIDANCE),
-    *(Method(way, "source", GUIDANCE, REGION) for way in ("noise", "residuals", "edit-friendly")),
-)
-SHEET_CELLS = 8
+VARIANTS = 4
 
 
-@dataclass(frozen=True)
-class StudyCells:
-    """Cells that head and judge both read as labelled: x (N, C, S, S) in [-1, 1], labels (N,) and slides."""
-
-    cells: list[np.ndarray]
-    x: Tensor
-    labels: np.ndarray
-    slides: np.ndarray
-
-
-def draw_study_cells(
+def draw_samples(
     explainer: Explainer, judge: nn.Module, data: Path, keep: Callable[[str], bool] | None, per_class: int, seed: int
-) -> StudyCells:
-    """Up to `per_class` cells of each class, drawn by `seed`, less those that head or judge misread.
+) -> tuple[Sample, Sample]:
+    """Cells to edit, and as many others to hold the edits against: up to `per_class` of each class, drawn by `seed`.
 
-    Raises DataError for unreadable cells, ValueError where a class has none left.
+    Less those that head or judge misread: of these nothing could flip. Raises DataError for unreadable cells,
+    ValueError where a class has none left.
     """
     generator = np.random.default_rng(seed)
     found = choose_members(data, explainer.labels, keep)
     chosen: list[tuple[str, int]] = []
+    second: list[bool] = []
     for label in range(len(explainer.labels)):
         items = [item for item in found if item[1] == label]
-        chosen += [items[i] for i in generator.permutation(len(items))[:per_class]]
+        drawn = [items[i] for i in generator.permutation(len(items))[: 2 * per_class]]
+        chosen += drawn
+        second += [i >= (len(drawn) + 1) // 2 for i in range(len(drawn))]
     cells = read_all(data, [member for member, _ in chosen])
     labels = np.array([label for _, label in chosen])
     x = from_uint8(torch.from_numpy(squares(cells, explainer.size)))
     judged = class_logits(judge, x, torch.device("cpu")).argmax(1).numpy()
-    right = np.flatnonzero((explainer.predict(cells).probabilities.argmax(1) == labels) & (judged == labels))
-    for label, name in enumerate(explainer.labels):
-        if not (labels[right] == label).any():
-            raise ValueError(f"no cell labelled {name} that head and judge both read so: nothing to count")
-    slides = np.array([slide_of(chosen[i][0]) for i in right])
-    return StudyCells([cells[i] for i in right], x[right], labels[right], slides)
-
-
-@dataclass(frozen=True)
-class _Made:
-    """Edits (N, S, S, 3) uint8 with the passes (N,) for each, those of checks not counted, and seconds a cell."""
-
-    images: np.ndarray
-    encoder: np.ndarray
-    decoder: np.ndarray
-    seconds: float
+    right = (explainer.predict(cells).probabilities.argmax(1) == labels) & (judged == labels)
+    slides = np.array([slide_of(member) for member, _ in chosen])
+    samples = []
+    for others in (False, True):
+        rows = np.flatnonzero(right & (np.array(second) == others))
+        for label, name in enumerate(explainer.labels):
+            if not (labels[rows] == label).any():
+                raise ValueError(f"no cell labelled {name} that head and judge both read so: nothing to count")
+        samples.append(Sample([cells[i] for i in rows], x[rows], labels[rows], slides[rows]))
+    return samples[0], samples[1]
 
 
 def study_edits(
     explainer: Explainer,
     judge: nn.Module,
     proxy: StainProxy,
-    study: StudyCells,
+    samples: tuple[Sample, Sample],
     seed: int,
     facts: Mapping[str, Any],
     out: Path,
-    methods: Sequence[Method] = METHODS,
+    methods: tuple[Method, ...] = METHODS,
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Figures of every method both ways as plain JSON values, and the edits (N, S, S, 3) uint8 that were made.
 
     They are saved to `out` after each method; one that it holds already, with the same facts, is not run again.
     """
-    original = to_uint8(study.x).numpy()
-    # Every method starts from the noise that the search starts from; it alone may go further.
-    start = explainer.edit.ladder[0].start
-    levels = explainer.edit.logsnr(explainer.device)[: start + 1]
+    sample, others = samples
     facts = {
         **facts,
         "checkpoint": explainer.name,
         "sha256": explainer.sha256,
         "seed": seed,
-        "cells": len(study.cells),
-        "slides": len(set(study.slides)),
+        "cells": len(sample.cells),
+        "slides": len(set(sample.slides)),
         "draws": DRAWS,
-        "levels": [round(value, 4) for value in levels.tolist()],
         "search": repr(explainer.edit),
     }
-    before = read_cells(explainer, judge, original, seed)
-    features = [before.features[study.labels == label] for label in range(len(explainer.labels))]
-    done = _held(out, facts)
-    figures: dict[str, Any] = {**facts, "unedited_frechet": round(frechet_distance(*features), 3), "methods": done}
-    pictures: dict[str, np.ndarray] = {}
-    made_by: dict[str, Callable[[slice], tuple[np.ndarray, Any, Any]]] = {
-        SEARCH: lambda part: _searched(explainer, study.cells[part], seed)
+    read = {kind: read_cells(explainer, judge, of.squares, seed) for kind, of in (("own", sample), ("other", others))}
+    reference = {label: read["other"].features[others.labels == label] for label in range(len(explainer.labels))}
+    floors = {
+        f"floor_{name}": round(frechet_distance(read["own"].features[sample.labels == label], reference[label]), 3)
+        for label, name in enumerate(explainer.labels)
     }
-    for method in methods:
-        made_by[method.name] = lambda part, method=method: _edited_once(explainer, study, part, levels, method, seed)
+    done = _held(out, facts)
+    figures: dict[str, Any] = {**facts, **floors, "methods": done}
+    pictures: dict[str, np.ndarray] = {}
+    made_by = makers(explainer, sample, proxy, seed, methods)
     for name, make in made_by.items():
         if name in done:
             continue
-        made = _make(make, len(study.cells), name)
+        made = run(make, len(sample.cells), name)
         pictures[name] = made.images
         after = read_cells(explainer, judge, made.images, seed)
-        done[name] = {}
-        for label, source in enumerate(explainer.labels):
-            rows = study.labels == label
-            slides = study.slides[rows].tolist()
-            done[name][f"from_{source}"] = {
-                "n": int(rows.sum()),
-                **flips(after, study.labels, rows, slides),
-                **changes(original[rows], made.images[rows], slides, proxy),
-                "encoder_passes": round(float(made.encoder[rows].mean()), 1),
-                "decoder_passes": round(float(made.decoder[rows].mean()), 1),
-                "seconds": round(made.seconds, 3),
-                "frechet": round(frechet_distance(after.features[rows], features[1 - label]), 3),
-            }
+        done[name] = {
+            f"from_{source}": _both(samples, label, made, after, reference, proxy, seed)
+            for label, source in enumerate(explainer.labels)
+        }
         figures["methods"] = {name: done[name] for name in made_by if name in done}
         write_json(out, figures)
     return figures, pictures
 
 
-def draw_sheet(study: StudyCells, pictures: Mapping[str, np.ndarray], path: Path) -> None:
-    """Eight cells of each class in columns; below the cell, its edit by each method in the order of the table."""
-    columns = np.concatenate([np.flatnonzero(study.labels == label)[:SHEET_CELLS] for label in np.unique(study.labels)])
-    rows = [to_uint8(study.x).numpy(), *pictures.values()]
-    sheet = np.concatenate([np.concatenate(list(row[columns]), axis=1) for row in rows])
+def _both(
+    samples: tuple[Sample, Sample],
+    label: int,
+    made: Made,
+    after: Readings,
+    reference: Mapping[int, np.ndarray],
+    proxy: StainProxy,
+    seed: int,
+) -> dict[str, Any]:
+    """Figures of the edits of cells of one class."""
+    sample, others = samples
+    rows, target = sample.labels == label, others.labels != label
+    slides, original, edited = sample.slides[rows].tolist(), sample.squares[rows], made.images[rows]
+    real = others.squares[target]
+    figures: dict[str, Any] = {
+        "n": int(rows.sum()),
+        **flips(after, sample.labels, rows, slides),
+        **changes(original, edited, slides, proxy),
+        **share_figures("dirt", has_dirt(original, edited), slides),
+        "told_apart": round(told_apart(edited, slides, real, others.slides[target].tolist()), 3),
+        "encoder_passes": round(float(made.encoder[rows].mean()), 1),
+        "seconds": round(made.seconds, 3),
+        "frechet": round(frechet_distance(after.features[rows], reference[1 - label]), 3),
+    }
+    if made.passed is not None:
+        figures |= share_figures("own_check", made.passed[rows], slides)
+    if label == 0:
+        ghost, told = ghosts(original, edited, real, proxy, seed)
+        if told.any():
+            figures |= {"ghosts_told": int(told.sum()), **share_figures("ghost", *share_of(ghost, told, slides))}
+    else:
+        figures |= spreads(edited, real, proxy)
+    return figures
+
+
+def draw_sheet(sample: Sample, pictures: Mapping[str, np.ndarray], cells: int, path: Path) -> None:
+    """The first cells of each class, as they were drawn, in columns; below each its edit by every method."""
+    rows = [sample.squares, *pictures.values()]
+    save_rows([row[_first(sample, cells)] for row in rows], path)
+
+
+def draw_variants(explainer: Explainer, sample: Sample, cells: int, seed: int, path: Path) -> None:
+    """The first cells of each class in columns, and four edits of each below."""
+    chosen = _first(sample, cells)
+    targets = [explainer.labels[1 - label] for label in sample.labels[chosen]]
+    edit = explainer.counterfactual([sample.cells[i] for i in chosen], targets, seed, variants=VARIANTS)
+    save_rows([edit.original, *np.moveaxis(edit.variants, 1, 0)], path)
+
+
+def save_rows(rows: list[np.ndarray], path: Path) -> None:
+    """Rows of pictures (n, S, S, 3) uint8 as one, at twice their size."""
+    sheet = np.concatenate([np.concatenate(list(row), axis=1) for row in rows])
     path.parent.mkdir(parents=True, exist_ok=True)
-    enlarged = Image.fromarray(sheet).resize((2 * sheet.shape[1], 2 * sheet.shape[0]), Image.Resampling.NEAREST)
-    enlarged.save(path)
+    image = Image.fromarray(sheet)
+    image.resize((2 * image.width, 2 * image.height), Image.Resampling.BICUBIC).save(path)
 
 
-def _searched(explainer: Explainer, cells: list[np.ndarray], seed: int) -> tuple[np.ndarray, Any, Any]:
-    edit = explainer.counterfactual(cells, seed=seed)
-    passes = np.array(edit.settings["encoder_passes"])
-    return edit.images, passes, 2 * passes
-
-
-def _edited_once(
-    explainer: Explainer, study: StudyCells, part: slice, levels: Tensor, method: Method, seed: int
-) -> tuple[np.ndarray, Any, Any]:
-    x = study.x[part].to(explainer.device)
-    source = torch.from_numpy(study.labels[part]).to(explainer.device)
-    own = [torch.Generator().manual_seed((content_seed(cell) + seed) % 2**63) for cell in study.cells[part]]
-    drawn = [torch.randn(len(levels), *x.shape[1:], generator=generator) for generator in own]
-    noise = torch.stack(drawn, dim=1).to(explainer.device)
-    edited = edit_once(explainer.network, x, source, 1 - source, levels, method, noise.__getitem__)
-    return to_uint8(edited.images).cpu().numpy(), edited.encoder_passes, edited.decoder_passes
-
-
-def _make(make: Callable[[slice], tuple[np.ndarray, Any, Any]], count: int, name: str) -> _Made:
-    started, parts = time.perf_counter(), []
-    for part in tqdm(chunks(count, CHUNK), desc=name, unit="batch"):
-        images, encoder, decoder = make(part)
-        parts.append((images, np.broadcast_to(encoder, len(images)), np.broadcast_to(decoder, len(images))))
-    seconds = (time.perf_counter() - started) / count
-    images, encoder, decoder = (np.concatenate(values) for values in zip(*parts, strict=True))
-    return _Made(images, encoder, decoder, seconds)
+def _first(sample: Sample, cells: int) -> np.ndarray:
+    return np.concatenate([np.flatnonzero(sample.labels == label)[:cells] for label in np.unique(sample.labels)])
 
 
 def _held(out: Path, facts: Mapping[str, Any]) -> dict[str, Any]:
     """The methods' figures that `out` holds of the same study; none where it is missing or of another one.
 
-    Of the strengths that the search tries, its own figures alone depend.
+    Of what the search tries, its own figures alone depend.
     """
     try:
         held = json.loads(out.read_text(encoding="utf-8"))
