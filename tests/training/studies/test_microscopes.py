@@ -131,6 +131,9 @@ def test_the_command_reads_every_set_in_both_colours(
     assert "auroc" not in rows["toy", "bccd", "report", "as given"]
     assert {row["what"] for row in measured["shares"]} == {"red cells", "leukocytes", "no red cells"}
     assert all(row["familiar"] + row["other"] + row["not a red cell"] == pytest.approx(1) for row in measured["shares"])
+    of_uploads = {(row["part"], row["what"], row["n"]) for row in measured["shares"] if row["set"] == "uploads"}
+    assert of_uploads == {("report", "red cells", 2), ("report", "no red cells", 1)}
+    assert sum(row["n"] for row in measured["shares"] if (row["set"], row["what"]) == ("bccd", "leukocytes")) == 6
     assert {(row["reader"], row["n"]) for row in measured["uploads"]} == {("toy", 2), ("encoder", 2)}
     assert {row["what"].split(":")[0] for row in measured["evidence"]} == {"MP-IDB, P. falciparum", "IML, P. vivax"}
     text = (out / "microscopes.md").read_text()

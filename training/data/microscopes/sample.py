@@ -16,6 +16,7 @@ Role = Literal["infected", "healthy", "lookalike", "no red cell"]
 Part = Literal["report", "developer"]
 Item = TypeVar("Item")
 
+PARTS: tuple[Part, ...] = ("report", "developer")
 RED_CELLS: tuple[Role, ...] = ("infected", "healthy", "lookalike")
 TEST_SHARE = 0.5  # of the fields: half of every set is for choosing, the other half reports
 FRAMING = min(8, cpu_count() or 1)  # threads; the libraries that frame let go of the lock
@@ -70,7 +71,7 @@ def choose(known: Sequence[Known], at_most: int, seed: int) -> list[tuple[int, K
     """
     generator = np.random.default_rng(seed)
     chosen: dict[int, Known] = {}
-    for part in ("report", "developer"):
+    for part in PARTS:
         order = [int(i) for i in generator.permutation(len(known)) if known[i].part == part]
         plain = [i for i in order if known[i].role in ("infected", "healthy")][:at_most]
         chosen |= {i: replace(known[i], drawn=True) for i in plain}

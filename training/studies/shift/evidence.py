@@ -12,7 +12,7 @@ from jdm_core.images.pixels import cell_mask, from_uint8
 from training.data.cells import squares
 from training.data.marks import box_mask
 from training.data.microscopes.mpidb import read_parasites
-from training.data.microscopes.sample import Part, Sample
+from training.data.microscopes.sample import PARTS, Part, Sample
 from training.metrics import Json
 from training.studies.shift.intervals import Resamples, figure
 
@@ -23,7 +23,7 @@ def parasites(explainer: Explainer, folder: Path, at_most: int, draws: int, seed
     Raises DataError.
     """
     found, rows = read_parasites(folder), []
-    for part in ("report", "developer"):
+    for part in PARTS:
         own = [pointed for pointed in found if pointed.known.part == part]
         order = np.random.default_rng(seed).permutation(len(own))[:at_most]
         chosen = [own[i] for i in sorted(order)]
@@ -37,7 +37,7 @@ def parasites(explainer: Explainer, folder: Path, at_most: int, draws: int, seed
 def infected_cells(explainer: Explainer, sample: Sample, at_most: int, draws: int, seed: int) -> list[Json]:
     """How often it is greatest within the cell, not on the ground, where boxes mark cells alone: such rows."""
     rows = []
-    for part in ("report", "developer"):
+    for part in PARTS:
         infected = sample.where(part, "infected")
         order = np.sort(np.random.default_rng(seed).permutation(infected)[:at_most])
         cells, fields = [sample.cells[i] for i in order], [sample.known[i].field for i in order]

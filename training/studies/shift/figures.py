@@ -48,10 +48,11 @@ def part_figures(sample: Sample, part: Part, colours: str, said: Mapping[str, Sa
     return rows
 
 
-def verdict_shares(sample: Sample, said: Said) -> list[Json]:
-    """What share of red cells, and of each kind of what is none, is familiar, of another kind, and refused."""
+def verdict_shares(sample: Sample, part: Part, said: Said) -> list[Json]:
+    """What share of a part's red cells, and of each kind of what is none, is familiar, of another kind, and refused."""
     assert said.kind is not None
     rows = []
+    own = np.array([known.part == part for known in sample.known])
     red = np.array([known.role != "no red cell" for known in sample.known])
     kinds = np.array([known.kind for known in sample.known])
     groups: list[tuple[str, np.ndarray]] = [("red cells", red)]
@@ -59,11 +60,12 @@ def verdict_shares(sample: Sample, said: Said) -> list[Json]:
         groups.append(("no red cells", ~red))
     else:
         groups += [(f"{kind}s", ~red & (kinds == kind)) for kind in sorted(set(kinds[~red].tolist()))]
-    for name, group in groups:
+    for name, of_both in groups:
+        group = own & of_both
         if not group.any():
             continue
         resamples = Resamples.of([sample.known[i].field for i in np.flatnonzero(group).tolist()], sample.unit, 0)
-        row: Json = {"set": sample.name, "title": sample.title, "what": name, "n": int(group.sum())}
+        row: Json = {"set": sample.name, "title": sample.title, "part": part, "what": name, "n": int(group.sum())}
         for kind in KINDS:
             row |= figure(kind, resamples.share(said.kind[group] == kind), row["n"])
         rows.append(row)

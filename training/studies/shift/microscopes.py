@@ -14,7 +14,7 @@ from jdm_core.checkpoint.familiarity import NO_RED_CELL
 from jdm_core.explain.matching import AS_GIVEN
 from training.data.fields import cut
 from training.data.members import DataError
-from training.data.microscopes.sample import TEST_SHARE, Sample
+from training.data.microscopes.sample import PARTS, TEST_SHARE, Sample
 from training.metrics import Json
 from training.publish.adapted import complete_adaptation
 from training.studies.shift.evidence import infected_cells, parasites
@@ -107,18 +107,18 @@ class Microscopes(Study):
                 asked = self._asked(sample, seed)
                 said = {reader.name: reader.read(sample.cells, view, asked, bar) for reader in readers}
                 if view.colours == AS_GIVEN:  # a picture is known, or not, by its own colours
-                    shares += verdict_shares(sample, said[readers[0].name])
+                    shares += [row for part in PARTS for row in verdict_shares(sample, part, said[readers[0].name])]
                 if sample.name == UPLOADS_NAME:
                     uploads += _right(sample, view.colours, said)
                     continue
-                for part in ("report", "developer"):
+                for part in PARTS:
                     rows += part_figures(sample, part, view.colours, said, seed)
         return {"rows": rows, "shares": shares, "uploads": uploads}
 
     def _asked(self, sample: Sample, seed: int) -> np.ndarray:
         """Which cells the likelihood is asked about, (N,) bool: none of a part in which nothing is infected."""
         asked = np.zeros(len(sample.cells), dtype=bool)
-        for part in ("report", "developer"):
+        for part in PARTS:
             classes = [sample.where(part, "infected"), sample.where(part, "healthy")]
             if all(len(of_class) for of_class in classes) and sample.name != UPLOADS_NAME:
                 for of_class in classes:

@@ -87,8 +87,10 @@ def _note(rows: list[Mapping[str, Any]]) -> str:
 
 
 def _shares(rows: list[Mapping[str, Any]]) -> Table:
-    table = [[row["title"], row["what"], row["n"], *(Figure.of(row, kind) for kind in KINDS)] for row in rows]
-    columns = ("Microscope", "What", "n", *(kind.capitalize() for kind in KINDS))
+    table = [
+        [row["title"], row["part"], row["what"], row["n"], *(Figure.of(row, kind) for kind in KINDS)] for row in rows
+    ]
+    columns = ("Microscope", "Part", "What", "n", *(kind.capitalize() for kind in KINDS))
     return Table.make(columns, table, "What gets a verdict, and what is refused")
 
 
