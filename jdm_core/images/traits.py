@@ -31,7 +31,7 @@ def measure_cell(pixels: np.ndarray) -> np.ndarray | None:
     if area < LEAST_PIXELS:
         return None
     dyes = density(pixels)
-    core = ndimage.binary_erosion(own, iterations=_RIM)
+    core = np.asarray(ndimage.binary_erosion(own, iterations=_RIM), dtype=bool)
     core = core if core.sum() >= LEAST_PIXELS else own
     depth = dyes.mean(axis=2)
     lower, middle, upper = np.quantile(depth[core], (0.25, 0.5, 0.75))
@@ -44,7 +44,7 @@ def _silhouette(own: np.ndarray, area: int) -> list[float]:
     from scipy import ndimage
 
     labels = np.empty(own.shape, dtype=np.int32)
-    pieces = ndimage.label(own, output=labels)
+    pieces = int(np.asarray(ndimage.label(own, output=labels)))  # the pieces go there, and their number comes back
     largest = np.bincount(labels.ravel())[1:].max()
     frame = np.concatenate([own[0], own[-1], own[:, 0], own[:, -1]]).mean()
     ends = slice(None, _CORNER), slice(-_CORNER, None)
