@@ -39,6 +39,7 @@ def test_predict_endpoint(client, cell, explainer):
     assert result["draws"] == 16
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("as_given", [False, True])
 def test_the_endpoints_read_the_picture_that_the_command_line_reads(client, bright, as_given, capsys):
     given = ["--as-given"] if as_given else []
@@ -72,6 +73,7 @@ def test_the_endpoints_read_matched_colours_as_the_library_does(client, explaine
             client.predict(file, colours="macenko", api_name=name)
 
 
+@pytest.mark.slow
 def test_the_endpoints_say_when_they_reduce_a_picture(client, large, cell):
     size = {"height": 1170, "width": 1560}
     assert client.predict(handle_file(large), api_name="/predict")["reduced_from"] == size

@@ -4,6 +4,8 @@ import json
 import re
 import zipfile
 
+import pytest
+
 from jdm_core.explain.edit import EditSettings, Strength
 from jdm_core.report.report import NOTICE
 from tests.support.many_cells import LABELS
@@ -12,6 +14,7 @@ from web.many_cells.run import Batch
 from web.many_cells.summary import summary
 
 
+@pytest.mark.slow
 def test_reports_hold_the_table_and_a_folder_a_cell(callbacks, mixed, quick, monkeypatch):
     monkeypatch.setattr(batch_reports, "POSTERIOR_DRAWS", 3)
     files = [*mixed[0], mixed[0][0]]  # one of them twice: two folders
@@ -35,6 +38,7 @@ def test_reports_hold_the_table_and_a_folder_a_cell(callbacks, mixed, quick, mon
     }
 
 
+@pytest.mark.slow
 def test_reports_with_edits_hold_them(callbacks, explainer, mixed, quick, monkeypatch):
     monkeypatch.setattr(batch_reports, "POSTERIOR_DRAWS", 3)
     monkeypatch.setattr(explainer, "edit", EditSettings(steps=3, time=0.6, ladder=(Strength(2, 1.0),)))

@@ -26,6 +26,7 @@ def test_the_archive_holds_pictures_and_json_and_the_pdf_is_one(callbacks, cell)
     assert Path(done.pdf_file["value"]).read_bytes().startswith(b"%PDF")
 
 
+@pytest.mark.slow
 def test_the_report_tells_how_the_cell_was_come_by(callbacks, bright, large):
     told = {}
     for path in (bright, large):

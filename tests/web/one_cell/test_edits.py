@@ -91,6 +91,7 @@ def test_a_fixed_strength_is_that_of_the_sliders(callbacks, edits, cell):
     assert edits._strength(sentences.FIXED, 99, -3) == Strength(3, 0.0)  # what the page does not offer is not followed
 
 
+@pytest.mark.slow
 def test_variants_are_weaker_and_stronger_than_the_edit(callbacks, edits, cell):
     *_, edited = edits.flip(explained(callbacks, cell).reading, sentences.FIXED, 2, 1.0)
     first, *_, last = edits.variants(edited.reading)

@@ -53,6 +53,7 @@ def test_a_stop_ends_a_process_whose_interpreter_is_held(tmp_path, number):
         server.kill()
 
 
+@pytest.mark.slow
 def test_a_system_without_file_locks_is_told_so_in_one_line():
     start = "import sys; sys.modules['fcntl'] = None; import app; sys.exit(app.main(['--device', 'cpu']))"
     ended = subprocess.run([sys.executable, "-c", start], cwd=ROOT, capture_output=True, text=True, timeout=120)

@@ -4,6 +4,7 @@ import threading
 import time
 
 import httpx
+import pytest
 from gradio_client import Client, handle_file
 
 from tests.support.server import call, post_file, serving
@@ -52,6 +53,7 @@ def test_a_cancelled_edit_stops(service, explainer, cell, monkeypatch):
     assert closed.wait(10) and len(done) < 60
 
 
+@pytest.mark.slow
 def test_a_full_queue_refuses_and_the_rest_is_served(explainer, cell, tmp_path, monkeypatch):
     slow_stream(explainer, monkeypatch, steps=10)
     monkeypatch.setitem(COMPUTE, "concurrency_limit", 1)

@@ -40,6 +40,7 @@ def small_disk(tmp_path):
     subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_said_and_left_again(explainer, small_disk):
     with serving(explainer, small_disk) as running, httpx.Client(base_url=running.address, timeout=60) as web:
         first = web.post(UPLOAD, files={"files": ("a.png", os.urandom(2**20))})
@@ -96,6 +97,7 @@ def test_who_comes_when_all_pages_are_taken_is_told(explainer, tmp_path, monkeyp
         assert join(web, "clear", [], "a").status_code == 200
 
 
+@pytest.mark.slow
 def test_what_pages_hold_is_bounded_in_bytes(explainer, tmp_path, monkeypatch):
     from web.server import sessions
 
