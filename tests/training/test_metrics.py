@@ -10,9 +10,12 @@ from training.metrics import (
     auroc,
     clustered_interval,
     expected_calibration_error,
+    frechet_distance,
+    mean_auroc,
     sample,
     share,
     share_figures,
+    slide_spread,
     summarise,
     without_nan,
 )
@@ -81,3 +84,23 @@ def test_a_share_of_all_or_none_has_an_exact_interval():
     assert whole["seen"] == 1 and whole["seen_interval"] == [pytest.approx(0.025 ** (1 / 20), abs=1e-4), 1.0]
     half = share_figures("seen", np.arange(20) % 2 == 0, [str(i) for i in range(20)])
     assert half["seen_interval"][0] < 0.5 < half["seen_interval"][1]
+
+
+def test_confidences_are_told_apart_by_fifteen_bins():
+    p = np.array([[0.61, 0.39]] * 10 + [[0.69, 0.31]] * 10)  # of one bin in ten, of two in fifteen
+    labels = np.array([0] * 10 + [1] * 10)
+    assert expected_calibration_error(p, labels) == pytest.approx((0.39 + 0.69) / 2)
+
+
+def test_frechet_distance_of_gaussians_of_one_covariance_is_that_of_their_means():
+    features = np.random.default_rng(0).normal(size=(500, 3))
+    assert frechet_distance(features, features + [3, 0, 0]) == pytest.approx(9, abs=1e-6)
+    assert frechet_distance(features, features) == pytest.approx(0, abs=1e-6)
+
+
+def test_slides_below_nine_in_ten_are_named_and_three_classes_have_a_mean_auroc():
+    p = np.where(np.arange(20)[:, None] < 18, [0.9, 0.1], [0.1, 0.9])
+    spread = slide_spread(p, np.zeros(20, dtype=int), ["a"] * 10 + ["b"] * 10)
+    assert spread["below_0.9"] == {"b": 0.8} and spread["lowest"] == 0.8
+    three = np.eye(3)[[0, 1, 2]] * 0.8 + 0.1
+    assert mean_auroc(three, np.array([0, 1, 2])) == 1
