@@ -94,7 +94,7 @@ def test_confidences_are_told_apart_by_fifteen_bins():
 
 def test_frechet_distance_of_gaussians_of_one_covariance_is_that_of_their_means():
     features = np.random.default_rng(0).normal(size=(500, 3))
-    assert frechet_distance(features, features + [3, 0, 0]) == pytest.approx(9, abs=1e-6)
+    assert frechet_distance(features, features + np.array([3, 0, 0])) == pytest.approx(9, abs=1e-6)
     assert frechet_distance(features, features) == pytest.approx(0, abs=1e-6)
 
 
