@@ -129,11 +129,13 @@ def _both(
         **flips(after, sample.labels, rows, slides),
         **changes(original, edited, slides, proxy),
         **share_figures("dirt", has_dirt(original, edited), slides),
-        "told_apart": round(told_apart(edited, slides, real, others.slides[target].tolist()), 3),
         "encoder_passes": round(float(made.encoder[rows].mean()), 1),
         "seconds": round(made.seconds, 3),
         "frechet": round(frechet_distance(after.features[rows], reference[1 - label]), 3),
     }
+    told_from_real = told_apart(edited, slides, real, others.slides[target].tolist())
+    if np.isfinite(told_from_real):
+        figures["told_apart"] = round(told_from_real, 3)
     if made.passed is not None:
         figures |= share_figures("own_check", made.passed[rows], slides)
     if label == 0:
