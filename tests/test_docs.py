@@ -143,7 +143,8 @@ def commands() -> list[tuple[str, str, str]]:
     """Document, package and arguments of every command line that stands in a block of one."""
     found = []
     for document in PAGES:
-        for block in re.findall(r"^```\w*\n(.*?)^```$", (ROOT / document).read_text(encoding="utf-8"), re.M | re.S):
+        text = (ROOT / document).read_text(encoding="utf-8").replace("\\\n", " ")  # a command goes on after its \
+        for block in re.findall(r"^```\w*\n(.*?)^```$", text, re.M | re.S):
             found += [(document, package, line.strip()) for package, line in COMMAND.findall(block)]
     return sorted(set(found))
 
