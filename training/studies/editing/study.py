@@ -28,6 +28,7 @@ COSTS = {
     "encoder": "encoder_passes",
     "s": "seconds",
 }
+SHARES = (*TURNS.values(), "dirt", "ghost")  # of cells
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,6 @@ class EditStudy(Study):
         rows: list[list[Cell]] = []
         for name, both in measured["methods"].items():
             for source, f in both.items():
-                values = [Figure.of(f, key, f["n"]) for key in columns.values()]
+                values = [Figure.of(f, key, f["n"] if key in SHARES else None) for key in columns.values()]
                 rows.append([name, source.removeprefix("from_"), *values])
         return Table.make(("method", "from", *columns), rows, title=title, note=note)
