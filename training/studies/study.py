@@ -15,7 +15,8 @@ from jdm_core.model.device import choose_device
 from training.tables import Table
 
 OWN = ""  # the checkpoint that the command line names
-JUDGE = MANIFEST.parent / "weights" / "judge-64.safetensors"
+CHOOSER = MANIFEST.parent / "weights" / "judge-64.safetensors"  # by which settings of the edit are chosen
+JUDGE = MANIFEST.parent / "weights" / "rival-64.safetensors"  # of another kind, by which edits are reported
 
 
 @dataclass(frozen=True)

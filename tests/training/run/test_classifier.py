@@ -21,7 +21,7 @@ from training.run.classifier import EncoderClassifier, class_logits, judge_proba
 from training.run.fit_classifier import ClassifierRecipe, complete_encoder, train_classifier
 from training.run.recipe import load_recipe, split_cells
 from training.run.state import StateError
-from training.studies.study import JUDGE
+from training.studies.study import CHOOSER
 
 pytestmark = pytest.mark.train
 
@@ -109,13 +109,13 @@ def test_a_rival_that_is_there_is_taken_for_what_it_was_trained_as_alone(recipe,
 
 
 def test_bundled_judge_loads_as_before():
-    judge = load_judge(JUDGE, ("Parasitized", "Uninfected"))
+    judge = load_judge(CHOOSER, ("Parasitized", "Uninfected"))
     with pytest.raises(ValueError, match=r"judges .* not .*'0', '1'"):
-        load_judge(JUDGE, ("0", "1"))
+        load_judge(CHOOSER, ("0", "1"))
     assert len(list(judge.network.layer1)) == 1
     p = judge_probabilities(judge, torch.zeros(2, 3, 64, 64), CPU)
     assert p.sum(1) == pytest.approx(1)
-    classifier = load_classifier(JUDGE)
+    classifier = load_classifier(CHOOSER)
     assert (classifier.kind, classifier.temperature, classifier.split_digest) == ("judge", 1.0, None)
     assert np.array_equal(classifier.probabilities(torch.zeros(2, 3, 64, 64), CPU), p)
 
@@ -179,7 +179,7 @@ def test_labelled_subset_is_stratified_seeded_and_nested():
 
 
 def test_a_classifier_sees_larger_images_at_its_own_size():
-    judge = load_judge(JUDGE, ("Parasitized", "Uninfected"))
+    judge = load_judge(CHOOSER, ("Parasitized", "Uninfected"))
     large = torch.rand(2, 3, 128, 128, generator=torch.Generator().manual_seed(0)) * 2 - 1
     small = F.interpolate(large, size=(64, 64), mode="bilinear", antialias=True)
     np.testing.assert_array_equal(judge_probabilities(judge, large, CPU), judge_probabilities(judge, small, CPU))

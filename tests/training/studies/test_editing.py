@@ -18,7 +18,7 @@ from training.metrics import frechet_distance, write_json
 from training.publish.edits import has_dirt
 from training.run.classifier import judge_features, judge_probabilities, load_judge
 from training.studies.editing.controls import filled_in, painted_dots, placebo
-from training.studies.editing.figures import Readings, changes, flips
+from training.studies.editing.figures import Judges, Readings, changes, flips
 from training.studies.editing.makers import NO_MODEL, PLACEBO, SEARCH, UNEDITED
 from training.studies.editing.measure import draw_samples, study_edits
 from training.studies.editing.methods import WAYS, Method, ancestral_mean, edit_once, levels
@@ -236,7 +236,7 @@ def test_study_goes_on_where_it_stopped(quick, tmp_path, monkeypatch):
         lambda path, figures: saved.append(list(figures["methods"])) or write_json(path, figures),
     )
     names = [SEARCH, PLACEBO, NO_MODEL, UNEDITED, ways[0].name]
-    figures, pictures = study_edits(quick, judge, PROXY, samples, 0, {"test_set": "a"}, out, ways)
+    figures, pictures = study_edits(quick, Judges(judge, judge), PROXY, samples, 0, {"test_set": "a"}, out, ways)
     assert saved == [names[:count] for count in range(1, 6)] and list(pictures) == names
     for name, both in figures["methods"].items():
         for f in both.values():
@@ -245,12 +245,12 @@ def test_study_goes_on_where_it_stopped(quick, tmp_path, monkeypatch):
         passes = sum(f["encoder_passes"] for f in both.values())
         assert (passes > 0) == (name not in (NO_MODEL, UNEDITED))
     assert figures["methods"][UNEDITED]["from_Parasitized"]["l1"] == 0
-    again, pictures = study_edits(quick, judge, PROXY, samples, 0, {"test_set": "a"}, out, ways)
+    again, pictures = study_edits(quick, Judges(judge, judge), PROXY, samples, 0, {"test_set": "a"}, out, ways)
     assert not pictures and again["methods"] == figures["methods"]
     quick.edit = replace(quick.edit, ladder=(Strength(2, 1.0),))  # of the search alone
-    _, pictures = study_edits(quick, judge, PROXY, samples, 0, {"test_set": "a"}, out, ways)
+    _, pictures = study_edits(quick, Judges(judge, judge), PROXY, samples, 0, {"test_set": "a"}, out, ways)
     assert list(pictures) == [SEARCH]
-    _, pictures = study_edits(quick, judge, PROXY, samples, 0, {"test_set": "b"}, out, ())
+    _, pictures = study_edits(quick, Judges(judge, judge), PROXY, samples, 0, {"test_set": "b"}, out, ())
     assert list(pictures) == names[:4]
 
 

@@ -96,7 +96,7 @@ def test_every_verdict_reads_the_same_squares(explainer, other):
     assert x.shape == (2, 64, 64, 3)
     assert np.array_equal(squares(list(x), 64), x)
     verdicts = gather_verdicts(explainer, [JUDGE, other], draws=2, seed=0)
-    assert list(verdicts) == ["head", "posterior", "judge-64", "other"]
+    assert list(verdicts) == ["head", "posterior", "rival-64", "other"]
     assert verdicts["head"].read(x) == pytest.approx(explainer.predict(cells).probabilities, abs=1e-6)
     for verdict in verdicts.values():
         assert verdict.read(x).sum(1) == pytest.approx(1, abs=1e-5)

@@ -12,7 +12,7 @@ from jdm_core import Explainer
 from jdm_core.draw.maps import CHANGED
 from jdm_core.images.pixels import cell_mask, from_uint8
 from training.metrics import clustered_interval
-from training.run.classifier import judge_features
+from training.run.classifier import class_logits, judge_features
 from training.studies.stain import StainProxy
 
 DRAWS = 8  # of the posterior
@@ -22,20 +22,29 @@ READERS = ("head", "posterior", "judge")
 
 @dataclass(frozen=True)
 class Readings:
-    """Classes (N,) that head, posterior and judge read in cells, and the judge's features (N, F)."""
+    """Classes (N,) that head, posterior and judge read in cells, and another network's features (N, F)."""
 
     classes: dict[str, np.ndarray]
     features: np.ndarray
 
 
-def read_cells(explainer: Explainer, judge: nn.Module, cells: np.ndarray, seed: int) -> Readings:
+@dataclass(frozen=True)
+class Judges:
+    """Who turns are counted by, and whose features distances are in: two networks that had no part in the edits."""
+
+    judge: nn.Module
+    features: nn.Module
+
+
+def read_cells(explainer: Explainer, judges: Judges, cells: np.ndarray, seed: int) -> Readings:
     """The readings of cells (N, S, S, 3) uint8 at the model's size."""
-    features, logits = judge_features(judge, from_uint8(torch.from_numpy(cells)))
+    x = from_uint8(torch.from_numpy(cells))
+    features, _ = judge_features(judges.features, x)
     listed = list(cells)
     classes = {
         "head": explainer.predict(listed).probabilities.argmax(1),
         "posterior": explainer.posterior(listed, DRAWS, seed).argmax(1),
-        "judge": logits.argmax(1).numpy(),
+        "judge": class_logits(judges.judge, x, torch.device("cpu")).argmax(1).numpy(),
     }
     return Readings(classes, features.double().numpy())
 

@@ -17,7 +17,7 @@ from training.data.members import choose_members, read_all, slide_of
 from training.metrics import frechet_distance, share_figures, write_json
 from training.publish.edits import has_dirt
 from training.run.classifier import class_logits
-from training.studies.editing.figures import DRAWS, Readings, changes, flips, read_cells
+from training.studies.editing.figures import DRAWS, Judges, Readings, changes, flips, read_cells
 from training.studies.editing.makers import METHODS, SEARCH, Made, Sample, makers, run
 from training.studies.editing.methods import Method
 from training.studies.editing.quality import ghosts, share_of, spreads
@@ -62,7 +62,7 @@ def draw_samples(
 
 def study_edits(
     explainer: Explainer,
-    judge: nn.Module,
+    judges: Judges,
     proxy: StainProxy,
     samples: tuple[Sample, Sample],
     seed: int,
@@ -85,7 +85,7 @@ def study_edits(
         "draws": DRAWS,
         "search": repr(explainer.edit),
     }
-    read = {kind: read_cells(explainer, judge, of.squares, seed) for kind, of in (("own", sample), ("other", others))}
+    read = {kind: read_cells(explainer, judges, of.squares, seed) for kind, of in (("own", sample), ("other", others))}
     reference = {label: read["other"].features[others.labels == label] for label in range(len(explainer.labels))}
     floors = {
         f"floor_{name}": round(frechet_distance(read["own"].features[sample.labels == label], reference[label]), 3)
@@ -100,7 +100,7 @@ def study_edits(
             continue
         made = run(make, len(sample.cells), name)
         pictures[name] = made.images
-        after = read_cells(explainer, judge, made.images, seed)
+        after = read_cells(explainer, judges, made.images, seed)
         done[name] = {
             f"from_{source}": _both(samples, label, made, after, reference, proxy, seed)
             for label, source in enumerate(explainer.labels)

@@ -6,9 +6,10 @@ from typing import Any, ClassVar
 
 from training.run.classifier import load_judge
 from training.run.recipe import part_of, split_of
+from training.studies.editing.figures import Judges
 from training.studies.editing.measure import draw_samples, draw_sheet, draw_variants, study_edits
 from training.studies.stain import fit_proxy
-from training.studies.study import Findings, Inputs, Study
+from training.studies.study import CHOOSER, Findings, Inputs, Study
 from training.tables import Cell, Figure, Table
 
 TURNS = {"head": "head_flips", "posterior": "posterior_flips", "judge": "judge_flips", "own check": "own_check"}
@@ -46,13 +47,13 @@ class EditStudy(Study):
         the explainer's *search*; the *placebo*, the same region made anew under the class that the cell has; *without a
         model*, the stain filled in from around it, or a soft dot painted at a random place; *unedited*; DDIM inversion
         whose residuals are given up in regions, and edit-friendly DDPM inversion (Huberman-Spiegelglas et al. 2024).
-        The judge is a network that was trained apart; no setting was chosen by it. Likelihoods are of 8 draws. *Dirt*:
-        a new dark and colourless piece of 4 pixels or more. *Ghost*: where the stain was, more relief than in 95 % of
-        the same regions laid in healthy cells. *Spread*: the deviation of spots that were added over that of real ones.
+        The judge is a plain network that was trained apart; no setting was chosen by it. Likelihoods are of 8 draws.
+        *Dirt*: a new dark and colourless piece of 4 pixels or more. *Ghost*: where the stain was, more relief than in
+        95 % of the same regions laid in healthy cells. *Spread*: the deviation of spots that were added over that of real ones.
         *Told from real*: the AUROC of a linear classifier of 16 traits of texture and stain, edited against real cells
         of the class edited to, trained on half of the slides and tested on the others. Fréchet distances are in the
-        judge's features, to as many other real cells of the class edited to. *s* is seconds a cell, with checks for the
-        search, which *encoder* does not count."""
+        features of yet another network, to as many other real cells of the class edited to. *s* is seconds a cell, with
+        checks for the search, which *encoder* does not count."""
     conclusion = """Not drawn yet: the tables are measured anew with the network that ships."""
     edits = True
     concluded_on: ClassVar = {}
@@ -63,10 +64,11 @@ class EditStudy(Study):
         judge = load_judge(inputs.judge, explainer.labels)
         keep, test_set = part_of(explainer, data, self.part)
         proxy = fit_proxy(explainer, data, split_of(explainer, data).train, inputs.seed)
+        judges = Judges(judge, load_judge(CHOOSER, explainer.labels))
         samples = draw_samples(explainer, judge, data, keep, self.cells, inputs.seed)
-        facts = {"test_set": test_set, "judge": inputs.judge.name}
+        facts = {"test_set": test_set, "judge": inputs.judge.name, "features": CHOOSER.name}
         held = inputs.folder / f"{self.name}.methods.json"
-        measured, pictures = study_edits(explainer, judge, proxy, samples, inputs.seed, facts, held)
+        measured, pictures = study_edits(explainer, judges, proxy, samples, inputs.seed, facts, held)
         if pictures:
             draw_sheet(samples[0], pictures, self.sheet, inputs.folder / f"{self.name}.png")
         draw_variants(explainer, samples[0], self.sheet, inputs.seed, inputs.folder / f"{self.name}.variants.png")
