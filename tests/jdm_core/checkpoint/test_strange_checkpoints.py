@@ -136,17 +136,27 @@ def test_each_word_of_a_manifest_may_be_anything(folder, config):
 
 
 def test_the_figures_of_a_checkpoint_may_be_anything_to_the_page_and_the_card(config):
+    """The page tells what it can read, in a sentence of its own for each figure; all else is one line that says so."""
     checkpoint, told = read_manifest()["malaria-64"], set()
+    usual, unreadable = figures(config["metrics"]), "The test figures that are recorded for this model cannot be read."
+    verdicts = {(name, *figure) for name in ("head", "posterior") for figure in ((), ("accuracy",), ("auroc",))}
+    read = verdicts | {("n",), ("slides",), ("test_set",)}
     for path in leaves(config["metrics"]):
         if path[0] in ("head", "posterior", "test_set", "n", "slides", "agreement"):
-            for value in (None, "", [], {}):
+            for value in (None, "", [], {}, 0.25):
                 metrics = mutated(config["metrics"], path, value)
-                told.add(figures(metrics))
+                words = figures(metrics)
+                if path not in read:
+                    assert words == usual, (path, value)
+                elif value == 0.25 and path[-1] in ("accuracy", "auroc", "n", "slides"):
+                    told.add(words)
+                elif (path, value) != (("test_set",), ""):
+                    assert words == unreadable, (path, value)
                 try:
                     model_card("tiny", replace(checkpoint, metrics=metrics))
                 except CheckpointError as error:
                     assert "its figures are not what" in str(error)
-    assert len(told) > 5 and all(isinstance(words, str) for words in told)
+    assert len(told) == 6 and not told & {usual, unreadable}
 
 
 @pytest.mark.parametrize("where", [(), ("calibration",), ("provenance", "recipe"), ("metrics",), ("files", 0)])

@@ -38,13 +38,16 @@ def test_the_margin_is_the_cross_entropy_of_one_draw():
     batch = Batch(images, labels, decoded_as, cosine_logsnr(time), torch.randn(images.shape), 5.0, 0.5)
     losses = JointLoss(network, recipe)(batch)
     # The third and the last are outside the focus, the fourth has no label and the fifth was decoded without one.
+    # While training, an encoder may normalise by the statistics of the batch: so the whole batch is encoded here too.
+    noisy = add_noise(images, batch.noise, batch.logsnr)
+    encoded = network.encode(noisy, batch.logsnr)
     expected = torch.tensor(0.0)
     for i in (0, 1):
-        level, noise = batch.logsnr[i : i + 1], batch.noise[i : i + 1]
-        noisy = add_noise(images[i : i + 1], noise, level)
-        z = network.encode(noisy, level)
+        level, noise, z = batch.logsnr[i : i + 1], batch.noise[i : i + 1], [part[i : i + 1] for part in encoded]
         errors = [
-            (noise - predicted_noise(noisy, network.decode(z, level, torch.tensor([c])), level)).square().sum()
+            (noise - predicted_noise(noisy[i : i + 1], network.decode(z, level, torch.tensor([c])), level))
+            .square()
+            .sum()
             for c in (int(labels[i]), 1 - int(labels[i]))
         ]
         expected = expected - torch.log_softmax(-0.5 * torch.stack(errors), 0)[0] / 6
