@@ -56,7 +56,7 @@ def add_endpoints(explainer: Explainer, limits: dict[str, Any]) -> None:
     def edit(
         file: dict[str, Any], target: str | None = None, as_given: bool | None = False, colours: str | None = AS_GIVEN
     ) -> Iterator[tuple[Any, Any, Any]]:
-        """The smallest edit of a cell that changes both verdicts to another label, with its check and a map of change.
+        """The mildest edit found that changes both verdicts of a cell to another label, its check and a map of change.
 
         Progress comes while it is sought. Research use only, not for diagnosis.
 

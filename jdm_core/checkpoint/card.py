@@ -12,7 +12,7 @@ CARD = """# {name}
 
 A joint diffusion model of {subject}: one network that reads {one} as
 {labels}, scores it under each class by its own likelihood, shows where the
-evidence lies, and makes the smallest edit that changes the verdict. Its input is {one}{ground}, squashed to
+evidence lies, and makes an edit of it that changes the verdict. Its input is {one}{ground}, squashed to
 {size}×{size} pixels.
 
 **Research use only, not for diagnosis.**

@@ -161,7 +161,8 @@ class Counterfactual:
 class Frame:
     """One frame of an edit as it comes: the image so far (S, S, 3) uint8, and where the search stands.
 
-    attempt counts from 1 to attempts, step from 1 to steps; `result` comes with the last frame alone.
+    attempt counts from 1 to attempts, step from 1 to steps; done is the share of the most work that the search may
+    take, which it seldom needs; `result` comes with the last frame alone.
     """
 
     image: np.ndarray
@@ -169,7 +170,7 @@ class Frame:
     attempts: int
     step: int
     steps: int
-    guidance: float
+    done: float
     result: Counterfactual | None = None
 
 

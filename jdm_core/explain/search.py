@@ -77,6 +77,9 @@ class Search:
         ladders = {i: _for_variants(settings.candidates(cells.removes(i)), variants) for i in own}
         parts = {i: _attempts(cells.removes(i), len(ladders[i]), variants) for i in own}
         attempts = max(map(len, parts.values()))
+        work = [
+            sum(ladders[i][n].start for i in own for part in parts[i][k : k + 1] for n in part) for k in range(attempts)
+        ]
         for attempt in range(attempts):
             wanted = []
             for i in own:
@@ -90,7 +93,8 @@ class Search:
                     made = done
                 else:
                     step, images = done
-                    yield Frame(_picture(images), attempt + 1, attempts, step, steps, wanted[0][2].guidance)
+                    share = (sum(work[:attempt]) + work[attempt] * step / steps) / sum(work)
+                    yield Frame(_picture(images), attempt + 1, attempts, step, steps, share)
             if made is not None:
                 self._check(least(made, cells, checker.head_enough), cells, tried, checker, variants)
 

@@ -186,8 +186,8 @@ def elbo_meaning(
 ) -> str:
     """How the difference of two labels' bounds stands to the likelihood verdict, the posterior (K,); never a verdict.
 
-    The bound counts all noise levels up to the checkpoint's `elbo_logsnr_max` alike, most of which do not see a parasite;
-    what counts is the posterior.
+    The bound counts all noise levels up to the checkpoint's `elbo_logsnr_max` alike, most of which do not see a
+    parasite; what counts is the posterior.
     """
     likelier = likeliest(posterior)
     verdict = f"{say(labels[likelier])} {say.percent(posterior[likelier])}"

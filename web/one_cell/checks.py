@@ -11,7 +11,7 @@ from jdm_core.report.report import Explanation
 from jdm_core.report.words import ENGLISH, HEAD, POSTERIOR, Language, outcome
 from web.parts.html import render
 from web.parts.pictures import embedded
-from web.words.sentences import TRACES, TRY, TRY_FIXED
+from web.words.sentences import BEYOND, TRY, TRY_FIXED
 
 
 def check_panel(
@@ -27,7 +27,7 @@ def check_panel(
     if not flipped:
         words += f" {say(TRY_FIXED if attempts == 1 else TRY)}"
     facts = [
-        *([say(TRACES)] if flipped and target == "Uninfected" else []),
+        *([say(BEYOND)] if flipped and target == "Uninfected" else []),
         extent(edit, i, say),
         say(
             "Guidance {guidance}, attempt {attempt} of at most {attempts}.",
@@ -52,52 +52,16 @@ def extent(edit: Counterfactual, index: int, say: Language = ENGLISH) -> str:
 
 
 def variant(
-    name: str,
-    edit: Counterfactual,
-    pictures: tuple[Image.Image, Image.Image],
-    thresholds: Thresholds,
-    say: Language = ENGLISH,
+    number: int, target: str, turned: bool, pictures: tuple[Image.Image, Image.Image], say: Language = ENGLISH
 ) -> Markup:
-    """One strength among others: the edited cell and its change map, whether the verdicts change, how far it goes."""
-    to = int(edit.target[0])
-    target, flipped = say(edit.labels[to]), bool(edit.flipped[0])
-    head, posterior = float(edit.probabilities[0, to]), float(edit.posterior[0, to])
-    verdict = changed(flipped, head, posterior, thresholds, say)
-    words = say("{name} edit to {target}: {verdict}", name=say(name), target=target, verdict=verdict)
-    return render(
-        "variant",
-        say,
-        name=say(name),
-        flipped=flipped,
-        verdict=verdict,
-        cell=embedded(pictures[0], words),
-        change=embedded(pictures[1], f"{say('Change map')}. {words}"),
-        numbers=say(
-            "Classifier: {target} {head}. Likelihood: {target} {posterior}.",
-            target=target,
-            head=say.percent(head),
-            posterior=say.percent(posterior),
-        ),
-        strength=say("Guidance {guidance}.", guidance=_guidance(edit.efforts[0], say)),
-        extent=extent(edit, 0, say),
-    )
+    """One edit among several: the edited cell and its change map, and whether it passes its check."""
+    name = say("Edit {number}", number=number)
+    verdict = say("Changes both verdicts") if turned else say("Fails the check")
+    words = say("{name} to {target}: {verdict}", name=name, target=say(target), verdict=verdict)
+    shown = embedded(pictures[0], words), embedded(pictures[1], f"{say('Change map')}. {words}")
+    return render("variant", say, name=name, turned=turned, verdict=verdict, pictures=shown)
 
 
 def _guidance(effort: Effort, say: Language) -> str:
     """How hard an edit was pushed: not at all where the image was left as it is."""
     return say.number(effort.strength.guidance if effort.strength else 0)
-
-
-def changed(flipped: bool, head: float, posterior: float, thresholds: Thresholds, say: Language) -> str:
-    """Whether an edit changes both verdicts, and where it does so less clearly than is needed, which one and how."""
-    if flipped:
-        return say("Changes both verdicts")
-    if min(head, posterior) <= 0.5:
-        return say("Does not change both verdicts")
-    if head < thresholds.flip_head:
-        share = say.reached(head, thresholds.flip_head)
-        return say("Changes both, but the classifier only to {share}", share=share)
-    if posterior < thresholds.flip_posterior:
-        share = say.reached(posterior, thresholds.flip_posterior)
-        return say("Changes both, but the likelihood only to {share}", share=share)
-    return say("Changes both, but not at the cell’s own resolution")

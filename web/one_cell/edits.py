@@ -12,12 +12,13 @@ import gradio as gr
 import numpy as np
 from gradio.processing_utils import save_file_to_cache
 from gradio.utils import get_upload_folder
+from markupsafe import Markup
 from PIL import Image
 
 from jdm_core import Explainer, Frame
 from jdm_core.explain.edit import Strength
 from jdm_core.explain.results import Counterfactual
-from jdm_core.report.words import Language, noop
+from jdm_core.report.words import Language
 from web.one_cell.change_map import Wanted, change_map, change_scale, within
 from web.one_cell.checks import check_panel, variant
 from web.one_cell.compare import animation, comparison
@@ -30,7 +31,7 @@ from web.words import sentences
 from web.words.language import say_for
 
 FRAMES_PER_SECOND = 8
-WEAKER, STRONGER, WIDER = 0.5, 1.5, 1.4  # of a variant: factors of guidance, and how much farther the stronger reaches
+VARIANTS = 4
 _VARIANT = 256  # pixels a side
 
 
@@ -53,7 +54,7 @@ class Edits:
         return ready(reading, say)._replace(
             progress=status(say(sentences.STOPPED_AGAIN)),
             edited=shown(),
-            strengths="",
+            several="",
             variants=gr.update(visible=_varies(edit)),
         )
 
@@ -76,17 +77,13 @@ class Edits:
         )
 
     def variants(self, reading: Reading | None, request: gr.Request | None = None) -> Iterator[View]:
-        """A weaker and a stronger edit than the one shown, beside it, each with its check."""
+        """Four different edits to the label of the one shown, under it, each with the outcome of its check."""
         say = say_for(request)
         edit = reading.explanation.edit if reading else None
-        own = edit.efforts[0].strength if edit else None
-        if reading is None or edit is None or own is None:
+        if reading is None or edit is None:
             yield empty()._replace(status=alert(say(sentences.LOST)))
             return
         cell, target = reading.explanation.cell, edit.labels[int(edit.target[0])]
-        colours = reading.explanation.colours
-        weaker = replace(own, guidance=own.guidance * WEAKER)
-        stronger = replace(own, guidance=own.guidance * STRONGER, region=own.region * WIDER)
         busy = gr.update(interactive=False)
         yield View(
             flip=busy,
@@ -95,18 +92,15 @@ class Edits:
             stop=shown(),
             variants=hidden(),
             progress="",
-            strengths=progress_bar(say(sentences.TWO_MORE), 0),
+            several=progress_bar(say(sentences.EDITING_FOUR), 0),
         )
-        figures = [self._variant(noop("As above"), edit, cell, say)]
-        for done, (name, strength) in enumerate(((noop("Weaker"), weaker), (noop("Stronger"), stronger))):
-            with closing(self.explainer.stream(cell, target, reading.seed, strength, colours)) as frames:
-                for frame in frames:
-                    share = (done + frame.step / max(1, frame.steps)) / 2
-                    if frame.result is None:
-                        yield View(strengths=progress_bar(say(sentences.TWO_MORE), share))
-            figures.insert(2 * done, self._variant(name, finished(frame), cell, say))  # on either side of the one above
-        panel = render("variants", say, note=say(sentences.VARIANTS_NOTE), figures=figures)
-        yield ready(reading, say)._replace(strengths=panel, variants=hidden())
+        wanted = reading.seed, reading.strength, reading.explanation.colours, VARIANTS
+        with closing(self.explainer.stream(cell, target, *wanted)) as frames:
+            for frame in _paced(frames):
+                if frame.result is None:
+                    yield View(several=progress_bar(say(sentences.EDITING_FOUR), frame.done))
+        panel = render("variants", say, note=say(sentences.VARIANTS_NOTE), figures=self._figures(frame, cell, say))
+        yield ready(reading, say)._replace(several=panel, variants=hidden())
 
     def _towards(self, target: str | None) -> Callable[..., Iterator[View]]:
         """The callback that edits a cell to a label, or with None to the one that the classifier does not give it."""
@@ -144,7 +138,7 @@ class Edits:
             add=busy,
             stop=shown(),
             edited=hidden(),
-            progress=progress_bar(say(sentences.INVERTING), 0),
+            progress=progress_bar(say(sentences.EDITING), 0),
             frame=gone(),
             reports=hidden(),
         )
@@ -152,12 +146,11 @@ class Edits:
         with closing(self.explainer.stream(cell, target, reading.seed, strength, colours)) as frames:
             for frame in _paced(frames):
                 if frame.result is None:
-                    done = (frame.attempt - 1 + frame.step / frame.steps) / frame.attempts
-                    left = (time.monotonic() - begun) * (1 - done) / done
+                    left = (time.monotonic() - begun) * (1 - frame.done) / frame.done
                     words = sentences.progress(frame, left, say)
                     alt = say("the edit so far, {progress}", progress=sentences.progress(frame, say=say))
-                    yield View(progress=progress_bar(words, done), frame=picture(like(frame.image, cell), alt))
-        reading = replace(reading, explanation=replace(explanation, edit=finished(frame)))
+                    yield View(progress=progress_bar(words, frame.done), frame=picture(like(frame.image, cell), alt))
+        reading = replace(reading, explanation=replace(explanation, edit=finished(frame)), strength=strength)
         results = self._results(reading, finished(frame), frame.attempts, wanted, say)
         yield ready(reading, say)._replace(reading=reading, **results)
 
@@ -177,16 +170,21 @@ class Edits:
             "check": check_panel(reading.explanation, edit, self.thresholds, attempts, say),
             "animation": gr.update(value=_kept_animation(name, before, after, say), visible=True),
             "variants": gr.update(visible=_varies(edit)),
-            "strengths": "",
+            "several": "",
         }
 
-    def _variant(self, name: str, edit: Counterfactual, cell: np.ndarray, say: Language) -> str:
-        change = self.explainer.draw.difference(edit.original[0], edit.difference[0], _VARIANT)
-        pictures = like(edit.full_resolution[0], cell, _VARIANT), like(change, cell, _VARIANT)
-        return variant(name, edit, pictures, self.thresholds, say)
+    def _figures(self, frame: Frame, cell: np.ndarray, say: Language) -> list[Markup]:
+        """The edits of a frame's result, each with the map of its change, in the proportions of the cell."""
+        edit, figures = finished(frame), []
+        original, target = edit.original[0], edit.labels[int(edit.target[0])]
+        for number, (pixels, turned) in enumerate(zip(edit.variants[0], edit.variants_flipped[0], strict=True), 1):
+            change = self.explainer.draw.difference(original, (pixels.astype(np.float32) - original) / 255, _VARIANT)
+            pictures = like(pixels, cell, _VARIANT), like(change, cell, _VARIANT)
+            figures.append(variant(number, target, bool(turned), pictures, say))
+        return figures
 
     def _strength(self, mode: str | None, start: float | None, guidance: float | None) -> Strength | None:
-        """The one strength that was asked for; None searches the smallest that flips."""
+        """The one strength that was asked for; None searches the mildest that turns both verdicts."""
         if mode != sentences.FIXED:
             return None
         steps = self.explainer.edit.steps

@@ -80,12 +80,18 @@ def _advanced(steps: int) -> Parts:
             list(DRAWS), value=USUAL_DRAWS, label=label("Draws"), info=label("More are slower and more precise")
         )
         controls["seed"] = gr.Number(
-            0, label=label("Seed"), info=label("Same seed, same numbers"), precision=0, minimum=0
+            0,
+            label=label("Seed"),
+            info=label(
+                "Same seed, same numbers and edit; another one draws another edit. Counts from the next explanation on"
+            ),
+            precision=0,
+            minimum=0,
         )
         controls["again"] = gr.Button(label("Explain again"), size="sm", elem_id="again")
         controls["mode"] = gr.Radio(
-            [(label(mode), mode) for mode in (sentences.SMALLEST, sentences.FIXED)],
-            value=sentences.SMALLEST,
+            [(label(mode), mode) for mode in (sentences.MILDEST, sentences.FIXED)],
+            value=sentences.MILDEST,
             label=label("Strength of the edit"),
             elem_id="mode",
         )
@@ -147,10 +153,10 @@ def _edit_section() -> Parts:
                     parts["change"] = _picture(noop("Change map"), "change")
             parts["change_scale"] = gr.HTML(elem_id="change_scale")
             parts |= _map_controls()
-            parts["strengths"] = gr.HTML(elem_id="strengths")
+            parts["several"] = gr.HTML(elem_id="several")
             with gr.Row(elem_classes="buttons"):
                 parts["variants"] = gr.Button(
-                    label("Compare a weaker and a stronger edit"), size="sm", visible=False, elem_id="variants"
+                    label("Show four different edits"), size="sm", visible=False, elem_id="variants"
                 )
                 parts["animation"] = gr.DownloadButton(
                     label("Save before and after (animated WebP)"), size="sm", visible=False, elem_id="animation"

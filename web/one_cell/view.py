@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import gradio as gr
 import numpy as np
 
+from jdm_core.explain.edit import Strength
 from jdm_core.report.report import Explanation
 from web.parts.updates import OFF, gone, hidden
 
@@ -14,11 +15,15 @@ SKIP = gr.skip()
 
 @dataclass(frozen=True)
 class Reading:
-    """What the page knows of the cell that it shows: its explanation, and the upload (H, W, 3) that it came from."""
+    """What the page knows of the cell that it shows: its explanation, and the upload (H, W, 3) that it came from.
+
+    strength is the one that its edit was asked for with, None where it was searched.
+    """
 
     explanation: Explanation
     seed: int
     upload: np.ndarray
+    strength: Strength | None = None
 
 
 class View(NamedTuple):
@@ -56,7 +61,7 @@ class View(NamedTuple):
     change_scale: Any = SKIP
     animation: Any = SKIP
     variants: Any = SKIP
-    strengths: Any = SKIP
+    several: Any = SKIP
     reports: Any = SKIP
     pdf: Any = SKIP
     pdf_file: Any = SKIP
@@ -104,5 +109,5 @@ def no_edit() -> View:
         change_scale="",
         animation=hidden(),
         variants=hidden(),
-        strengths="",
+        several="",
     )

@@ -11,15 +11,15 @@ WORKING = noop("Comparing how likely the cell is under each class …")
 STOPPED = noop("Stopped. The unfinished edit was not kept.")
 STOPPED_AGAIN = noop("Stopped. You still see the previous edit.")
 NO_EDIT = noop("No edit is offered: the picture does not look like a stained red cell.")
-INVERTING = noop("Inverting the cell …")
-TWO_MORE = noop("Computing two more edits …")
+EDITING = noop("Making part of the cell anew …")
+EDITING_FOUR = noop("Making four edits …")
 GRADIENT, NO_GRADIENT = noop("Compare with the classifier’s gradient"), noop("Hide the comparison")
 LOST = noop("Upload a cell first: this page no longer holds one.")
 TRY = noop("You can try another seed or a fixed strength.")
 TRY_FIXED = noop("You can try another seed or another strength.")
 PDF, FILES, PREPARING = noop("Download PDF"), noop("All files (ZIP)"), noop("Preparing …")
-SMALLEST, FIXED = noop("Smallest change that flips the verdict"), noop("Fixed strength")
-FLIP = noop("Find the smallest change")
+MILDEST, FIXED = noop("The mildest that changes both verdicts"), noop("Fixed strength")
+FLIP = noop("Find the mildest edit")
 FLIP_FIXED = noop("Change the verdict with the fixed strength")
 MATCH = noop("Match colours to the training cells")
 MATCH_ONE = noop(
@@ -30,15 +30,15 @@ MATCH_MANY = noop(
     "For another stain, lamp or camera: the model sees all cells as if the colour that they have in common were that "
     "of the training cells. Meant for the cells of one smear. Applies to the next upload"
 )
-TRACES = noop("The edit stops as soon as both verdicts change, so a trace of the parasite may remain.")
+BEYOND = noop("Only the region around the parasite was made anew: a trace of it beyond may remain.")
 SALIENCY_NOTE = noop(
     "For comparison: how strongly each pixel moves the classifier’s score (gradient). It does not say in which "
     "direction, and a strong gradient beside the stain is common."
 )
 VARIANTS_NOTE = noop(
-    "The same cell, seed and direction with half the guidance, and with one and a half times the guidance over a wider "
-    "region. The search tries only a few strengths, so a weaker edit may change both verdicts too. A stronger one "
-    "shows what the model adds or removes when it is pushed."
+    "Four edits of this cell from the same seed, each from other noise; a parasite is added at other places too. The "
+    "first ones are the mildest. What they have in common says more of the model than one of them alone. They have the "
+    "few pixels that the model sees."
 )
 
 
@@ -57,12 +57,11 @@ def verdict(
 
 
 def progress(frame: Frame, seconds: float | None = None, say: Language = ENGLISH) -> str:
-    """Where the search for the weakest edit stands, and at most how many seconds it still takes."""
+    """Where the search for an edit stands, and at most how many seconds it still takes."""
     words = say(
-        "attempt {attempt} of {attempts}, guidance {guidance}, step {step} of {steps}",
+        "attempt {attempt} of {attempts}, step {step} of {steps}",
         attempt=frame.attempt,
         attempts=frame.attempts,
-        guidance=say.number(frame.guidance),
         step=frame.step,
         steps=frame.steps,
     )

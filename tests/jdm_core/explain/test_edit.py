@@ -131,6 +131,7 @@ def test_a_strength_is_not_searched(explainer, cells):
     assert [(frame.attempt, frame.attempts, frame.step, frame.steps) for frame in frames] == [
         (1, 1, step, 3) for step in (1, 2, 3)
     ]
+    assert [frame.done for frame in frames] == [pytest.approx(step / 3) for step in (1, 2, 3)]
     assert np.array_equal(last.result.images, edit.images)
     with pytest.raises(ValueError, match="steps of the noise"):
         explainer.counterfactual(cells[0], strength=Strength(99, 1.0))
@@ -158,6 +159,8 @@ def test_stream_ends_with_the_result_of_counterfactual(explainer, cells, edit):
     frames = list(explainer.stream(cells[0]))
     assert [frame.result is None for frame in frames] == [True] * (len(frames) - 1) + [False]
     assert len({(frame.attempt, frame.step) for frame in frames[:-1]}) == len(frames) - 1
+    done = [frame.done for frame in frames[:-1]]
+    assert 0 < done[0] < 0.5 and all(one < two for one, two in zip(done, done[1:], strict=False)) and done[-1] <= 1
     assert np.array_equal(frames[-1].result.images, explainer.counterfactual(cells[0]).images)
     assert np.array_equal(frames[-1].image, frames[-1].result.images[0])
 

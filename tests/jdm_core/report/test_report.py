@@ -90,7 +90,7 @@ def test_the_sheet_says_what_it_is_of(drawn, report):
     assert re.search(r"less Uninfected: [+−][\d\u202f]+ ± [\d\u202f]+ nats \(standard error\), 3 paired", everything)
     assert "Edit: guidance 1, starting noise 16\u00a0%, attempt 1." in everything
     assert not re.search(r"region|single|start.time|passes|False|True|T\d\d:", everything)
-    for explained in ("Evidence map: ", "ELBO: ", "Edit: the weakest"):
+    for explained in ("Evidence map: ", "ELBO: ", "Edit: the mildest"):
         assert explained in everything
     moment = words(draw_sheet(drawn, report | {"time": "2026-11-02T10:17:59+00:00"}))[-1]
     assert moment.endswith(", 2 Nov 2026 10:17 UTC")

@@ -1,4 +1,4 @@
-"""Edits on the page: frames, stopping, fixed strengths, variants, and the map of the change."""
+"""Edits on the page: frames, stopping, fixed strengths, seeds, several edits, and the map of the change."""
 
 import re
 
@@ -21,7 +21,7 @@ def test_edit_shows_frames_and_then_the_checked_result(callbacks, edits, cell, m
     view = explained(callbacks, cell)
     first, *frames, last = (edits.remove if view.remove["interactive"] else edits.add)(view.reading)
     assert first.stop["visible"] and not first.remove["interactive"] and not first.add["interactive"]
-    assert re.search(r"attempt 1 of 2, guidance 1, step \d of 2; at most \d+ s left", frames[0].progress)
+    assert re.search(r"attempt 1 of \d, step 1 of \d; at most \d+ s left", frames[0].progress)
     pictures = [frame.frame["value"].tobytes() for frame in frames]
     assert 2 <= len(set(pictures)) == len(pictures) <= 5
     edit = last.reading.explanation.edit
@@ -87,25 +87,40 @@ def test_a_fixed_strength_is_that_of_the_sliders(callbacks, edits, cell):
     settings = view.reading.explanation.edit.settings
     assert (settings["guidance"], settings["attempts"], settings["decoded_steps"]) == ([1.5], [1], [2])
     assert "attempt 1 of at most 1" in view.check
-    assert edits._strength(sentences.SMALLEST, 2, 1.5) is None and edits._strength(None, None, None) is None
+    assert edits._strength(sentences.MILDEST, 2, 1.5) is None and edits._strength(None, None, None) is None
     assert edits._strength(sentences.FIXED, 99, -3) == Strength(3, 0.0)  # what the page does not offer is not followed
 
 
-@pytest.mark.slow
-def test_variants_are_weaker_and_stronger_than_the_edit(callbacks, edits, cell):
+def test_another_seed_gives_another_edit(callbacks, edits, cell):
+    reading = explained(callbacks, cell).reading
+    *_, again = callbacks.again(reading, 8, 1)
+    edited = []
+    for one in (reading, reading, again.reading):
+        *_, view = edits.flip(one, sentences.FIXED, 3, 2.0)
+        edited.append(view.reading.explanation.edit)
+    assert np.array_equal(edited[0].images, edited[1].images) and not np.array_equal(edited[0].images, edited[2].images)
+    assert [edit.seed for edit in edited] == [0, 0, 1]
+
+
+def test_four_different_edits_beside_each_other(callbacks, edits, cell):
     *_, edited = edits.flip(explained(callbacks, cell).reading, sentences.FIXED, 2, 1.0)
-    first, *_, last = edits.variants(edited.reading)
-    assert first.stop["visible"] and not last.stop["visible"] and sentences.TWO_MORE in first.strengths
-    figures = re.findall(r"<figure.*?</figure>", last.strengths, re.DOTALL)
-    assert ["Weaker" in figures[0], "As above" in figures[1], "Stronger" in figures[2]] == [True] * 3
-    assert [re.search(r"Guidance ([\d.]+)\.", figure)[1] for figure in figures] == ["0.5", "1", "1.5"]
-    moved = [float(re.search(r"moved by ([\d.]+) of 255", figure)[1]) for figure in figures]
-    assert moved[0] < moved[1] < moved[2]
-    for figure in figures:
-        assert sum(words in figure for words in ("Changes both", "Does not change both verdicts")) == 1
-        assert "of the cell changed visibly" in figure and all(alt for alt in re.findall(r'alt="([^"]*)"', figure))
-    assert len({picture.tobytes() for picture in shown(last.strengths)}) == 6
-    assert edits.redraw(edited.reading, 0, 90, False).strengths == gr.skip()
+    first, *frames, last = edits.variants(edited.reading)
+    assert first.stop["visible"] and not last.stop["visible"] and sentences.EDITING_FOUR in first.several
+    assert frames and all(sentences.EDITING_FOUR in frame.several for frame in frames)
+    figures = re.findall(r"<figure.*?</figure>", last.several, re.DOTALL)
+    assert [f"Edit {number}" in figure for number, figure in enumerate(figures, 1)] == [True] * 4
+    kept = edited.reading.explanation
+    several = edits.explainer.counterfactual(
+        kept.cell, kept.edit.labels[kept.edit.target[0]], 0, Strength(2, 1.0), variants=4
+    )
+    pictures, turned = shown(last.several), several.variants_flipped[0]
+    for own, (pixels, passes) in enumerate(zip(several.variants[0], turned, strict=True)):
+        assert np.array_equal(pictures[2 * own], like(pixels, kept.cell, 256))
+        assert ("Changes both verdicts" in figures[own]) == passes != ("Fails the check" in figures[own])
+        assert all(alt for alt in re.findall(r'alt="([^"]*)"', figures[own]))
+    assert len({picture.tobytes() for picture in pictures}) == 8  # four cells, each with its own map
+    assert edits.redraw(edited.reading, 0, 90, False).several == gr.skip()
+    assert last.reading == gr.skip()  # reports hold the edit above
 
 
 def test_the_change_map_is_redrawn_from_the_kept_difference(callbacks, edits, cell, monkeypatch):
