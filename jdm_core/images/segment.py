@@ -6,7 +6,7 @@ import numpy as np
 from scipy import ndimage
 from skimage.filters import threshold_multiotsu, threshold_otsu
 from skimage.measure import regionprops
-from skimage.morphology import isotropic_opening, local_maxima, reconstruction
+from skimage.morphology import isotropic_closing, isotropic_opening, local_maxima, reconstruction
 from skimage.segmentation import watershed
 
 BACKGROUND_SHARE = 0.03  # of the picture: fewer of its brightest pixels are glare or lettering
@@ -22,6 +22,8 @@ LEAST_AREA_PIXELS = (
 )
 THIN_PIXELS = 1.5  # half the width of what is no cell, but a thread or a seam
 PALE_SHARE = 0.5  # of the threshold: a hole that differs as much is not background
+GAP_SHARE = 0.25  # of a piece's shorter side: a pale centre opens to the background through what is narrower
+FULL_EXTENT = 0.75  # of its box: what covers more, as a disc does, has no open centre
 HOLE_SOLIDITY = 0.75  # a pale centre is convex, a gap between cells that touch is not
 SMALL_HOLE_PIXELS = 12  # what is smaller is filled
 FULL_SHARE = 0.97  # of the picture: what covers more has no background around it
@@ -76,16 +78,39 @@ def _background(smooth: np.ndarray) -> np.ndarray:
 def _filled(difference: np.ndarray, threshold: np.ndarray) -> np.ndarray:
     """Where a difference (h, w) exceeds its threshold: (h, w) bool, less thin things, with pale centres filled.
 
-    A hole is a pale centre where it is convex or not quite as bright as the background, else a gap between cells.
+    A hole, which a gap may open to the outside, is a pale centre where it is convex or not quite as bright as the
+    background, else a gap between cells.
     """
     mask = isotropic_opening(difference > threshold, THIN_PIXELS)
-    holes = _numbered(ndimage.binary_fill_holes(mask) & ~mask)
+    inner = ndimage.binary_fill_holes(mask) & ~mask
+    pieces = regionprops(_numbered(mask))
+    least = SPECK_SHARE * max((piece.area for piece in pieces), default=0)
+    for piece in (piece for piece in pieces if piece.area >= least and piece.extent < FULL_EXTENT):
+        inner[piece.slice] |= enclosed(piece.image, GAP_SHARE * min(piece.image.shape)) & ~mask[piece.slice]
+    holes = _numbered(inner)
     filled = [
         hole.label
         for hole in regionprops(holes, difference / threshold)
         if hole.area < SMALL_HOLE_PIXELS or hole.solidity > HOLE_SOLIDITY or hole.intensity_mean > PALE_SHARE
     ]
     return mask | np.isin(holes, filled)
+
+
+def enclosed(mask: np.ndarray, gap: float) -> np.ndarray:
+    """A mask's holes, and what it would enclose if gaps narrower than `gap` pixels were closed: (h, w) bool.
+
+    The pale centre of a cell opens to the background where its rim is too thin or too pale to be seen. Gaps that
+    enclose nothing stay open, so that cells which nearly touch do not grow together.
+    """
+    held = np.asarray(ndimage.binary_fill_holes(mask)) & ~mask
+    for radius in (gap / 2, gap):  # a small disc passes a thin rim's gap, a large one does not enter a small centre
+        wide = int(np.ceil(radius)) + 1
+        closed = isotropic_closing(np.pad(mask, wide), radius)[wide:-wide, wide:-wide]
+        full = np.asarray(ndimage.binary_fill_holes(closed))
+        pieces = _numbered(full & ~mask)
+        numbers = np.unique(pieces[full & ~closed])
+        held |= np.isin(pieces, numbers[numbers > 0])
+    return held
 
 
 def _numbered(mask: np.ndarray, corners: bool = False) -> np.ndarray:

@@ -16,10 +16,11 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 from skimage.filters import threshold_otsu
-from skimage.morphology import isotropic_dilation, isotropic_erosion
+from skimage.morphology import convex_hull_image, isotropic_dilation, isotropic_erosion
 from tqdm import tqdm
 
 from jdm_core.images.limits import MAX_ASPECT, MIN_SIDE
+from jdm_core.images.segment import enclosed
 from training.data.annotations import Box, Field, read_fields, read_pixels
 from training.data.members import DataError
 
@@ -33,6 +34,9 @@ KINDS = {
 PARTS = ("adapt", "test")
 MARGIN = 0.1  # of a box's sides, added on each: boxes are drawn by hand, and some cut their cell
 NECK = 0.06  # of the shorter side: half the width of what joins a cell to something else
+GAP = 0.25  # of the shorter side: a pale centre opens to the background through what is narrower
+SOLID = 0.88  # of its convex hull: what covers less is a crescent round a pale centre
+LEAST = 0.5  # of a box: a cell covers more, an ellipse about three quarters
 SAME_CELL = 0.5  # boxes with at least this intersection over union mark one cell twice
 BLACK = 40  # no stain is darker than this in all channels: a scale bar is, and so is dirt
 SPECK = 20  # black pixels from which a cell is left out
@@ -68,7 +72,8 @@ def stained(pixels: np.ndarray) -> np.ndarray:
 def find_cell(foreground: np.ndarray, boxes: Sequence[Box], index: int) -> tuple[slice, slice, np.ndarray] | None:
     """Rows, columns and mask (rows, columns) bool of the cell in a box of a field's foreground (H, W); None without.
 
-    Touching cells part where one box's ellipse is as near as the other's. What hangs on by a neck, or is thin, goes.
+    Touching cells part where one box's ellipse is as near as the other's. What hangs on by a neck, or is thin, goes;
+    a pale centre belongs to its cell, though its rim have a gap.
     """
     box = boxes[index]
     x, y = box.x - MARGIN * box.w, box.y - MARGIN * box.h
@@ -80,11 +85,12 @@ def find_cell(foreground: np.ndarray, boxes: Sequence[Box], index: int) -> tuple
     for i, other in enumerate(boxes):
         if i != index and _overlap(box, other) > 0:
             mask &= own <= _ellipse(other, rows, columns)
-    neck = NECK * min(box.w, box.h)
-    core = _largest_piece(isotropic_erosion(np.pad(mask, 1), neck)[1:-1, 1:-1])
-    if not core.any():
+    side = min(box.w, box.h)
+    mask |= enclosed(mask, GAP * side)
+    across, down = abs(columns - box.x - box.w / 2) / box.w, abs(rows - box.y - box.h / 2) / box.h
+    mask = _whole(mask, own, np.maximum(across, down) <= (1 + MARGIN / 2) / 2, NECK * side)
+    if not mask.any():
         return None
-    mask = np.asarray(ndimage.binary_fill_holes(_largest_piece(mask & isotropic_dilation(core, neck))))
     tight = ndimage.find_objects(mask.astype(np.uint8))[0]
     height, width = mask[tight].shape
     if min(height, width) < MIN_SIDE or max(height, width) > MAX_ASPECT * min(height, width):
@@ -94,6 +100,34 @@ def find_cell(foreground: np.ndarray, boxes: Sequence[Box], index: int) -> tuple
         slice(left + tight[1].start, left + tight[1].stop),
         mask[tight],
     )
+
+
+def _whole(mask: np.ndarray, own: np.ndarray, inside: np.ndarray, neck: float) -> np.ndarray:
+    """The cell of a mask (H, W) bool; nothing where all is thin, or no piece is solid.
+
+    `own` are squared distances to its box's centre, `inside` is the box. A crescent becomes its hull where the box
+    holds that; what else is not solid is parted at wider necks.
+    """
+    whole, cell = (_without_necks(mask, own, width) for width in (0, neck))
+    if not mask.any() or (2 * cell.sum() >= whole.sum() and _solid(cell)):
+        return cell
+    # A rim may be as thin as a neck, and a neighbour may hang on: the hull of all, else of what has no necks.
+    for crescent in (whole, cell):
+        if crescent.any() and inside[hull := convex_hull_image(crescent)].all():
+            return hull
+    parted = (cell, *(_without_necks(mask, own, times * neck) for times in (2, 3)))
+    return next((piece for piece in parted if piece.any() and _solid(piece)), np.zeros_like(cell))
+
+
+def _without_necks(mask: np.ndarray, own: np.ndarray, neck: float) -> np.ndarray:
+    """The main piece of a mask (H, W) bool, less what hangs on by less than twice a neck, with its holes filled."""
+    near = (1 - own).clip(1e-6)
+    core = _main_piece(isotropic_erosion(np.pad(mask, 1), neck)[1:-1, 1:-1], near)
+    return np.asarray(ndimage.binary_fill_holes(_main_piece(mask & isotropic_dilation(core, neck), near)))
+
+
+def _solid(mask: np.ndarray) -> bool:
+    return bool(mask.sum() >= SOLID * convex_hull_image(mask).sum())
 
 
 def cut_cells(pixels: np.ndarray, boxes: Sequence[Box]) -> Iterator[tuple[int, np.ndarray | str]]:
@@ -111,13 +145,23 @@ def cut_cells(pixels: np.ndarray, boxes: Sequence[Box]) -> Iterator[tuple[int, n
 
 
 def cut_cell(
-    pixels: np.ndarray, foreground: np.ndarray, boxes: Sequence[Box], index: int, dark: bool = False
+    pixels: np.ndarray,
+    foreground: np.ndarray,
+    boxes: Sequence[Box],
+    index: int,
+    dark: bool = False,
+    least: float = LEAST,
 ) -> np.ndarray | str:
-    """The cell in a box, uint8 (h, w, 3) on black, or why it is left out; `dark` stains are black, and no mark is."""
+    """The cell in a box, uint8 (h, w, 3) on black, or why it is left out.
+
+    `dark` stains are black, and no mark is; `least` is the share of its box that a whole cell covers.
+    """
     found = find_cell(foreground, boxes, index)
     if found is None:
         return "no whole cell found"
     rows, columns, mask = found
+    if mask.sum() < least * boxes[index].w * boxes[index].h:
+        return "too little of it found"
     black = (pixels[rows, columns].max(axis=2) < BLACK) & mask
     if not dark and black.sum() >= SPECK:
         return "black marks"
@@ -165,11 +209,11 @@ def _write_cells(
     return written, left_out
 
 
-def _largest_piece(mask: np.ndarray) -> np.ndarray:
-    """The largest connected piece of a mask (H, W) bool; nothing of an empty one."""
+def _main_piece(mask: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The connected piece of a mask (H, W) bool with the greatest weight; nothing of an empty one."""
     pieces = np.empty(mask.shape, dtype=np.int32)
     count = ndimage.label(mask, output=pieces)  # the pieces go there, and their number alone comes back
-    return pieces == 1 + np.bincount(pieces.flat)[1:].argmax() if count else mask
+    return pieces == 1 + np.bincount(pieces.ravel(), weights.ravel())[1:].argmax() if count else mask
 
 
 def _ellipse(box: Box, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:

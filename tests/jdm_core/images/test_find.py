@@ -205,6 +205,17 @@ def test_parasite_and_pale_centre_belong_to_the_cell():
     assert abs(finding.outline.sum() / (np.pi * 40**2) - 1) < 0.1
 
 
+@pytest.mark.parametrize("gap", [0, 8, 14])
+def test_a_pale_centre_belongs_to_the_cell_though_its_rim_has_a_gap(gap):
+    rows, columns = np.mgrid[:130, :130] + 0.5 - 65
+    away = np.hypot(rows, columns)
+    field = background(130, 130)
+    field[(away < 45) & (away > 33) & ((columns < 0) | (abs(rows) > gap / 2))] = (200, 130, 160)
+    found = find_cell(field.clip(0, 255).astype(np.uint8))
+    assert found.status == "cut out"
+    assert found.outline[65, 65] and found.outline.sum() == pytest.approx(np.pi * 45**2, rel=0.1)
+
+
 def test_an_elongated_cell_is_padded_to_what_is_read():
     field = background(160, 100)
     disc(field, 80, 50, 15, (170, 90, 130), stretch=4)

@@ -5,9 +5,9 @@ import pytest
 from PIL import Image
 
 from jdm_core.images.read import read_cell
-from tests.support.toy_fields import BACKGROUND, NAMES, PARASITE, disc, write_fields
+from tests.support.toy_fields import BACKGROUND, NAMES, PARASITE, STAIN, disc, write_fields
 from training.cli import main
-from training.data.fields import Box, cut, cut_cells, find_cell, part_of, read_fields, stained
+from training.data.fields import Box, cut, cut_cell, cut_cells, find_cell, part_of, read_fields, stained
 from training.data.members import DataError, list_members, slide_of
 
 
@@ -68,6 +68,40 @@ def test_hole_is_filled_and_thin_piece_goes():
     _, left, mask = find_cell(foreground, [Box("ring", 12, 12, 36, 36)], 0)
     assert mask[mask.shape[0] // 2, mask.shape[1] // 2]
     assert left.stop <= 50
+
+
+def crescent(gap: float, radius: float = 24, rim: float = 6) -> np.ndarray:
+    """A field (80, 80) bool: a rim round (40, 40), with a gap of so many pixels on the right."""
+    rows, columns = np.mgrid[:80, :80] + 0.5 - 40
+    away = np.hypot(rows, columns)
+    return (away < radius) & (away > radius - rim) & ((columns < 0) | (abs(rows) > gap / 2))
+
+
+@pytest.mark.parametrize("gap", [0, 6, 10, 26])
+def test_a_pale_centre_belongs_to_its_cell_though_its_rim_has_a_gap(gap):
+    rows, columns, mask = find_cell(crescent(gap), [Box("red blood cell", 16, 16, 48, 48)], 0)
+    assert 44 <= mask.shape[0] <= 52 and 38 <= mask.shape[1] <= 52
+    assert mask[40 - rows.start, 40 - columns.start]
+    assert mask.sum() > 0.85 * np.pi * 24**2
+
+
+def test_a_gap_of_a_rim_does_not_join_a_cell_to_its_neighbour():
+    foreground = crescent(8)
+    foreground[:, 66:] = True  # two pixels from the box
+    _, columns, mask = find_cell(foreground, [Box("red blood cell", 16, 16, 48, 48)], 0)
+    assert columns.stop <= 66 and mask.sum() < 1.1 * np.pi * 24**2
+
+
+def test_the_cell_in_the_middle_of_a_wide_box_is_meant_and_a_piece_of_one_left_out():
+    pixels = np.full((120, 120, 3), BACKGROUND, dtype=np.uint8)
+    disc(pixels, 60, 60, 16, STAIN)
+    disc(pixels, 104, 60, 26, STAIN)  # more of it lies in the box than of the other
+    wide = [Box("normal", 14, 14, 92, 92)]
+    foreground = stained(pixels)
+    _, columns, _ = find_cell(foreground, wide, 0)
+    assert (columns.start, columns.stop) == pytest.approx((44, 76), abs=2)
+    assert cut_cell(pixels, foreground, wide, 0) == "too little of it found"
+    assert cut_cell(pixels, foreground, wide, 0, least=0.08).shape[1] == columns.stop - columns.start
 
 
 def test_pale_cell_beside_dark_ones_is_found():

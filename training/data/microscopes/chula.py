@@ -12,6 +12,7 @@ from training.data.fields import cut_cell, stained
 from training.data.microscopes.sample import Known, Sample, choose, framed, part_of_field
 
 SIDE = 76  # pixels of the square round a centre in which its cell lies
+LEAST = 0.08  # of the square: the cells are far smaller than it, and some than others
 
 
 def read_chula(folder: Path, at_most: int, seed: int) -> Sample:
@@ -28,7 +29,7 @@ def read_chula(folder: Path, at_most: int, seed: int) -> Sample:
         pixels = read_pixels(field.path)
         foreground = stained(pixels)
         for i, facts in wanted[field.path.name].items():
-            yield facts, cut_cell(pixels, foreground, field.boxes, i)
+            yield facts, cut_cell(pixels, foreground, field.boxes, i, least=LEAST)
 
     return framed("chula", "Chula, no malaria", "field", frame, [f for f in fields if wanted[f.path.name]])
 
