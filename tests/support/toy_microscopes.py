@@ -21,7 +21,7 @@ UPLOADS = (  # file, what the index says of its size and of it
 
 
 def write_microscopes(folder: Path) -> Path:
-    """Every set that `training.studies.shift.sets` knows, below a folder."""
+    """Every set that `training.data.microscopes.places` knows, below a folder."""
     write_fields(folder / "iml_malaria", NAMES)
     write_fields(folder / "microscopes/bbbc041", NAMES[:6])
     write_bccd(folder / "microscopes/bccd")

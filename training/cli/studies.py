@@ -46,7 +46,7 @@ def register(commands: Commands) -> None:
 
 
 def _report(options: argparse.Namespace) -> int:
-    from training.studies.report import PAGES, STUDIES, complete, write_pages
+    from training.studies.report import PAGES, STUDIES, IncompleteError, complete, write_pages
 
     pages, known = options.out or PAGES, {study.name: study for study in STUDIES}
     if options.only == ["list"]:
@@ -61,6 +61,7 @@ def _report(options: argparse.Namespace) -> int:
             raise ValueError("--set: needs --only with one study")
         chosen = [_changed(chosen[0], options.set)]
     failed: list[str] = []
+    partial: list[str] = []
     if not options.write_only:
         given = {name: getattr(options, option) for name, option in DATA_OPTIONS.items()}
         data = {name: path for name, path in given.items() if path is not None}
@@ -84,14 +85,16 @@ def _report(options: argparse.Namespace) -> int:
                 done = complete(study, inputs, pages)
             except (ValueError, OSError) as error:  # the others are measured all the same
                 print(f"error: {study.name}: {error}", file=sys.stderr)
-                failed.append(study.name)
+                (partial if isinstance(error, IncompleteError) else failed).append(study.name)
                 continue
             print(f"{study.name}: " + ("measured" if done else "there already"), flush=True)
     for path in write_pages(pages):
         print(path)
     if failed:
         print(f"error: not measured: {', '.join(failed)}", file=sys.stderr)
-    return bool(failed)
+    if partial:
+        print(f"error: measured in part: {', '.join(partial)}", file=sys.stderr)
+    return bool(failed or partial)
 
 
 def _changed(study: Study, settings: list[str]) -> Study:

@@ -1,6 +1,6 @@
 """Red cells of other microscopes, and what beside them in the same fields is none: to fit on, and to report."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,33 +9,11 @@ import numpy as np
 from jdm_core.images.find import find_cell
 from jdm_core.images.read import image_files
 from training.data.annotations import read_pixels
-from training.data.microscopes.boxed import BoxedSet
-from training.data.microscopes.chula import read_chula
-from training.data.microscopes.mpidb import read_mpidb
+from training.data.microscopes.places import PLACES, Place
 from training.data.microscopes.sample import Part, Role, Sample, part_of_field
-from training.data.microscopes.uploads import read_uploads
 
 SHARES = (0.3, 1.0)  # of a field's shorter side: many cells lie in a window so large
 TRIES = 4  # windows of a field
-
-
-@dataclass(frozen=True)
-class Place:
-    """A set: where it lies below the folder of all, what reads it, and whether its licence lets a fit rest on it."""
-
-    path: str
-    read: Callable[[Path, int, int], Sample]
-    fitted: bool = False
-
-
-PLACES = (
-    Place("microscopes/bccd", BoxedSet("bccd", "BCCD, no malaria").read, fitted=True),
-    Place("microscopes/chula", read_chula, fitted=True),
-    Place("microscopes/mpidb", read_mpidb, fitted=True),
-    Place("iml_malaria", BoxedSet("iml", "IML, P. vivax").read),
-    Place("microscopes/bbbc041", BoxedSet("bbbc041", "BBBC041, P. vivax", dark=True).read),
-    Place("uploads", lambda folder, at_most, seed: read_uploads(folder)),
-)
 
 
 @dataclass(frozen=True)

@@ -70,19 +70,36 @@ def fingerprint(study: Study, inputs: Inputs) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
 
 
+class IncompleteError(ValueError):
+    """A study was measured and written, but without some of the data that were asked for."""
+
+
 def complete(study: Study, inputs: Inputs, pages: Path) -> bool:
-    """Measures and writes what `pages` does not hold yet; whether there was anything to do."""
+    """Measures and writes what `pages` does not hold yet; whether there was anything to do.
+
+    Raises IncompleteError, after all is written, where data were missing; again where that is there already.
+    """
     path, wanted = pages / f"{study.name}.json", fingerprint(study, inputs)
-    if path.exists() and json.loads(path.read_text("utf-8"))["fingerprint"] == wanted:
-        return False
+    if path.exists():
+        there = json.loads(path.read_text("utf-8"))
+        if there["fingerprint"] == wanted:
+            _demand_all(there.get("missing", ()))
+            return False
     inputs.folder.mkdir(parents=True, exist_ok=True)
     found = study.measure(inputs)
     for picture in found.pictures:
         pages.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(inputs.folder / picture, pages / picture)
     write_json(pages / f"{study.name}.curves.json", found.measured)
-    write_json(path, record(study, inputs, found.tables, found.sample, found.pictures))
+    missing = {"missing": list(found.missing)} if found.missing else {}
+    write_json(path, record(study, inputs, found.tables, found.sample, found.pictures) | missing)
+    _demand_all(found.missing)
     return True
+
+
+def _demand_all(missing: Sequence[str]) -> None:
+    if missing:
+        raise IncompleteError(f"measured without {', '.join(missing)}")
 
 
 def record(

@@ -50,12 +50,16 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Findings:
-    """What a study found: its tables, how many cells they are of, everything measured as JSON values, and pictures."""
+    """What a study found: its tables, how many cells they are of, everything measured as JSON values, and pictures.
+
+    `missing` names the data that were asked for and could not be read.
+    """
 
     tables: Sequence[Table]
     sample: str
     measured: Mapping[str, Any]
     pictures: Sequence[str] = ()  # files beside the page
+    missing: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

@@ -163,6 +163,27 @@ def test_a_set_that_is_missing_is_named_and_the_others_done(sets, inputs, rival,
 
 
 @pytest.mark.train
+def test_the_command_fails_after_the_rest_where_a_set_is_missing(
+    sets, trained, tmp_path, monkeypatch, capsys, few_resamples
+):
+    some, out = tmp_path / "some", tmp_path / "pages"
+    (some / "microscopes").mkdir(parents=True)
+    for name in ("microscopes/bccd", "microscopes/mpidb", "microscopes/bbbc041", "iml_malaria", "uploads"):
+        (some / name).symlink_to(sets / name)
+    monkeypatch.setattr(report, "STUDIES", (replace(STUDY, cells=4, likelihoods=1, draws=1),))
+    command = ["report", "--checkpoint", "toy", "--manifest", str(trained / "manifest.json"), "--device", "cpu"]
+    command += ["--microscopes", str(some), "--runs", str(tmp_path / "runs"), "--out", str(out)]
+    for _ in range(2):  # what is there already is no more complete
+        assert main(command) == 1
+        told = capsys.readouterr().err
+        assert f"error: microscopes: measured without {some / 'microscopes/chula'}\n" in told
+        assert told.endswith("error: measured in part: microscopes\n")
+        assert (out / "microscopes.md").exists()
+    (some / "microscopes/chula").symlink_to(sets / "microscopes/chula")
+    assert main(command) == 0
+
+
+@pytest.mark.train
 def test_ones_own_fields_are_adapted_to_and_measured(inputs, trained, tmp_path, few_resamples):
     fields = write_fields(tmp_path / "mine", NAMES)
     study = replace(STUDY, adapt=64, draws=0)

@@ -1,8 +1,6 @@
 """Which microscopes are measured: the sets below a folder, one's own fields, and the cells of the training's own."""
 
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -12,35 +10,11 @@ from jdm_core import Explainer
 from training.data.cells import as_pixels, load_cells
 from training.data.members import DataError
 from training.data.microscopes.boxed import BoxedSet
-from training.data.microscopes.chula import read_chula
-from training.data.microscopes.mpidb import read_mpidb
+from training.data.microscopes.places import PLACES, Reader
 from training.data.microscopes.sample import Known, Part, Sample
-from training.data.microscopes.uploads import read_uploads
 from training.run.recipe import split_of
 
 HOME = Path("malaria/cell_images.zip")
-UPLOADS = Path("uploads")
-MPIDB = Path("microscopes/mpidb")
-IML = Path("iml_malaria")
-Reader = Callable[[Path, int, int], Sample]
-
-
-@dataclass(frozen=True)
-class Place:
-    """A set: where it lies below the folder of all, and what reads it."""
-
-    path: Path
-    read: Reader
-
-
-PLACES = (
-    Place(IML, BoxedSet("iml", "IML, P. vivax").read),
-    Place(MPIDB, read_mpidb),
-    Place(Path("microscopes/bbbc041"), BoxedSet("bbbc041", "BBBC041, P. vivax", dark=True).read),
-    Place(Path("microscopes/chula"), read_chula),
-    Place(Path("microscopes/bccd"), BoxedSet("bccd", "BCCD, no malaria").read),
-    Place(UPLOADS, lambda folder, at_most, seed: read_uploads(folder)),
-)
 
 
 def places(folder: Path) -> list[tuple[Path, Reader]]:
@@ -55,23 +29,25 @@ def places(folder: Path) -> list[tuple[Path, Reader]]:
     return [(folder / place.path, place.read) for place in PLACES]
 
 
-def read_sets(folder: Path, at_most: int, seed: int) -> list[Sample]:
-    """Cells of every set that is there, at most so many of a role and part; others are named on stderr.
+def read_sets(folder: Path, at_most: int, seed: int) -> tuple[list[Sample], list[str]]:
+    """Cells of every set that is there, at most so many of a role and part; and the others' paths, named on stderr.
 
     Raises DataError where no set is there.
     """
-    samples = []
+    samples, missing = [], []
     for path, read in places(folder):
         try:
             sample = read(path, at_most, seed)
+            if not sample.cells:
+                raise DataError(f"{path}: no cell found in it")
         except DataError as error:
             tqdm.write(f"error: {error}; {path.name} is left out", file=sys.stderr)
-            continue
-        if sample.cells:
+            missing.append(str(path))
+        else:
             samples.append(sample)
     if not samples:
         raise DataError(f"{folder}: no set of another microscope that can be read")
-    return samples
+    return samples, missing
 
 
 def read_home(explainer: Explainer, data: Path, at_most: int, seed: int) -> Sample:

@@ -1,0 +1,34 @@
+"""The sets of other microscopes that are known: where each lies below a folder of all, and what reads it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from training.data.microscopes.boxed import BoxedSet
+from training.data.microscopes.chula import read_chula
+from training.data.microscopes.mpidb import read_mpidb
+from training.data.microscopes.sample import Sample
+from training.data.microscopes.uploads import read_uploads
+
+Reader = Callable[[Path, int, int], Sample]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A set: where it lies below the folder of all, what reads it, and whether its licence lets a fit rest on it."""
+
+    path: Path
+    read: Reader
+    fitted: bool = False
+
+
+MPIDB = Path("microscopes/mpidb")
+IML = Path("iml_malaria")
+PLACES = (
+    Place(IML, BoxedSet("iml", "IML, P. vivax").read),
+    Place(MPIDB, read_mpidb, fitted=True),
+    Place(Path("microscopes/bbbc041"), BoxedSet("bbbc041", "BBBC041, P. vivax", dark=True).read),
+    Place(Path("microscopes/chula"), read_chula, fitted=True),
+    Place(Path("microscopes/bccd"), BoxedSet("bccd", "BCCD, no malaria").read, fitted=True),
+    Place(Path("uploads"), lambda folder, at_most, seed: read_uploads(folder)),
+)
