@@ -176,7 +176,7 @@ def test_the_command_fails_after_the_rest_where_a_set_is_missing(
     for _ in range(2):  # what is there already is no more complete
         assert main(command) == 1
         told = capsys.readouterr().err
-        assert f"error: microscopes: measured without {some / 'microscopes/chula'}\n" in told
+        assert "error: microscopes: measured without microscopes/chula\n" in told
         assert told.endswith("error: measured in part: microscopes\n")
         assert (out / "microscopes.md").exists()
     (some / "microscopes/chula").symlink_to(sets / "microscopes/chula")

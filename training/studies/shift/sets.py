@@ -30,7 +30,7 @@ def places(folder: Path) -> list[tuple[Path, Reader]]:
 
 
 def read_sets(folder: Path, at_most: int, seed: int) -> tuple[list[Sample], list[str]]:
-    """Cells of every set that is there, at most so many of a role and part; and the others' paths, named on stderr.
+    """Cells of every set that is there, at most so many of a role and part; which are missing, as stderr says too.
 
     Raises DataError where no set is there.
     """
@@ -42,7 +42,7 @@ def read_sets(folder: Path, at_most: int, seed: int) -> tuple[list[Sample], list
                 raise DataError(f"{path}: no cell found in it")
         except DataError as error:
             tqdm.write(f"error: {error}; {path.name} is left out", file=sys.stderr)
-            missing.append(str(path))
+            missing.append(path.relative_to(folder).as_posix())
         else:
             samples.append(sample)
     if not samples:
