@@ -215,7 +215,7 @@ def _reading_help(report: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
         f"Evidence map: what in the likelihood verdict speaks for {first} (orange) and for {second} (blue), by pixel.",
         "ELBO: a bound on how likely the model finds the cell under a class, over all noise levels but the faintest; "
         "± is the noise of drawing.",
-        "Edit: the mildest edit found that changes both verdicts, one region made anew; what the model would need to "
+        "Edit: part of the cell made anew, the mildest found that changes both verdicts; what the model would need to "
         "see, not what the cell was.",
     ]
     return [(line, {}) for line in [*lines[: 3 if "counterfactual" in report else 2], found]]

@@ -90,7 +90,7 @@ def test_the_sheet_says_what_it_is_of(drawn, report):
     assert re.search(r"less Uninfected: [+−][\d\u202f]+ ± [\d\u202f]+ nats \(standard error\), 3 paired", everything)
     assert "Edit: guidance 1, starting noise 16\u00a0%, attempt 1." in everything
     assert not re.search(r"region|single|start.time|passes|False|True|T\d\d:", everything)
-    for explained in ("Evidence map: ", "ELBO: ", "Edit: the mildest"):
+    for explained in ("Evidence map: ", "ELBO: ", "Edit: part of the cell made anew"):
         assert explained in everything
     moment = words(draw_sheet(drawn, report | {"time": "2026-11-02T10:17:59+00:00"}))[-1]
     assert moment.endswith(", 2 Nov 2026 10:17 UTC")
@@ -119,9 +119,7 @@ def test_what_speaks_against_a_verdict_is_on_the_sheet(drawn, report):
     ],
 )
 def test_the_sheet_and_the_page_say_the_same(explainer, explanation, drawn, head, posterior, kind, verdict, title):
-    prediction = replace(
-        explanation.prediction, probabilities=np.array([[head, 1 - head]]), kind=np.array([kind])
-    )
+    prediction = replace(explanation.prediction, probabilities=np.array([[head, 1 - head]]), kind=np.array([kind]))
     elbo = replace(explanation.elbo, posterior=np.array([[posterior, 1 - posterior]]))
     fields = report_json(explainer, replace(explanation, prediction=prediction, elbo=elbo), 0)
     cell = kind != "not a red cell"
