@@ -82,9 +82,7 @@ def _advanced(steps: int) -> Parts:
         controls["seed"] = gr.Number(
             0,
             label=label("Seed"),
-            info=label(
-                "Same seed, same numbers and edit; another one draws another edit. Counts from the next explanation on"
-            ),
+            info=label("Same seed, same numbers; another one, then “Explain again”, gives another edit"),
             precision=0,
             minimum=0,
         )
