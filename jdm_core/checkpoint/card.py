@@ -198,7 +198,7 @@ def _edit_lines(edits: dict[str, Any] | None) -> list[str]:
         "where the head is sure, of the edit in the picture at its own resolution too, and the posterior turns:",
         "",
         "| Edit | n (slides) | Judge flips | Head flips | Posterior flips | Passes its own check "
-        "| Median share of the cell changed | Encoder passes, mean | Cells with dark specks |",
+        "| Median share of the cell changed | Encoder passes, mean | Cells with dirt |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for source, title in (("Parasitized", "Remove parasite"), ("Uninfected", "Add parasite")):
@@ -207,7 +207,7 @@ def _edit_lines(edits: dict[str, Any] | None) -> list[str]:
         flips = [_with_interval(rate["rate"], rate["interval"]) for rate in rates]
         lines.append(
             f"| {title} | {f['n']} ({f['slides']}) | {' | '.join(flips)} | {f['changed_fraction_median']:.3f} "
-            f"| {f['network_passes_mean']:.1f} | {f['cells_with_dark_specks']} |"
+            f"| {f['network_passes_mean']:.1f} | {f['cells_with_dirt']} |"
         )
     return lines
 

@@ -170,7 +170,7 @@ def _edits(options: argparse.Namespace) -> int:
         print(
             f"from {label}: n {f['n']} of {f['slides']} slides; flips: {shown}; "
             f"median changed {f['changed_fraction_median']:.3f}; {f['network_passes_mean']} passes; "
-            f"{f['cells_with_dark_specks']} cells with dark specks"
+            f"{f['cells_with_dirt']} cells with dirt"
         )
     return 0
 

@@ -10,6 +10,7 @@ from typing import Any
 from jdm_core.checkpoint.entry import Checkpoint
 from jdm_core.files import replace_file
 from training.publish.abroad import areas, beside_rivals, that_report
+from training.publish.red_cells import kinds_table
 from training.tables import NOTHING, Cell, Figure, Table
 
 DOCUMENTS = ("README.md", "MODEL_CARD.md")
@@ -178,7 +179,7 @@ def edits(sources: Sources) -> str:
 
 
 def familiarity(sources: Sources) -> str:
-    """What the default checkpoint finds unfamiliar."""
+    """What the default checkpoint finds unfamiliar, and what of that it takes for a red cell all the same."""
     m = sources.metrics(SHIPPED[0])["familiarity"]
     kinds = [row for row in m["outliers"] if row["n"] > 1 and "channels as" not in row["kind"]]
     rows = [[row["kind"], row["n"], Figure.of(row, "found", row["n"])] for row in kinds]
@@ -189,7 +190,7 @@ def familiarity(sources: Sources) -> str:
         f"{by['lowest']:.2f}, median {by['median']:.2f}. The classifier is right on {right['familiar']} of these, "
         f"and on {right['unfamiliar']} of the others."
     )
-    return Table.make(("Pictures", "n", "Found unfamiliar"), rows, note=note).markdown()
+    return Table.make(("Pictures", "n", "Found unfamiliar"), rows, note=note).markdown() + kinds_table(m)
 
 
 def microscopes(sources: Sources) -> str:

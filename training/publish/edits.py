@@ -81,7 +81,7 @@ def evaluate_edits(
             **{f"{who}_flips": _rate(flip[rows], slides[rows]) for who, flip in flips.items()},
             "changed_fraction_median": round(float(np.median(changed[rows])), 4),
             "network_passes_mean": round(float(passes[rows].mean()), 1),
-            "cells_with_dark_specks": int(dirt[rows].sum()),
+            "cells_with_dirt": int(dirt[rows].sum()),
             "judge_disagrees": [chosen[i][0] for i in np.flatnonzero(rows & ~flips["judge"])],
         }
     return figures

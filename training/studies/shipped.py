@@ -115,17 +115,14 @@ class Edits(OfCheckpoints):
     title = "Do the edits convince another network?"
     question = "When the model removes or adds a parasite, does a network that had no part in it agree?"
     setup = """Cells drawn at random from the test slides, counted where the classifier and the judge both read the
-        cell as labelled. The judge is a small ResNet with its own seed, trained on the training slides alone (0.953
-        accuracy on the validation slides); it takes no part in making an edit, though the strengths that the search
-        tries were chosen by its verdicts on validation slides. A verdict flips where it turns at all; an edit passes
-        its own check where the classifier is sure, of the edit in the picture at its own resolution too, and the
-        likelihood turns. Dark specks are pixels inside the cell that turned almost black."""
-    conclusion = """Of 194 removed and 190 added parasites of `malaria-64`, the judge is convinced by 0.995 each. 0.949
-        of the removals pass the tool's own, stricter check. On a sheet of 24 cells drawn at random, removed parasites
-        leave plausible cytoplasm, and what is added is mostly one dot of the colour and size of real ones. A ring or
-        the border of a parasite may stay faintly; stain or an artefact beside it goes too; beside a bright centre a
-        band may be painted where one dot would do."""
-    concluded_on: ClassVar = {"malaria-64": 3}
+        cell as labelled. The judge is a plain convolutional network, trained on the training slides alone; it takes no
+        part in making an edit, and no setting of the edit was chosen by it. A verdict flips where it turns at all; an
+        edit passes its own check where the classifier is sure, of the edit in the picture at its own resolution too,
+        and the likelihood turns. Dirt is a new dark and colourless piece inside the cell."""
+    conclusion = """The tables say it. On a sheet of 24 cells drawn at random, removed parasites leave plausible
+        cytoplasm and the cell's own texture, and what is added differs in form, place and number from cell to cell. A
+        faint ring that moves no verdict may stay."""
+    concluded_on: ClassVar = {"malaria-64": 4}
     edits = True
 
     def measure(self, inputs: Inputs) -> Findings:
@@ -146,7 +143,7 @@ class Edits(OfCheckpoints):
                 f = m[f"from_{source}"]
                 flips = (_rate(f[f"{who}_flips"], f["n"]) for who in ("judge", "head", "posterior", "search"))
                 changed, passes = f"{f['changed_fraction_median']:.3f}", f"{f['network_passes_mean']:.1f}"
-                specks = f["cells_with_dark_specks"]
+                specks = f["cells_with_dirt"]
                 rows.append([f"{name}: {title}", f"{f['n']} ({f['slides']})", *flips, changed, passes, specks])
         header = (
             "edit",
@@ -157,7 +154,7 @@ class Edits(OfCheckpoints):
             "passes its own check",
             "median share of the cell changed",
             "encoder passes, mean",
-            "cells with dark specks",
+            "cells with dirt",
         )
         return Table.make(header, rows)
 
