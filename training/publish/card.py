@@ -98,22 +98,18 @@ def verdicts(sources: Sources) -> str:
 
 
 def worth(sources: Sources) -> str:
-    """What a verdict of the default checkpoint is worth where fewer cells are infected."""
-    recorded = sources.metrics(SHIPPED[0])["worth"]
-    rows, notes = [], []
-    for key, title in _VERDICTS:
-        if key not in recorded:
-            continue
-        w = recorded[key]
-        for row in w["at"]:
-            figures = (Figure.of(row, "infected"), Figure.of(row, "healthy", digits=5))
-            rows.append([title, f"{100 * row['prevalence']:g} %", *figures])
-        notes.append(f"{title}: sensitivity {Figure.of(w, 'sensitivity')}, specificity {Figure.of(w, 'specificity')}")
-        for what, by in w.get("per_slide", {}).items():
-            steps = ", ".join(f"{by[step]:.3f}" for step in ("lowest", "lower_quartile", "median", "upper_quartile"))
-            notes.append(f"{what} over {by['slides']} slides, lowest and quartiles: {steps}")
-    header = ("Verdict", "Infected cells", "*Parasitized* is right", "*Uninfected* is right")
-    return Table.make(header, rows, note=f"{'; '.join(notes)}.".capitalize()).markdown()
+    """What the classifier's verdict is worth where fewer cells are infected, and how it spreads over slides."""
+    w = sources.metrics(SHIPPED[0])["worth"]["head"]
+    rows: list[list[Cell]] = [
+        [f"{100 * row['prevalence']:g} %", Figure.of(row, "infected"), Figure.of(row, "healthy", digits=5)]
+        for row in w["at"]
+    ]
+    notes = [f"Sensitivity {Figure.of(w, 'sensitivity')}, specificity {Figure.of(w, 'specificity')}"]
+    for what, by in w.get("per_slide", {}).items():
+        steps = ", ".join(f"{by[step]:.3f}" for step in ("lowest", "lower_quartile", "median", "upper_quartile"))
+        notes.append(f"{what} over {by['slides']} slides, lowest and quartiles: {steps}")
+    header = ("Infected cells", "*Parasitized* is right", "*Uninfected* is right")
+    return Table.make(header, rows, note=f"{'; '.join(notes)}.").markdown()
 
 
 def calls(sources: Sources) -> str:
@@ -182,7 +178,10 @@ def familiarity(sources: Sources) -> str:
     """What the default checkpoint finds unfamiliar, and what of that it takes for a red cell all the same."""
     m = sources.metrics(SHIPPED[0])["familiarity"]
     kinds = [row for row in m["outliers"] if row["n"] > 1 and "channels as" not in row["kind"]]
-    rows = [[row["kind"], row["n"], Figure.of(row, "found", row["n"])] for row in kinds]
+    alike: dict[tuple[int, str], list[str]] = {}  # kinds of which as many were found
+    for row in kinds:
+        alike.setdefault((row["n"], str(Figure.of(row, "found", row["n"]))), []).append(row["kind"])
+    rows: list[list[Cell]] = [[", ".join(names), n, found] for (n, found), names in alike.items()]
     by = m["familiar_per_slide"]
     right = {key: f"{part['accuracy']:.3f} (n {part['n']})" for key, part in m["head_accuracy"].items()}
     note = (
@@ -190,7 +189,7 @@ def familiarity(sources: Sources) -> str:
         f"{by['lowest']:.2f}, median {by['median']:.2f}. The classifier is right on {right['familiar']} of these, "
         f"and on {right['unfamiliar']} of the others."
     )
-    return Table.make(("Pictures", "n", "Found unfamiliar"), rows, note=note).markdown() + kinds_table(m)
+    return Table.make(("Pictures", "n each", "Found unfamiliar"), rows, note=note).markdown() + kinds_table(m)
 
 
 def microscopes(sources: Sources) -> str:

@@ -163,10 +163,11 @@ def kinds_table(familiarity: Json) -> str:
     """A table, after an empty line, of the kinds that pictures of other microscopes were found to be; "" unmeasured."""
     if "kinds" not in familiarity:
         return ""
-    rows = []
-    for row in familiarity["kinds"]:
-        shares = (f"{row[kind]:.3f}" for kind in (FAMILIAR, OTHER, NO_RED_CELL))
-        rows.append([row["set"], row["what"], row["n"], *shares, Figure.of(row, "right", row["n"])])
-    header = ("Set", "Pictures", "n", "Familiar", "Other", "Not a red cell", "Right")
-    note = "Right: a red cell that gets a verdict, or something else that is refused."
+    rows = [
+        [f"{row['set']}: {row['what']}", row["n"], f"{row[FAMILIAR]:.3f}", Figure.of(row, "right", row["n"])]
+        for row in familiarity["kinds"]
+        if row["right"] < 1 or row["what"] == "red cells"
+    ]
+    header = ("Other microscopes", "n", "Familiar", "Right")
+    note = "Right: a red cell that gets a verdict, or something else that is refused; what is not listed all was."
     return "\n\n" + Table.make(header, rows, note=note).markdown()

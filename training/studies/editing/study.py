@@ -49,7 +49,8 @@ class EditStudy(Study):
         whose residuals are given up in regions, and edit-friendly DDPM inversion (Huberman-Spiegelglas et al. 2024).
         The judge is a plain network that was trained apart; no setting was chosen by it. Likelihoods are of 8 draws.
         *Dirt*: a new dark and colourless piece of 4 pixels or more. *Ghost*: where the stain was, more relief than in
-        95 % of the same regions laid in healthy cells. *Spread*: the deviation of spots that were added over that of real ones.
+        95 % of the same regions laid in healthy cells. *Spread*: the deviation of spots that were added over that of
+        real ones.
         *Told from real*: the AUROC of a linear classifier of 16 traits of texture and stain, edited against real cells
         of the class edited to, trained on half of the slides and tested on the others. Fréchet distances are in the
         features of yet another network, to as many other real cells of the class edited to. *s* is seconds a cell, with
