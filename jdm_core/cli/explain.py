@@ -128,7 +128,8 @@ def _done(
             and report.get("found", "as given") == finding.status  # older reports read every picture as it was
             and report["model"] == model_fields(explainer)
             and (report["seed"], report["draws"]) == (options.seed, options.draws)
-            and isinstance(report["kind"], str)  # older reports do not say it
+            and isinstance(report["familiar"], bool)  # older reports say neither this nor the kind
+            and isinstance(report["kind"], str)
             and {key: report.get(key) for key in ("colours", "matched_from")} == told
             and report["counterfactual"]["target"] == (options.target or _other(explainer.labels, report["label"]))
         )
