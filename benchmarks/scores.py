@@ -57,7 +57,9 @@ class Estimators:
 
     def shipped(self, turn: int) -> Tensor:
         """What the posterior reads."""
-        draws = draw([turn * len(self.x) + i for i in range(len(self.x))], DRAWS, self.x.shape[1:], self.window.window)
+        assert self.window.window is not None  # what ships reads a window
+        seeds = [turn * len(self.x) + i for i in range(len(self.x))]
+        draws = draw(seeds, DRAWS, self.x.shape[1:], self.window.window)
         errors = error_per_draw(self.network, self.x, draws, bf16=True).cpu()
         scores = self.window.scores(errors, draws.logsnr).mean(1)
         return scores[:, 0] - scores[:, 1]

@@ -19,6 +19,6 @@ def kinds_of(cells: Sequence[np.ndarray], unfamiliarity: np.ndarray, calibration
     kinds = np.where(strange, NO_RED_CELL, FAMILIAR).astype(object)
     test, asked = calibration.red_cells, np.flatnonzero(strange)
     if test is not None and len(asked):
-        squares = to_uint8(to_tensor([cells[i] for i in asked], SIDE)).numpy()
+        squares = to_uint8(to_tensor([cells[i] for i in asked.tolist()], SIDE)).numpy()
         kinds[asked[test.found_in(list(squares))]] = OTHER
     return kinds.astype(str)

@@ -1,5 +1,7 @@
 """The edit: a region is made anew, everything else stays to the last bit, and what is made is checked."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -160,7 +162,7 @@ def test_stream_ends_with_the_result_of_counterfactual(explainer, cells, edit):
     assert [frame.result is None for frame in frames] == [True] * (len(frames) - 1) + [False]
     assert len({(frame.attempt, frame.step) for frame in frames[:-1]}) == len(frames) - 1
     done = [frame.done for frame in frames[:-1]]
-    assert 0 < done[0] < 0.5 and all(one < two for one, two in zip(done, done[1:], strict=False))
+    assert 0 < done[0] < 0.5 and all(one < two for one, two in pairwise(done))
     last = frames[-2]
     assert last.attempts > 1 and last.step == last.steps and (done[-1] == 1) == (last.attempt == last.attempts)
     assert np.array_equal(frames[-1].result.images, explainer.counterfactual(cells[0]).images)
