@@ -56,7 +56,7 @@ class Visitor:
 
     def read_batch(self, function: int, files: list[dict], session: str) -> bool:
         """Reads files as the tab for many cells; whether that ended well."""
-        job = {"data": [files], "fn_index": function, "session_hash": session, "trigger_id": None}
+        job = {"data": [files, False], "fn_index": function, "session_hash": session, "trigger_id": None}
         answer = self.web.post(f"{API}/queue/join", json=job)
         assert answer.status_code == 200, answer.text
         with self.web.stream("GET", f"{API}/queue/data", params={"session_hash": session}, timeout=JOB) as events:

@@ -83,7 +83,7 @@ def test_the_explainer_ends_the_bound_where_its_checkpoint_does(explainer, cells
     short = Explainer(explainer.network, ends, "short", explainer.device).elbo(cells[:2], draws=4)
     whole = explainer.elbo(cells[:2], draws=4)
     assert short.elbo_logsnr_max == 2.0 and whole.elbo_logsnr_max == checkpoint.calibration.elbo_logsnr_max
-    assert (np.abs(short.elbo) < 0.1 * np.abs(whole.elbo)).all()
+    assert (np.abs(short.elbo) < 0.75 * np.abs(whole.elbo)).all()
     np.testing.assert_array_equal(short.posterior, whole.posterior)
     with pytest.raises(ValueError, match="elbo_logsnr_max"):
         replace(checkpoint.calibration, elbo_logsnr_max=13.0)

@@ -111,7 +111,7 @@ def test_what_speaks_against_a_verdict_is_on_the_sheet(drawn, report):
 @pytest.mark.parametrize(
     ("head", "posterior", "kind", "verdict", "title"),
     [
-        (0.971, 0.9, "familiar", "Parasitized", "Parasitized 97\u00a0%"),
+        (0.98, 0.9, "familiar", "Parasitized", "Parasitized 98\u00a0%"),
         (0.003, 0.1, "other", "Uninfected", "Uninfected >99\u00a0%"),
         (0.288, 0.192, "familiar", "unclear", "Unclear: the classifier is not sure (71\u00a0% Uninfected)"),
         (0.71, 0.2, "familiar", "disagree", "The two verdicts disagree"),
@@ -123,7 +123,8 @@ def test_the_sheet_and_the_page_say_the_same(explainer, explanation, drawn, head
     elbo = replace(explanation.elbo, posterior=np.array([[posterior, 1 - posterior]]))
     fields = report_json(explainer, replace(explanation, prediction=prediction, elbo=elbo), 0)
     cell = kind != "not a red cell"
-    page = sentences.verdict(explainer.labels, [head, 1 - head], [posterior, 1 - posterior], 0.8, cell)
+    called = explainer.checkpoint.thresholds.unsure_below
+    page = sentences.verdict(explainer.labels, [head, 1 - head], [posterior, 1 - posterior], called, cell)
     shown = words(draw_sheet(drawn, fields))
     assert (fields["kind"], fields["familiar"]) == (kind, kind == "familiar")
     assert ("not as in training" in " ".join(shown)) == ("warning" in fields) == (kind == "other")

@@ -86,7 +86,7 @@ def test_training_takes_doubted_labels_as_unlabelled_only_where_the_recipe_says_
     assert len(labelled_cells(cells, plain)) == len(cells)
     kept = labelled_cells(cells, careful)
     assert {key_of(name) for name in cells.names} - {key_of(name) for name in kept.names} == set(read_doubted())
-    options = ["--data", str(toy), "--device", "cpu", *TINY_OPTIONS, "--set", "images=16"]
+    options = ["--data", str(toy), "--device", "cpu", *TINY_OPTIONS, "--set", "images=160"]
     assert main(["train", "--run", str(tmp_path / "a"), *options]) == 0
     assert main(["train", "--run", str(tmp_path / "b"), *options, "--set", "doubted_labels=unlabelled"]) == 0
     weights = [read_state(tmp_path / run).tensors for run in "ab"]

@@ -3,6 +3,7 @@
 import csv
 import json
 import zipfile
+from html import escape
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -88,7 +89,7 @@ def test_a_batch_in_matched_colours_is_matched_as_one(callbacks, explainer, cell
     assert [line["colours"] for line in lines] == ["matched"] * 3
     shown = callbacks.explain(before.batch, SimpleNamespace(row=1)).detail
     share = explainer.predict(cells[1:2], colours=before.batch.colours).probabilities[0, 0]
-    assert ENGLISH.percent(float(share)) in shown
+    assert escape(ENGLISH.percent(float(share))) in shown
     *_, given = callbacks.read(uploads)
     assert {line["colours"] for line in csv.DictReader(Path(given.csv["value"]).read_text().splitlines())} == {
         "as given"

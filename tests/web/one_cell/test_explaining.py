@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 import jdm_core.checkpoint.kinds as kinds_module
+from jdm_core.checkpoint.red_cells import RedCells
 from tests.support.one_cell import LABELS, REASON, explained, text_of, upload
 from web.parts.pictures import like
 from web.words import sentences
@@ -73,6 +74,7 @@ def test_only_the_edit_away_from_the_verdict_is_on_offer(callbacks, cell):
 
 def test_a_picture_that_is_no_cell_gets_no_edit_and_its_figures_folded(callbacks, edits, cell, monkeypatch):
     monkeypatch.setattr(kinds_module, "LIMIT", 0.0)
+    monkeypatch.setattr(RedCells, "found_in", lambda self, squares: np.zeros(len(squares), bool))
     first, last = callbacks.explain(upload(cell), 8, 0)
     for view in (first, last):
         assert text_of(view.verdict).startswith("drawn cell.png This does not look like a stained red cell The model")

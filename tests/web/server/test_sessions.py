@@ -110,7 +110,7 @@ def test_what_pages_hold_is_bounded_in_bytes(explainer, tmp_path, monkeypatch):
         assert not readings(running, "first") and readings(running, "second")  # one's own page that was left goes
         monkeypatch.setattr(sessions, "STATE_BYTES_OF_ONE", size // 2)
         path = web.post(UPLOAD, files={"files": ("cell.png", CELL.read_bytes())}).json()[0]
-        join(web, "explain_1", [picture(path), 8, 0, False], "third")
+        join(web, "explain_1", [picture(path), 8, 0, False, False], "third")
         with httpx.stream("GET", f"{running.address}/gradio_api/queue/data?session_hash=third", timeout=60) as stream:
             assert any(sessions.NO_MEMORY in line for line in stream.iter_lines())
 
