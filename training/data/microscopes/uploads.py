@@ -38,7 +38,7 @@ def read_uploads(folder: Path) -> Sample:
         try:
             yield known, prepare(file).cell
         except CellImageError as error:
-            yield known, f"unreadable ({error})"
+            yield known, f"unreadable ({file.name}: {error.reason})"  # figures name no folder
 
     return framed("uploads", "uploads", "", frame, shown)
 
