@@ -33,8 +33,9 @@ def counted(explainer: Explainer, action: Callable[[], object]) -> tuple[int, in
     def counting(name: str) -> Callable[..., object]:
         original = getattr(network, name)
 
-        def call(inputs: object, logsnr: Tensor, *more: Tensor) -> object:
-            images[name] += len(more[0] if more else logsnr)  # the labels that it decodes under
+        def call(inputs: object, logsnr: Tensor, *more: Tensor | int) -> object:
+            labels = more[0] if more else logsnr  # it decodes under; the encoder is told a kind of pass there
+            images[name] += len(labels if isinstance(labels, Tensor) else logsnr)
             return original(inputs, logsnr, *more)
 
         return call
