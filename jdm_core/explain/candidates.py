@@ -10,12 +10,12 @@ from torch import Tensor
 from jdm_core.explain.edit import EditSettings, Strength, Task, resample
 from jdm_core.explain.hold import bounds_of
 from jdm_core.explain.region import changed_area, class_shift, parasite_area, pieces_of, place_area
+from jdm_core.explain.verdicts import next_seed
 from jdm_core.images.pixels import cell_mask, from_uint8, to_uint8
 from jdm_core.model.network import JointDiffusionNetwork
 
 FINDING = 0  # the class of what is added at a place; under the others, what is there is made anew
 _PIECES = 4  # that are tried apart
-_SEED_STEP = 0x9E3779B97F4A7C15  # 2^64 over the golden ratio: seeds that follow each other end far apart
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def make(
 
     The number of a candidate, with its cell's seed, decides its place and its noise.
     """
-    seeds = [(cells.seeds[cell] + (number + 1) * _SEED_STEP) % 2**63 for cell, number, _ in wanted]
+    seeds = [next_seed(cells.seeds[cell], number + 1) for cell, number, _ in wanted]
     areas = np.stack([_area(cells, cell, s.region, seed) for (cell, _, s), seed in zip(wanted, seeds, strict=True)])
     rows = torch.tensor([cell for cell, *_ in wanted], device=cells.x.device)
     x, mask = cells.x[rows], cells.mask[rows]

@@ -29,6 +29,11 @@ class Batch:
         return Batch([self.cells[i] for i in chosen], self.x[rows], [self.seeds[i] for i in chosen])
 
 
+def next_seed(seed: int, number: int) -> int:
+    """The seed so many steps after a seed, far from all that lie near it."""
+    return (seed + number * _SEED_STEP) % 2**63
+
+
 class Verdicts:
     """What a network and its calibration say of images x (B, C, S, S), on the network's device."""
 
@@ -37,7 +42,7 @@ class Verdicts:
 
     def batch(self, cells: Sequence[np.ndarray], seed: int) -> Batch:
         """Cells on the device; a cell's seed follows from its pixels and `seed`, so that no neighbour matters."""
-        seeds = [(content_seed(cell) + seed * _SEED_STEP) % 2**63 for cell in cells]
+        seeds = [next_seed(content_seed(cell), seed) for cell in cells]
         return Batch(cells, self.tensor(cells), seeds)
 
     def tensor(self, cells: Sequence[np.ndarray]) -> Tensor:

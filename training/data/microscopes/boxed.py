@@ -1,6 +1,5 @@
 """Sets of whole fields with a box per cell: IML, BBBC041, BCCD, and anybody's own in their layout."""
 
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +8,7 @@ import numpy as np
 
 from training.data.annotations import Field, read_fields, read_pixels
 from training.data.fields import KINDS, cut_cell, marked_twice, stained
-from training.data.microscopes.sample import Known, Role, Sample, choose, framed, part_of_field
+from training.data.microscopes.sample import Known, Role, Sample, choose_of_fields, framed, part_of_field
 
 NO_RED_CELL = ("leukocyte", "platelet")
 
@@ -27,10 +26,7 @@ class BoxedSet:
         fields = read_fields(folder)
         places = [(field, i) for field in fields for i, box in enumerate(field.boxes) if _role(box.kind)]
         known = [_known(field, i) for field, i in places]
-        wanted: defaultdict[str, dict[int, Known]] = defaultdict(dict)
-        for place, facts in choose(known, at_most, seed):
-            field, i = places[place]
-            wanted[field.path.name][i] = facts
+        wanted = choose_of_fields(places, known, at_most, seed)
 
         def frame(field: Field) -> Iterator[tuple[Known, np.ndarray | str]]:
             pixels = read_pixels(field.path)
@@ -43,7 +39,7 @@ class BoxedSet:
                 else:
                     yield facts, cut_cell(pixels, foreground, boxes, single.index(i), self.dark)
 
-        return framed(self.name, self.title, "field", frame, [field for field in fields if wanted[field.path.name]])
+        return framed(self.name, self.title, "field", frame, [field for field in fields if field.path.name in wanted])
 
 
 def _role(kind: str) -> Role | None:

@@ -1,6 +1,5 @@
 """Chula: whole fields without malaria, with the centre and the shape of every red cell."""
 
-from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ import numpy as np
 
 from training.data.annotations import Box, Field, read_marked_fields, read_pixels
 from training.data.fields import cut_cell, stained
-from training.data.microscopes.sample import Known, Sample, choose, framed, part_of_field
+from training.data.microscopes.sample import Known, Sample, choose_of_fields, framed, part_of_field
 
 SIDE = 76  # pixels of the square round a centre in which its cell lies
 LEAST = 0.08  # of the square: the cells are far smaller than it, and some than others
@@ -20,10 +19,7 @@ def read_chula(folder: Path, at_most: int, seed: int) -> Sample:
     fields = read_marked_fields(folder / "points.json", _squares)
     places = [(field, i) for field in fields for i in range(len(field.boxes))]
     known = [Known("healthy", f.boxes[i].kind, f.path.name, part_of_field(f.path.name)) for f, i in places]
-    wanted: defaultdict[str, dict[int, Known]] = defaultdict(dict)
-    for place, facts in choose(known, at_most, seed):
-        field, i = places[place]
-        wanted[field.path.name][i] = facts
+    wanted = choose_of_fields(places, known, at_most, seed)
 
     def frame(field: Field) -> Iterator[tuple[Known, np.ndarray | str]]:
         pixels = read_pixels(field.path)
@@ -31,7 +27,7 @@ def read_chula(folder: Path, at_most: int, seed: int) -> Sample:
         for i, facts in wanted[field.path.name].items():
             yield facts, cut_cell(pixels, foreground, field.boxes, i, least=LEAST)
 
-    return framed("chula", "Chula, no malaria", "field", frame, [f for f in fields if wanted[f.path.name]])
+    return framed("chula", "Chula, no malaria", "field", frame, [f for f in fields if f.path.name in wanted])
 
 
 def _squares(entry: dict[str, Any]) -> tuple[Box, ...]:

@@ -10,6 +10,7 @@ from typing import Literal, TypeVar
 import numpy as np
 from tqdm import tqdm
 
+from training.data.annotations import Field
 from training.data.fields import part_of
 
 Role = Literal["infected", "healthy", "lookalike", "no red cell"]
@@ -80,6 +81,17 @@ def choose(known: Sequence[Known], at_most: int, seed: int) -> list[tuple[int, K
             others = [i for i in order if known[i].role == role and i not in chosen]
             chosen |= {i: known[i] for i in others[: max(0, at_most - there)]}
     return sorted(chosen.items())
+
+
+def choose_of_fields(
+    places: Sequence[tuple[Field, int]], known: Sequence[Known], at_most: int, seed: int
+) -> dict[str, dict[int, Known]]:
+    """What `choose` takes of boxes (field, number), by the name of the field's file and the box's number."""
+    wanted: dict[str, dict[int, Known]] = {}
+    for place, facts in choose(known, at_most, seed):
+        field, i = places[place]
+        wanted.setdefault(field.path.name, {})[i] = facts
+    return wanted
 
 
 def framed(
