@@ -19,11 +19,13 @@ from jdm_core.draw.maps import smooth_keeping_sum
 from jdm_core.explain import likelihood
 from jdm_core.explain.bound import elbo_of_errors
 from jdm_core.explain.edit import EditSettings, Strength, settings_for
-from jdm_core.explain.matching import AS_GIVEN, ColourChoice, Sight, chosen_map, colours_of, look_at
+from jdm_core.explain.fields import FIELD_DRAWS, read_field
+from jdm_core.explain.matching import AS_GIVEN, MATCHED, ColourChoice, Sight, chosen_map, colours_of, look_at
 from jdm_core.explain.results import Counterfactual, ElboResult, Frame, Prediction, merge
 from jdm_core.explain.saliency import logit_gradient, saliency_map
 from jdm_core.explain.search import Search
 from jdm_core.explain.verdicts import Batch, Verdicts
+from jdm_core.field.results import Field
 from jdm_core.images.colours import Colours
 from jdm_core.images.inputs import ImageLike, read_image, read_images
 from jdm_core.images.pixels import to_uint8
@@ -166,6 +168,19 @@ class Explainer:
         """The frames of one edit as they come; the last one carries the result. Closing the iterator stops the work."""
         (sight,) = self._sights([image], seed, colours)
         yield from self._frames(sight, target, seed, strength, variants)
+
+    def field(
+        self, image: ImageLike, draws: int = FIELD_DRAWS, seed: int = 0, colours: ColourChoice = MATCHED
+    ) -> Field:
+        """The cells of a whole field, found, read and ranked. Raises CellImageError."""
+        *_, last = self.stream_field(image, draws, seed, colours)
+        return last
+
+    def stream_field(
+        self, image: ImageLike, draws: int = FIELD_DRAWS, seed: int = 0, colours: ColourChoice = MATCHED
+    ) -> Generator[Field, None, None]:
+        """A field as it is read: each result holds all that is known so far. Closing the iterator stops the work."""
+        yield from read_field(self, read_image(image, False), draws, seed, colours)
 
     @torch.inference_mode()
     def saliency(self, images: ImageLike | Sequence[ImageLike], colours: ColourChoice = AS_GIVEN) -> np.ndarray:
