@@ -8,27 +8,30 @@ from torch import Tensor
 
 _DIRECTIONS = 16
 _NEARLY_ALL = 0.98  # of a region: what lies a little outside has no detail
+_RIM = 2  # model pixels of a cell that its edge makes its own detail in
 
 
 def with_detail_renewed(cell: np.ndarray, renewed: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """The upload `cell` uint8 (H, W, 3) with other fine detail in `renewed`, weights (S, S) in [0, 1]: uint8 (H, W, 3).
 
     What is too fine for the model is taken there from elsewhere in the cell `mask` (S, S) bool: that of what was there
-    would stay as a ghost. Where the weights are 0, more than one model pixel around too, nothing changes.
+    would stay as a ghost. Detail of the rim is the silhouette's: it stays, and goes nowhere else. Where the weights are
+    0, more than one model pixel around too, nothing changes.
     """
     if not renewed.any():
         return cell
     size, side = (cell.shape[0], cell.shape[1]), (mask.shape[0], mask.shape[1])
     original = torch.tensor(cell, dtype=torch.float32)
-    weight = _resize(torch.tensor(renewed, dtype=torch.float32)[..., None], size)
+    inner = ndimage.binary_erosion(mask, iterations=_RIM)
+    weight = _resize(torch.tensor(renewed * inner, dtype=torch.float32)[..., None], size)
     fine = original - _resize(_resize(original, side), size)
-    other = _moved(fine, offset(renewed > 0, mask), mask & (renewed == 0))
+    other = _moved(fine, offset(renewed > 0, mask), inner & (renewed == 0))
     return (original + weight * (other - fine)).round().clamp(0, 255).to(torch.uint8).numpy()
 
 
 def offset(region: np.ndarray, mask: np.ndarray) -> tuple[int, int]:
     """The shortest way (rows, columns) that leads most of a region (S, S) bool to other pixels within `mask`."""
-    inner = ndimage.binary_erosion(mask, iterations=2) & ~region
+    inner = ndimage.binary_erosion(mask, iterations=_RIM) & ~region
     places = np.argwhere(region)
     best, way = -1.0, (0, 0)
     for length in range(2, max(3, len(mask) * 3 // 4), 2):

@@ -12,7 +12,8 @@ _LOWEST, _HIGHEST = 0.01, 0.995  # shares of the cell's own pixels
 # itself it is no stain, and dark were dirt; chromatin, which absorbs green, may be darker.
 _PLAIN, _DARKEST_STAIN = 0.85, 0.4
 _PLAIN_GREEN, _STAINED_GREEN = 0.9, 0.6  # shares of the cell's own green beside its brightest channel
-_RIM = 0.8  # of a pixel at the rim: cell, and not the black beside it, where stain hides how much it is
+_RIM, _SOFT = 0.8, 3  # of a stained pixel at the rim: cell, where stain hides how much it is; pixels of a soft rim
+_SIDE_PIXELS = 64  # of the pictures for which lengths are given
 _FEW = 50  # pixels: of fewer nothing can be told
 
 
@@ -35,9 +36,7 @@ class Bounds:
         if image.shape[1] == 1:
             return image
         light = image.amax(1, keepdim=True) + 1
-        green = (image[:, 1:2] + 1) / light.clamp(min=1e-3) / self.green
-        plain = ((green - _STAINED_GREEN) / (_PLAIN_GREEN - _STAINED_GREEN)).clamp(0, 1)
-        least = (_DARKEST_STAIN + (_PLAIN - _DARKEST_STAIN) * plain) * self.bright
+        least = (_DARKEST_STAIN + (_PLAIN - _DARKEST_STAIN) * _plain(image, self.green)) * self.bright
         return (image + (least - light).clamp(min=0)).clamp(max=1)
 
     def take(self, rows: Tensor) -> "Bounds":
@@ -48,14 +47,16 @@ class Bounds:
 def bounds_of(x: Tensor, mask: Tensor, area: Tensor, stain: Tensor) -> Bounds:
     """The bounds of x (N, C, S, S), cells `mask` (N, S, S), remade in `area` (N, 1, S, S), with `stain` (N,) or not.
 
-    What is made without stain keeps to the colours of the cell beyond the area. A pixel at the rim is a mixture with
-    the black background, and stays as bright as it was for its share. Gray pictures may be anything.
+    What is made without stain keeps to the colours of the cell beyond the area. A pixel at the rim, and beside the
+    picture's edge, is a mixture with the black background, and stays as bright as it was for its share: as much of it
+    is cell as it is bright, or, where stain may have darkened it, nearly all. Gray pictures may be anything.
     """
     low, high = torch.full_like(x, -1), torch.full_like(x, 1)
     bright, green = torch.zeros_like(x[:, :1]), torch.ones_like(x[:, :1, :1, :1])
     if x.shape[1] == 1:
         return Bounds(low, high, bright, green)
-    inner, rim = _shrunk(_shrunk(mask)), mask & ~_shrunk(mask)
+    inner = _shrunk(_shrunk(mask))
+    rim, soft = (mask & ~_shrunk(mask, pixels, edge=1.0) for pixels in (1, round(_SOFT * x.shape[-1] / _SIDE_PIXELS)))
     for i in range(len(x)):
         own = inner[i] & (area[i, 0] == 0)
         own = own if int(own.sum()) >= _FEW else inner[i] if bool(inner[i].any()) else mask[i]
@@ -63,16 +64,25 @@ def bounds_of(x: Tensor, mask: Tensor, area: Tensor, stain: Tensor) -> Bounds:
             continue
         colours = x[i][:, own]
         light = colours.amax(0).median() + 1
-        share = ((x[i].amax(0) + 1) / light).clamp(_RIM, 1)
-        share = torch.where(rim[i], share, torch.ones_like(share))
-        bright[i, 0] = light * share
         green[i] = (colours[1].median() + 1) / light.clamp(min=1e-3)
-        high[i] = (colours.quantile(_HIGHEST, 1) + _SLACK)[:, None, None]
+        share = ((x[i].amax(0) + 1) / light).clamp(max=1)
+        stained = torch.where(rim[i], share.clamp(min=_RIM), 1.0)
+        share = torch.where(soft[i], torch.lerp(stained, share, _plain(x[i : i + 1], green[i : i + 1])[0, 0]), 1.0)
+        bright[i, 0] = light * share
+        high[i] = (colours.quantile(_HIGHEST, 1)[:, None, None] + 1) * share - 1 + _SLACK
         if not stain[i]:
             least = colours.quantile(_LOWEST, 1) - _SLACK
             low[i] = (least[:, None, None] + 1) * share - 1
     return Bounds(low, torch.maximum(high, low), bright, green)
 
 
-def _shrunk(mask: Tensor) -> Tensor:
-    return F.max_pool2d((~mask).float()[:, None], 3, stride=1, padding=1)[:, 0] == 0
+def _plain(image: Tensor, green: Tensor) -> Tensor:
+    """From 1 where images (N, 3, S, S) have as much green beside their brightest channel as the cell, to 0: stain."""
+    share = (image[:, 1:2] + 1) / (image.amax(1, keepdim=True) + 1).clamp(min=1e-3) / green
+    return ((share - _STAINED_GREEN) / (_PLAIN_GREEN - _STAINED_GREEN)).clamp(0, 1)
+
+
+def _shrunk(mask: Tensor, pixels: int = 1, edge: float = 0.0) -> Tensor:
+    """Masks (N, S, S) less so many pixels of their rim; with edge 1 the picture's edge is a rim too."""
+    outside = F.pad((~mask).float()[:, None], (pixels,) * 4, value=edge)
+    return F.max_pool2d(outside, 2 * pixels + 1, stride=1)[:, 0] == 0

@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 
 from jdm_core.explain.candidates import Cells, Made, least
 from jdm_core.explain.detail import offset, with_detail_renewed
 from jdm_core.explain.hold import bounds_of
-from jdm_core.explain.region import changed_area, parasite_area, pieces_of, place_area
+from jdm_core.explain.region import changed_area, class_shift, parasite_area, pieces_of, place_area
 from jdm_core.images.pixels import cell_mask, from_uint8
+from tests.support.gaussian import GaussianNetwork
 from tests.support.toy import toy_cell
 
 SIDE = 64
@@ -35,6 +37,19 @@ def test_a_region_holds_the_whole_parasite_and_not_what_lies_apart():
     assert area[44, 44] == 0 and area.mean() < 0.15
     wider = parasite_area(shift, x[0].permute(1, 2, 0).numpy(), mask, 1.5)
     assert (wider >= area - 1e-6).all() and wider.sum() > area.sum()
+
+
+def test_the_class_moves_nothing_outside_the_cell():
+    means = torch.zeros(2, 3, SIDE, SIDE)
+    means[1, :, 8:16] = 1.0  # the classes differ in a strip that reaches from one side of the picture to the other
+    mask = torch.from_numpy(np.hypot(Y - 32, X - 32) < 28)[None]
+    x, source = torch.zeros(1, 3, SIDE, SIDE), torch.zeros(1, dtype=torch.long)
+    shift = class_shift(GaussianNetwork(means), x, mask, source, source + 1)
+    assert shift.shape == (1, SIDE, SIDE)
+    assert (shift[~mask] == 0).all()
+    strip = torch.zeros_like(mask)
+    strip[:, 10:14] = True
+    assert shift[mask & strip].min() > 0.1 and shift[:, 24:].max() < 1e-3
 
 
 def bump(row: int, column: int, height: float) -> np.ndarray:
@@ -151,3 +166,35 @@ def test_detail_is_looked_for_nearby_and_within_the_cell():
     way = np.array(offset(region, mask))
     there = np.argwhere(region) + way
     assert mask[there[:, 0], there[:, 1]].all() and not region[there[:, 0], there[:, 1]].any()
+
+
+def test_a_soft_rim_stays_as_bright_as_it_was():
+    cell = toy_cell(False, 0, SIDE).astype(float)
+    soft = np.stack([ndimage.gaussian_filter(channel, 1.5) for channel in np.moveaxis(cell, 2, 0)], axis=2)
+    soft[:, 36:] = soft[:, 35:36]  # what the picture cuts off has a dark edge too, as squashing leaves it
+    soft[:, -2:] *= 0.5
+    x = from_uint8(torch.from_numpy(soft.astype(np.uint8))[None])
+    mask = cell_mask(x)
+    area = mask[:, None].float()
+    area[..., 20:44, 20:34] = 0
+    plain = ((x + 1).amax(1) < 0.75 * (x + 1).amax(1).max()) & mask
+    assert plain.sum() > 100 and plain[0, 32, -1]
+    for stain in (False, True):
+        bounds = bounds_of(x, mask, area, torch.tensor([stain]))
+        for tried in (torch.ones_like(x), -torch.ones_like(x)):
+            moved = (bounds.hold(tried) - x).amax(1)[plain]
+            assert moved.max() < 0.15  # of [-1, 1]; a pixel of the ground made cell moves by more than 1
+    purple = x.clone()
+    row, column = (plain[0, :, :32] & (x[0, 0, :, :32] > 0)).nonzero()[0].tolist()
+    purple[0, 1, row, column] = -0.9  # where a stain may have darkened a pixel, it may become cell
+    lifted = bounds_of(purple, mask, area, torch.tensor([False])).hold(torch.ones_like(x))
+    assert lifted[0, :, row, column].max() > x[0, :, row, column].max() + 0.15
+
+
+def test_no_detail_of_the_silhouette_s_edge_is_moved():
+    mask = np.hypot(Y - 32, X - 32) < 24
+    y, x = np.mgrid[:256, :256]
+    cell = np.where((np.hypot(y - 127.5, x - 127.5) < 97)[..., None], np.array([200, 150, 160]), 0).astype(np.uint8)
+    renewed = (np.hypot(Y - 32, X - 44) < 12) * mask
+    made = with_detail_renewed(cell, renewed.astype(np.float32), mask)
+    assert np.abs(made.astype(int) - cell).max() <= 2  # a cell without any detail but its edge
