@@ -1,14 +1,18 @@
 """Scores: evidence that adds up, draws that are shared and stratified, standard errors, the posterior."""
 
 import math
+from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
 
-from jdm_core.checkpoint.calibration import Window
+from jdm_core.checkpoint.calibration import Calibration, Window
 from jdm_core.explain.bound import standard_error
 from jdm_core.explain.likelihood import draw, error_per_draw, posterior, window_scores
+from jdm_core.explain.verdicts import Verdicts, next_seed
+from tests.support.gaussian import GaussianNetwork
 
 WINDOW = Window(0.25, 0.55, "epsilon")
 
@@ -27,6 +31,42 @@ def test_window_draws_stay_in_the_window():
     assert times.max() < 0.55
     assert times.min() < 0.26
     assert times.max() > 0.54
+
+
+def test_draws_turn_where_the_window_says_so():
+    turning = Window(0.25, 0.55, "epsilon", symmetries=True)
+    assert draw([0, 1], 16, (1, 2, 2), turning).symmetries.tolist() == [*range(8), *range(1, 8), 0]
+    assert not draw([0], 16, (1, 2, 2), WINDOW).symmetries.any()
+    assert not draw([0], 16, (1, 2, 2)).symmetries.any()  # the bound is that of the picture as it lies
+
+
+def verdicts_of(**fitted) -> Verdicts:
+    """Those of two Gaussian classes whose calibration is plain but for what is told."""
+    network = GaussianNetwork(torch.stack([torch.full((3, 8, 8), mean) for mean in (-0.2, 0.3)]))
+    plain = Calibration(temperature=1.0, posterior_temperature=1.0, posterior_bias=0.0, window=WINDOW)
+    return Verdicts(network, replace(plain, **fitted), torch.device("cpu"))
+
+
+def test_each_verdict_has_its_own_temperature():
+    x = torch.rand(4, 3, 8, 8, generator=torch.Generator().manual_seed(0)) * 0.4
+    plain, fitted = verdicts_of(), verdicts_of(temperature=2.5, posterior_temperature=4.0, posterior_bias=0.7)
+    torch.testing.assert_close(logits_of(fitted.head(x)), logits_of(plain.head(x)) / 2.5)
+    torch.testing.assert_close(fitted.head(x), fitted.probabilities(fitted.logits(x)))
+    seeds = [1, 2, 3, 4]
+    expected = logits_of(plain.posterior(x, seeds, 3)) / 4.0 + 0.7
+    torch.testing.assert_close(logits_of(fitted.posterior(x, seeds, 3)), expected, rtol=1e-3, atol=1e-3)
+
+
+def logits_of(probabilities: torch.Tensor) -> torch.Tensor:
+    """What the first of two classes is ahead of the second."""
+    return probabilities[:, 0].log() - probabilities[:, 1].log()
+
+
+def test_seeds_that_follow_each_other_end_far_apart():
+    seeds = sorted(next_seed(7, number) for number in range(64))
+    assert min(after - before for before, after in pairwise(seeds)) > 2**50
+    assert seeds[0] >= 0 and seeds[-1] < 2**63
+    assert next_seed(7, 0) == 7
 
 
 @pytest.mark.parametrize("weight", ["epsilon", "v", "x"])
