@@ -11,6 +11,7 @@ import numpy as np
 
 from jdm_core import Counterfactual, ElboResult, Explainer, Frame, Prediction
 from jdm_core.explain.matching import AS_GIVEN, ColourChoice
+from jdm_core.field.results import Field
 from jdm_core.images.colours import Colours
 from web.compute.thread import ComputeThread
 
@@ -91,6 +92,28 @@ class SharedExplainer:
         finally:
             frames.close()
             self._thread.done(job)
+
+    def stream_field(self, *arguments: Any, **options: Any) -> Generator[Field, None, None]:
+        """`Explainer.stream_field`; between two of its results others are let in."""
+        results = self._explainer.stream_field(*arguments, **options)
+        try:
+            while (result := self._thread.run(partial(next, results, None))) is not None:
+                yield result
+        finally:
+            results.close()
+
+    def field(self, *arguments: Any, **options: Any) -> Field:
+        """`Explainer.field`, in the pieces of `stream_field`."""
+        *_, last = self.stream_field(*arguments, **options)
+        return last
+
+    def field_with(self, *arguments: Any, **options: Any) -> Field:
+        """`Explainer.field_with`, which goes first: one cell takes a moment."""
+        return self._thread.run(partial(self._explainer.field_with, *arguments, **options), first=True)
+
+    def field_parted(self, *arguments: Any, **options: Any) -> Field:
+        """`Explainer.field_parted`, which goes first as well."""
+        return self._thread.run(partial(self._explainer.field_parted, *arguments, **options), first=True)
 
     def _answer_waiting(self) -> None:
         """Classifies what waits, oldest first, as far as it goes into one batch."""

@@ -4,7 +4,16 @@ import importlib.util
 import os
 from typing import Any
 
-COMPUTING = ("predict", "elbo", "posterior", "counterfactual", "stream", "saliency")
+COMPUTING = (
+    "predict",
+    "elbo",
+    "posterior",
+    "counterfactual",
+    "stream",
+    "saliency",
+    "field",
+    "stream_field",
+)
 DRAWING = ("evidence", "evidence_scale", "difference", "difference_scale", "saliency")
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 WEB = Path(__file__).parents[1]
 STATIC, EXAMPLES = WEB / "static", WEB / "examples"
-STYLES = [STATIC / "style.css", STATIC / "batch.css"]
+STYLES = [STATIC / "style.css", STATIC / "batch.css", STATIC / "field.css"]
 ICON = STATIC / "favicon.svg"
 
 
