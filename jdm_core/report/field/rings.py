@@ -6,6 +6,7 @@ from PIL import Image, ImageDraw
 CHUNK = 256  # edges that are compared with all others at once
 FINE = 4  # pixels a pixel of the field, in which an outline that crosses itself is drawn anew
 MOST_SIDE = 4096  # of that drawing
+LEAST_AREA = 0.5  # pixels: what encloses less encloses nothing
 
 
 def ring(outline: np.ndarray, box: np.ndarray) -> list[list[float]]:
@@ -17,7 +18,7 @@ def ring(outline: np.ndarray, box: np.ndarray) -> list[list[float]]:
     points = _distinct(np.asarray(outline, dtype=float).reshape(-1, 2))
     if len(points) < 3 or not is_simple(points):
         points = _distinct(_drawn_anew(points))
-    if len(points) < 3 or abs(_area(points)) < 1e-6:
+    if len(points) < 3 or abs(_area(points)) < 2 * LEAST_AREA:
         x, y, w, h = (float(v) for v in box)
         w, h = max(w, 0.01), max(h, 0.01)
         points = _distinct(np.array([(x, y), (x + w, y), (x + w, y + h), (x, y + h)]))
