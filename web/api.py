@@ -12,6 +12,7 @@ from jdm_core.explain.likelihood import POSTERIOR_DRAWS
 from jdm_core.explain.matching import AS_GIVEN, MATCHED
 from jdm_core.images.find import Finding
 from jdm_core.report.report import colour_fields, edit_fields, found_fields, kind_fields, verdict_fields
+from web.field.endpoint import add_field_endpoint
 from web.one_cell.callbacks import USUAL_DRAWS
 from web.one_cell.edits import finished
 from web.parts.pictures import SHOWN, like
@@ -19,7 +20,7 @@ from web.parts.reading import find_upload
 
 
 def add_endpoints(explainer: Explainer, limits: dict[str, Any]) -> None:
-    """Adds /predict, /explain and /edit to the surrounding page."""
+    """Adds /predict, /explain, /edit and /field to the surrounding page."""
 
     def predict(file: dict[str, Any], as_given: bool | None = False, colours: str | None = AS_GIVEN) -> dict[str, Any]:
         """Tells whether a cropped red blood cell looks parasitized (malaria), by two verdicts of one research model.
@@ -119,6 +120,7 @@ def add_endpoints(explainer: Explainer, limits: dict[str, Any]) -> None:
     _endpoint(predict, [file, as_given, colours], [fields], limits)
     _endpoint(explain, [file, as_given, colours], [fields, pictures[1]], limits)
     _endpoint(edit, [file, target, as_given, colours], [fields, *pictures], limits)
+    add_field_endpoint(explainer, limits)
 
 
 def _find(file: dict[str, Any] | None, as_given: bool | None) -> tuple[str, Finding]:

@@ -37,7 +37,9 @@ def card(explainer: Explainer, entry: Entry, index: int, say: Language) -> Gener
     title, status = words.cell_title(index + 1, say), str(read.status[index])
     if status != READ or np.isnan(read.probabilities[index]).any():
         why = say(WHY_NOT[status]) if status in WHY_NOT else say("This cell was not read.")
-        yield render("field_unread", say, title=title, state=say(words.STATES[status]), why=why)
+        yield render(
+            "field_unread", say, title=title, place=entry.places[index], state=say(words.STATES[status]), why=why
+        )
         return
     cell, figures, scale = read.cells[index], [], Markup()
     posterior: list[float] | None = read.posterior[index].tolist()
@@ -53,7 +55,7 @@ def card(explainer: Explainer, entry: Entry, index: int, say: Language) -> Gener
     evidence = explainer.draw.evidence(explainer.model_view(cell), elbo.evidence[0], SHOWN)
     figures.append((embedded(like(evidence, cell, SHOWN), f"{say('Evidence map')}: {title}"), say("Evidence map")))
     first, second = (say("speaks for {label}", label=say(label)) for label in explainer.labels[:2])
-    scale = legend(second, say("no evidence"), first)
+    scale = legend(second, say("no evidence"), first, say("colours of the evidence map"))
     if read.kind[index] == STRANGE:
         yield grown(outcome=say(sentences.NO_EDIT))
         return
@@ -78,7 +80,8 @@ def _edited(
     name = say("Without the parasite") if to == explainer.labels[1] else say("With a parasite")
     change = explainer.draw.difference(edit.original[0], edit.difference[0], SHOWN)
     figures.append((embedded(like(edit.full_resolution[0], cell, SHOWN), name), name))
-    figures.append((embedded(like(change, cell, SHOWN), say("Change map")), say("Change map")))
+    caption = say("Change map: green brighter, purple darker")
+    figures.append((embedded(like(change, cell, SHOWN), caption), caption))
     if turned:
         return say("Edited to {target}: both verdicts follow.", target=say(to)), True
     return say("No edit was found that turns both verdicts to {target}: do not trust this one.", target=say(to)), False
@@ -105,6 +108,7 @@ def _panel(
         "field_card",
         say,
         title=words.cell_title(index + 1, say),
+        place=entry.places[index],
         verdict=sentences.verdict(read.labels, head, posterior, unsure_below, kind != STRANGE, say),
         bars=bars(read.labels, {HEAD: head, POSTERIOR: posterior}, say, muted=kind == STRANGE),
         figures=figures,

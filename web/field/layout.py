@@ -64,7 +64,7 @@ def add_field_tab(explainer: Explainer, compute: dict[str, Any], batch: dict[str
             with gr.Column(scale=5, min_width=300, elem_id="field-right"):
                 parts["gallery"] = _html("field-gallery", "field_gallery")
                 parts["look"] = _html("field-look", "field_look", value=block("field_look"))
-                parts["card"] = gr.HTML(elem_id="field-card")
+                parts["card"] = _html("field-card", "field_card")
     callbacks = FieldCallbacks(explainer, save_file_to_cache(VIEWER, get_upload_folder()))
     return _wire(callbacks, parts, compute, batch)
 

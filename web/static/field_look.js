@@ -28,7 +28,6 @@ function ask() {
     if (!cell || field.data.done < 1) return;
     const which = `${field.data.digest} ${cell.place}`;
     if (which === asked) return;
-    document.getElementById('field-card')?.classList.add('waits');
     asking = setTimeout(() => {
         asked = which;
         trigger('opened', {place: cell.place, digest: field.data.digest});

@@ -19,7 +19,7 @@ const load = (path) => coming ??= fetch(address(path)).then(answer => {
 function build() {
     viewer = OpenSeadragon({
         element: stage, drawer: 'canvas', showNavigationControl: false, showNavigator: false, animationTime: reduced ? 0 : 0.35,
-        maxZoomPixelRatio: 8, minZoomImageRatio: 0.8, visibilityRatio: 0.6, zoomPerScroll: 1.25, springStiffness: 9,
+        maxZoomPixelRatio: 8, minZoomImageRatio: 0.8, visibilityRatio: 1, zoomPerScroll: 1.25, springStiffness: 9,
         gestureSettingsMouse: {clickToZoom: false, dblClickToZoom: true}, gestureSettingsTouch: {dblClickToZoom: true},
         imageSmoothingEnabled: true, debugMode: false, tabIndex: 0,
     });
