@@ -20,6 +20,7 @@ from training.metrics import mean_auroc
 from training.publish.ends import fit_end
 from training.publish.export import THRESHOLDS
 from training.publish.promise import PROMISE, fit_threshold
+from training.publish.sureness import fit_flip_head
 from training.temperature import fit_platt, fit_temperature, log_loss
 
 EDGES = np.arange(0.15, 0.96, 0.05).round(2)  # where a window may begin and end, in cosine time
@@ -129,12 +130,14 @@ def calibrate(
 
 
 def _thresholds(probabilities: np.ndarray, validation: Cells) -> Thresholds:
-    """Those that ship, with the confidence that keeps the promise, where slides of many cells and two classes can."""
+    """How sure an edit must be, and the confidence that keeps the promise, where slides of many cells can keep one."""
+    labels = validation.labels.numpy()
+    right = probabilities.argmax(1) == labels
+    fitted = replace(THRESHOLDS, flip_head=fit_flip_head(probabilities, labels)) if right.any() else THRESHOLDS
     if probabilities.shape[1] != 2 or len(set(validation.slides)) == len(validation):
-        return THRESHOLDS
-    right = probabilities.argmax(1) == validation.labels.numpy()
+        return fitted
     least = fit_threshold(probabilities.max(1), right, validation.slides)
-    return THRESHOLDS if least is None else replace(THRESHOLDS, unsure_below=least, promise=PROMISE)
+    return fitted if least is None else replace(fitted, unsure_below=least, promise=PROMISE)
 
 
 def _errors(

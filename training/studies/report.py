@@ -12,6 +12,7 @@ from typing import Any
 from jdm_core.explain.edit import DEFAULT_EDIT
 from jdm_core.files import replace_file
 from training.metrics import write_json
+from training.publish.export import THRESHOLDS
 from training.studies.ablations import Ablations
 from training.studies.compare import ClassifiersAlone, Resolutions
 from training.studies.editing.study import EditStudy
@@ -60,9 +61,12 @@ SETTINGS = "95 % intervals are from 2,000 bootstrap samples of whole slides; of 
 def fingerprint(study: Study, inputs: Inputs) -> str:
     """A digest of all that decides what a study finds: its arguments, the seed, the checkpoints that it reads.
 
-    Of these less what was measured of them; with the settings of the search for edits where they matter.
+    Of these less what was measured of them; what the search for edits tries and must reach counts where it matters.
     """
     entries = [replace(inputs.entry(name)[1], metrics={}, provenance=None) for name in study.reads]
+    if not study.edits:
+        reached = {"flip_head": THRESHOLDS.flip_head, "flip_posterior": THRESHOLDS.flip_posterior}
+        entries = [replace(entry, thresholds=replace(entry.thresholds, **reached)) for entry in entries]
     facts = [study.name, asdict(study), inputs.seed, [asdict(entry) for entry in entries]]
     if study.edits:
         facts.append(repr(DEFAULT_EDIT))
