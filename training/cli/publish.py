@@ -6,9 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import torch
+
 from jdm_core import Explainer
 from jdm_core.checkpoint.manifest import MANIFEST, locate, read_manifest
 from jdm_core.explain.likelihood import POSTERIOR_DRAWS
+from jdm_core.images.pixels import as_images
 from jdm_core.model.device import choose_device
 from training.cli.options import (
     DATA,
@@ -21,6 +24,7 @@ from training.cli.options import (
     wanted_slides,
 )
 from training.data.cells import load_cells
+from training.data.members import chunks
 from training.metrics import sample, write_json
 from training.run.recipe import split_cells, split_of
 from training.run.state import StateError, read_state
@@ -47,6 +51,14 @@ def register(commands: Commands) -> None:
     calibrate.add_argument("--slides", type=Path, metavar="FILE", help="one id a line (default: its validation slides)")
     calibrate.add_argument("--cells", type=int, default=800, help="cells for the scores (default: 800)")
     calibrate.set_defaults(function=_calibrate)
+
+    sureness = commands.add_parser(
+        "sureness",
+        parents=[checkpoint_options()],
+        help="fit how sure of an edit the classifier must be, on validation slides, and record it in the manifest",
+    )
+    sureness.add_argument("--data", **DATA)
+    sureness.set_defaults(function=_sureness)
 
     examples = commands.add_parser(
         "examples", parents=[checkpoint_options()], help="generate the example cells of the page"
@@ -126,6 +138,24 @@ def _calibrate(options: argparse.Namespace) -> int:
     fitted = calibrate(explainer.network, cells, options.cells, symmetries, explainer.device)
     record_calibration(manifest, name, fitted.calibration, fitted.thresholds)
     print(f"{manifest}: {name}, fitted on {len(cells)} cells of {len(set(cells.slides))} slides: {_told(fitted)}")
+    return 0
+
+
+def _sureness(options: argparse.Namespace) -> int:
+    from training.publish.export import record_thresholds
+    from training.publish.sureness import SHARE, fit_flip_head
+
+    name, manifest = locate(options.checkpoint, options.manifest)
+    explainer = Explainer.load(name, options.device, manifest)
+    wanted = set(split_of(explainer, options.data).validation).__contains__
+    channels = explainer.checkpoint.architecture.image_channels
+    cells = load_cells(options.data, explainer.labels, explainer.size, wanted, channels=channels)
+    parts = chunks(len(cells), 64)
+    read = [explainer.verdicts.head(as_images(cells.images[part], explainer.device)).cpu() for part in parts]
+    least = fit_flip_head(torch.cat(read).numpy(), cells.labels.numpy())
+    record_thresholds(manifest, name, replace(explainer.checkpoint.thresholds, flip_head=least))
+    slides = len(set(cells.slides))
+    print(f"{manifest}: {name}, of {len(cells)} cells of {slides} slides {SHARE:.0%} reach flip_head {least}")
     return 0
 
 

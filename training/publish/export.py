@@ -24,8 +24,8 @@ from training.metrics import without_nan
 from training.run.state import RunState, averaged_weights
 
 MAX_BYTES = 16 * 2**20
-# What a verdict or an edit must reach; chosen on validation slides, the first anew for every checkpoint that can keep a
-# promise (`training.publish.promise`).
+# What a verdict or an edit must reach; the first is chosen anew on the validation slides of every checkpoint that can
+# keep a promise (`training.publish.promise`), the second of every one (`training.publish.sureness`).
 THRESHOLDS = Thresholds(unsure_below=0.8, flip_head=0.9, flip_posterior=0.5)
 
 
@@ -158,6 +158,14 @@ def record_calibration(manifest: Path, name: str, calibration: Calibration, thre
     entry["thresholds"] = asdict(thresholds)
     entry["metrics"] = {key: figures for key, figures in entry["metrics"].items() if key == "familiarity"}
     entry["version"] += 1
+    write_manifest(manifest, entries)
+
+
+def record_thresholds(manifest: Path, name: str, thresholds: Thresholds) -> None:
+    """Puts thresholds into the manifest's entry; the figures of its edits, which were checked by others, go."""
+    entries = _recorded(manifest, "checkpoints")
+    entries[name]["thresholds"] = asdict(thresholds)
+    entries[name]["metrics"].pop("edits", None)
     write_manifest(manifest, entries)
 
 
