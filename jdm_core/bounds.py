@@ -19,6 +19,8 @@ RANGES = {
     "block count": (1, 16),
     "embedding": (4, 2048),
     "classes": (2, 1000),
+    "draws": (3, 1024),  # a standard error needs three
+    "seed": (0, 2**31 - 1),
 }
 _SHA256 = re.compile("[0-9a-f]{64}")
 

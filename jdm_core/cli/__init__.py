@@ -6,6 +6,7 @@ import traceback
 from pathlib import Path
 
 from jdm_core import CellImageError, CheckpointError, Explainer
+from jdm_core.bounds import RANGES, check_range
 from jdm_core.checkpoint.manifest import DEFAULT_CHECKPOINT
 from jdm_core.cli import explain, predict
 from jdm_core.explain.likelihood import ELBO_DRAWS
@@ -22,6 +23,8 @@ def main(arguments: list[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     try:
+        for name in ("draws", "seed"):
+            check_range(name, getattr(options, name, RANGES[name][0]))
         with shards() as group:
             explainer = Explainer.load(options.checkpoint, group.device(options.device))
             return options.function(explainer, options, group)
@@ -53,8 +56,8 @@ def _parser() -> argparse.ArgumentParser:
         help="name in the manifest, or a checkpoint's folder (default: %(default)s)",
     )
     add("--device", default="auto", help="auto, cpu, cuda or mps (default: %(default)s)")
-    add("--draws", type=int, default=ELBO_DRAWS, help="draws of the likelihood scores (default: %(default)s)")
-    add("--seed", type=int, default=0, help="seed of the draws; the same seed gives the same numbers (default: 0)")
+    add("--draws", type=int, default=ELBO_DRAWS, help="draws of the likelihood, 3 to 1024 (default: %(default)s)")
+    add("--seed", type=int, default=0, help="seed of the draws, from 0; the same seed gives the same numbers")
     add("--as-given", action="store_true", help="read each picture whole, without looking for the cell in it")
     add(
         "--colours",

@@ -7,14 +7,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
+from shutil import get_terminal_size
 
 from tqdm import tqdm
 
 from jdm_core import CellImageError, Explainer
-from jdm_core.checkpoint.familiarity import NO_RED_CELL, OTHER
 from jdm_core.explain.matching import AS_GIVEN, ColourChoice
 from jdm_core.images.find import Finding, prepare
-from jdm_core.images.read import image_files
+from jdm_core.images.read import image_files, other_files
 from jdm_core.report.report import is_report_picture
 
 # What passes the network together moves the last digits of its numbers. So it is decided by the list of files alone:
@@ -22,10 +22,6 @@ from jdm_core.report.report import is_report_picture
 BATCH = 4
 COLOUR_SAMPLE = 32  # files, evenly spread over all of them, that say what colours their cells have in common
 LONGEST_NAME_BYTES = 200  # which leaves room for what a report adds to it, within the 255 bytes of most disks
-REMARKS = {
-    OTHER: "another stain or microscope than in training: the model errs more often there",
-    NO_RED_CELL: "does not look like a red cell that the model knows: not to be trusted",
-}
 
 Findings = list[tuple[Path, Finding]]
 
@@ -44,9 +40,16 @@ def given_files(arguments: list[str]) -> tuple[list[Path], int]:
     return list(dict.fromkeys(files)), empty
 
 
-def progress_bar(total: int, shown: bool = True) -> tqdm:
-    """A bar on stderr that counts cells; on a terminal alone."""
-    return tqdm(total=total, unit="cell", file=sys.stderr, disable=None if shown else True)
+def passed_over(arguments: list[str]) -> int:
+    """How many files in the folders of the arguments are no images by their names, such as Thumbs.db and notes."""
+    return sum(len(other_files(argument)) for argument in dict.fromkeys(arguments) if os.path.isdir(argument))
+
+
+def progress_bar(total: int, shown: bool = True, words: str | None = None) -> tqdm:
+    """A bar on stderr that counts cells, with the time that is left; on a terminal alone."""
+    size = get_terminal_size()  # of a terminal that tells none, as many in containers do, the bar would show nothing
+    where = {"file": sys.stderr, "disable": None if shown else True, "ncols": size.columns, "nrows": size.lines}
+    return tqdm(total=total, desc=words, unit="cell", **where)
 
 
 def batches(files: list[Path]) -> list[list[Path]]:

@@ -8,13 +8,14 @@ from typing import Any
 
 from jdm_core import Explainer
 from jdm_core.checkpoint.familiarity import NO_RED_CELL
-from jdm_core.cli.inputs import REMARKS, Findings, batch_colours, batches, given_files, progress_bar, read_batches
+from jdm_core.cli.inputs import Findings, batch_colours, batches, given_files, passed_over, progress_bar, read_batches
 from jdm_core.explain.matching import ColourChoice
 from jdm_core.images.find import Finding
 from jdm_core.images.refused import on_one_line
 from jdm_core.processes import Shards
-from jdm_core.report.report import colour_fields, found_fields, verdict_fields
-from jdm_core.report.words import found_note
+from jdm_core.report.fields import colour_fields, found_fields, verdict_fields
+from jdm_core.report.kinds import abroad, kind_warning
+from jdm_core.report.words import elbo_figure, found_note, too_small, verdict_words
 
 
 def run(explainer: Explainer, options: argparse.Namespace, group: Shards) -> int:
@@ -30,9 +31,11 @@ def run(explainer: Explainer, options: argparse.Namespace, group: Shards) -> int
             if not batch:
                 continue
             for fields, finding in _read(explainer, batch, options, colours):
-                line = json.dumps(fields, ensure_ascii=False) if options.json else _sentence(fields, finding)
+                line = json.dumps(fields, ensure_ascii=False) if options.json else _sentence(explainer, fields, finding)
                 bar.write(line, file=sys.stdout)
             bar.update(len(batch))
+    if others := passed_over(options.files):
+        print(f"{others} passed over: no pictures by their names.", file=sys.stderr)
     return 1 if failed else 0
 
 
@@ -45,7 +48,7 @@ def _read(
     unsure_below = explainer.checkpoint.thresholds.unsure_below
     told = []
     for i, (path, finding) in enumerate(batch):
-        fields = verdict_fields(_name(path), prediction, elbo, i, unsure_below)
+        fields = verdict_fields(_name(path), prediction, elbo, i, unsure_below, too_small(finding.cell.shape))
         told.append((fields | found_fields(finding, fields["kind"] != NO_RED_CELL) | colour_fields(colours), finding))
     return told
 
@@ -54,13 +57,14 @@ def _name(path: Path) -> str:
     return on_one_line(str(path))
 
 
-def _sentence(fields: dict[str, Any], finding: Finding) -> str:
-    label = fields["label"]
-    line = (
-        f"{fields['file']}: {label} {fields['probabilities'][label]:.1%}, likelihood {fields['posterior'][label]:.1%}, "
-        f"ELBO difference {fields['elbo_difference']:+.1f} ± {fields['elbo_difference_standard_error']:.1f} nats"
-    )
-    notes = [REMARKS[fields["kind"]]] if fields["kind"] in REMARKS else []
-    if note := found_note(finding, fields["kind"] != NO_RED_CELL):
-        notes.append(note)
-    return "; ".join([line, *notes])
+def _sentence(explainer: Explainer, fields: dict[str, Any], finding: Finding) -> str:
+    """One cell's line, in the words of the page; of what is no red cell no figure."""
+    labels = list(fields["probabilities"])
+    head, posterior = ([fields[key][label] for label in labels] for key in ("probabilities", "posterior"))
+    verdict = verdict_words(fields["verdict"], labels, head, posterior)
+    known = fields["kind"] != NO_RED_CELL
+    parts = [f"{fields['file']}: {verdict.title}.", verdict.detail]
+    if known:
+        figure = elbo_figure(labels, fields["elbo_difference"], fields["elbo_difference_standard_error"])
+        parts += [f"{figure}.", kind_warning(fields["kind"], abroad(explainer.checkpoint.metrics))]
+    return " ".join(part for part in [*parts, found_note(finding, known)] if part)

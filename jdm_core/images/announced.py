@@ -18,6 +18,7 @@ from jdm_core.images.limits import (
     MAX_SCANS,
     MIN_SIDE,
 )
+from jdm_core.images.others import why_not_read
 from jdm_core.images.parts import (
     JPEG_COMMENT,
     JPEG_PROGRAMS,
@@ -66,7 +67,7 @@ def announced(data: bytes, name: str) -> Announced:
     """
     kind, read = next((item for magic, item in _KINDS.items() if magic.match(data)), ("", None))
     if read is None:
-        raise CellImageError(name, "not a PNG, JPEG, TIFF, WebP, BMP or GIF image")
+        raise CellImageError(name, why_not_read(data))
     reason = damaged(kind)
     try:
         said = read(data)

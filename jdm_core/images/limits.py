@@ -3,6 +3,7 @@
 MAX_FILE_BYTES = 64 * 2**20
 MAX_PIXELS = 40_000_000
 MIN_SIDE = 8
+SMALL_SIDE = 32  # pixels on a cell's longer side, below which it is read but gets no verdict
 MAX_ASPECT = 2.0
 # The brightest channel of a black background, of 255: lossy compression and squashing leave real ones below this, and
 # the darkest stain is far above it.

@@ -68,6 +68,8 @@ def read_bytes(path: str | Path, name: str) -> bytes:
         reason = "a folder, not an image" if stat.S_ISDIR(mode) else "not a regular file"
     except CellImageError:
         raise
+    except FileNotFoundError:
+        reason = "there is no such file"
     except (OSError, ValueError) as error:  # ValueError: a name that no file can have
         reason = f"cannot be read ({getattr(error, 'strerror', None) or error})"
     raise CellImageError(name, reason)
@@ -88,10 +90,20 @@ def image_files(paths: Iterable[Path | str]) -> list[Path]:
     for path in map(Path, paths):
         if os.path.isdir(path):  # unlike Path.is_dir, answers False for a name that the system refuses
             below = (p for p in path.rglob("*") if p.suffix.lower() in IMAGE_EXTENSIONS and p.is_file())
-            found += sorted(p for p in below if not any(s.startswith(".") for s in p.relative_to(path).parts))
+            found += sorted(p for p in below if not _hidden(p, path))
         else:
             found.append(path)
     return found
+
+
+def other_files(folder: Path | str) -> list[Path]:
+    """What `image_files` passes over below a folder, sorted: the unhidden files that bear no image's ending."""
+    below = (p for p in Path(folder).rglob("*") if p.suffix.lower() not in IMAGE_EXTENSIONS and p.is_file())
+    return sorted(p for p in below if not _hidden(p, Path(folder)))
+
+
+def _hidden(path: Path, folder: Path) -> bool:
+    return any(part.startswith(".") for part in path.relative_to(folder).parts)
 
 
 def _read(source: str | Path | bytes | Image.Image | np.ndarray, name: str) -> np.ndarray:

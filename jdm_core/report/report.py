@@ -14,22 +14,25 @@ from PIL.PngImagePlugin import PngImageFile, PngInfo
 from jdm_core.checkpoint.familiarity import NO_RED_CELL
 from jdm_core.draw.colours import CHANGE_STOPS, EVIDENCE_STOPS
 from jdm_core.explain.explainer import Explainer
-from jdm_core.explain.matching import AS_GIVEN, MATCHED, ColourChoice
+from jdm_core.explain.matching import AS_GIVEN, ColourChoice
 from jdm_core.explain.results import Counterfactual, ElboResult, Prediction
 from jdm_core.files import replace_file
 from jdm_core.images.find import Finding
 from jdm_core.images.pixels import content_sha256
+from jdm_core.report.fields import colour_fields, edit_fields, found_fields, verdict_fields
 from jdm_core.report.kinds import abroad, kind_warning
+from jdm_core.report.language import ENGLISH, Language
 from jdm_core.report.sheet import Panel, draw_sheet, save_sheet
-from jdm_core.report.words import found_note, verdict_kind
+from jdm_core.report.told import edit_title
+from jdm_core.report.words import NOTICE, found_note, too_small
 from jdm_core.version import VERSION
 
 if TYPE_CHECKING:
     from matplotlib.backends.backend_pdf import PdfPages
 
-NOTICE = "Research use only, not for diagnosis"
 PICTURE = 512  # pixels a side of the maps
 PICTURES = ("original", "evidence", "counterfactual", "difference", "sheet")
+MARKED = "marked"  # a field's picture
 SHEETS = {"png": "_sheet.png", "pdf": ".pdf"}
 
 
@@ -52,81 +55,10 @@ class Explanation:
     colours: ColourChoice = AS_GIVEN
 
 
-def verdict_fields(
-    file: str, prediction: Prediction, elbo: ElboResult, index: int, unsure_below: float
-) -> dict[str, Any]:
-    """The JSON of one cell's verdicts; per-class values by label, ELBO in nats; `verdict` is that of `verdict_kind`."""
-    labels, head, posterior = prediction.labels, prediction.probabilities[index], elbo.posterior[index]
-    return {
-        "file": file,
-        "verdict": verdict_kind(
-            labels, head.tolist(), posterior.tolist(), unsure_below, bool(prediction.is_cell[index])
-        ),
-        "label": labels[int(head.argmax())],
-        "probabilities": _by_label(labels, head),
-        "called": bool(prediction.called[index]),
-        "elbo": _by_label(labels, elbo.elbo[index]),
-        "elbo_standard_error": _by_label(labels, elbo.standard_error[index]),
-        "elbo_difference": round(float(elbo.difference[index]), 6),
-        "elbo_difference_standard_error": round(float(elbo.difference_standard_error[index]), 6),
-        "elbo_logsnr_max": elbo.elbo_logsnr_max,
-        "posterior": _by_label(labels, posterior),
-        **kind_fields(prediction, index),
-        "score_difference": round(float(elbo.score_difference[index]), 6),
-        "draws": elbo.draws,
-    }
-
-
-def kind_fields(prediction: Prediction, index: int) -> dict[str, Any]:
-    """The JSON of whether the model knows such a picture, and of what kind it is."""
-    return {
-        "familiar": bool(prediction.familiar[index]),
-        "kind": str(prediction.kind[index]),
-        "unfamiliarity": _finite(prediction.unfamiliarity[index]),
-    }
-
-
-def edit_fields(edit: Counterfactual, index: int) -> dict[str, Any]:
-    """The JSON of one edit and its check."""
-    labels = edit.labels
-    return {
-        "target": labels[int(edit.target[index])],
-        "flipped": bool(edit.flipped[index]),
-        "probabilities": _by_label(labels, edit.probabilities[index]),
-        "posterior": _by_label(labels, edit.posterior[index]),
-        "changed_fraction": round(float(edit.changed_fraction[index]), 6),
-        "mean_absolute_change": round(float(np.abs(edit.difference[index]).mean()), 6),
-        "settings": edit.settings_of(index),
-    }
-
-
-def found_fields(finding: Finding, cell: bool) -> dict[str, Any]:
-    """The JSON of a finding: its status, the note unless the image was read as given, and what it was reduced from."""
-    note, size = found_note(finding, cell), finding.reduced_from
-    told = {"found": finding.status} | ({"found_note": note} if note else {})
-    return told | ({"reduced_from": {"height": size[0], "width": size[1]}} if size else {})
-
-
-def colour_fields(colours: ColourChoice) -> dict[str, Any]:
-    """The JSON of the colours in which cells were read, with those of the batch that they were matched from."""
-    if isinstance(colours, str):
-        return {"colours": colours}
-    return {"colours": MATCHED, "matched_from": {name: list(values) for name, values in asdict(colours).items()}}
-
-
-def _finite(value: np.floating) -> float | None:
-    """A number as JSON has it, which knows no NaN."""
-    return round(float(value), 6) if np.isfinite(value) else None
-
-
-def _by_label(labels: tuple[str, ...], values: np.ndarray) -> dict[str, float]:
-    return {label: round(float(value), 6) for label, value in zip(labels, values, strict=True)}
-
-
 def report_json(explainer: Explainer, explanation: Explanation, seed: int) -> dict[str, Any]:
     """The whole report of one cell as plain JSON values; the same for the same input and seed, but for the time."""
     e, thresholds = explanation, explainer.checkpoint.thresholds
-    report = verdict_fields(e.file, e.prediction, e.elbo, e.index, thresholds.unsure_below)
+    report = verdict_fields(e.file, e.prediction, e.elbo, e.index, thresholds.unsure_below, too_small(e.cell.shape))
     if e.edit is not None:
         report["counterfactual"] = edit_fields(e.edit, e.index)
     if e.finding is not None:
@@ -160,7 +92,7 @@ def model_fields(explainer: Explainer) -> dict[str, Any]:
 
 def is_report_picture(path: Path) -> bool:
     """Whether a file is one of a report's own pictures, by its name and the notice in it."""
-    if path.suffix != ".png" or path.stem.rpartition("_")[2] not in PICTURES:
+    if path.suffix != ".png" or path.stem.rpartition("_")[2] not in (*PICTURES, MARKED):
         return False
     try:
         image = PngImageFile(path)
@@ -189,17 +121,20 @@ def write_report(
     seed: int,
     sheets: Sequence[str] = ("png", "pdf"),
     book: "PdfPages | None" = None,
+    say: Language = ENGLISH,
 ) -> dict[str, Any]:
     """Writes STEM_original.png and its sisters, STEM_sheet.png, STEM.pdf and, last, STEM.json; returns its values.
 
     `sheets` names the formats in which the sheet is wanted; `book`, a PDF of many reports, gets it as one more page.
+    The sheet speaks the language of `say`; the JSON, which programs read, English.
     """
     stem.parent.mkdir(parents=True, exist_ok=True)
     report = report_json(explainer, explanation, seed)
     drawn = pictures(explainer, explanation)
     for name, picture in drawn.items():
         save_png(picture, stem.with_name(f"{stem.name}_{name}.png"))
-    sheet = draw_sheet(panels(explainer, explanation, drawn), report)
+    spoken = report | _spoken(explainer, explanation, report, say)
+    sheet = draw_sheet(panels(explainer, explanation, drawn, say), spoken, say)
     for kind in sheets:
         name = f"{stem.name}{SHEETS[kind]}"
         replace_file(stem.with_name(name), lambda path, kind=kind: save_sheet(sheet, report, path, kind))
@@ -210,27 +145,29 @@ def write_report(
     return report
 
 
-def panels(explainer: Explainer, explanation: Explanation, drawn: dict[str, np.ndarray]) -> list[Panel]:
+def panels(
+    explainer: Explainer, explanation: Explanation, drawn: dict[str, np.ndarray], say: Language = ENGLISH
+) -> list[Panel]:
     """The drawn pictures with their titles, and the maps with the units and colours of their bars."""
     e = explanation
-    first, second = e.elbo.labels[:2]
+    first, second = (say(label) for label in e.elbo.labels[:2])
     found = [
-        Panel("The cell" if e.prediction.is_cell[e.index] else "The picture", drawn["original"]),
+        Panel(say("The cell") if e.prediction.is_cell[e.index] else say("The picture"), drawn["original"]),
         Panel(
-            f"Evidence: orange for {first}, blue for {second}",
+            say("What speaks for {first} (orange) and for {second} (blue)", first=first, second=second),
             drawn["evidence"],
-            "log-odds a pixel of the model",
+            say("weight in the likelihood, per pixel of the model"),
             explainer.draw.evidence_scale(e.elbo.evidence[e.index]),
             EVIDENCE_STOPS,
         ),
     ]
     if e.edit is not None:
         found += [
-            Panel(f"Edited to {e.edit.labels[int(e.edit.target[e.index])]}", drawn["counterfactual"]),
+            Panel(edit_title(e.edit.labels[int(e.edit.target[e.index])], say), drawn["counterfactual"]),
             Panel(
-                "Change: green is brighter, purple darker",
+                say("Stain taken away (green) or added (purple)"),
                 drawn["difference"],
-                "change of luminance, in 1/255",
+                say("change of brightness, in 1/255"),
                 255 * explainer.draw.difference_scale(e.edit.difference[e.index]),
                 CHANGE_STOPS,
             ),
@@ -243,6 +180,16 @@ def save_png(picture: np.ndarray, path: Path) -> None:
     notice = PngInfo()
     notice.add_text("Comment", NOTICE)
     replace_file(path, lambda partial: Image.fromarray(picture).save(partial, "PNG", pnginfo=notice))
+
+
+def _spoken(explainer: Explainer, e: Explanation, report: dict[str, Any], say: Language) -> dict[str, Any]:
+    """Those of a report's values that are sentences, in the language of `say`."""
+    told = {}
+    if "warning" in report:
+        told["warning"] = kind_warning(report["kind"], abroad(explainer.checkpoint.metrics), say)
+    if e.finding is not None and "found_note" in report:
+        told["found_note"] = found_note(e.finding, report["kind"] != NO_RED_CELL, say)
+    return told
 
 
 def _model_view(e: Explanation, explainer: Explainer) -> np.ndarray:

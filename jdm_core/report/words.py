@@ -3,71 +3,21 @@
 English is written here. A `Language` says a message in the reader's; whoever has catalogues makes others of it.
 """
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from jdm_core.checkpoint.calibration import Thresholds
 from jdm_core.images.find import Finding
+from jdm_core.images.limits import SMALL_SIDE
+from jdm_core.report.language import ENGLISH, Language, noop
 
-UNCLEAR, DISAGREE, NOT_A_CELL = "unclear", "disagree", "not a cell"  # what a verdict is where it is no label
-MINUS, THIN, UNBROKEN = "−", "\u202f", "\u00a0"
-
-
-def noop(message: str) -> str:
-    """A message that is said later: the mark by which the catalogues' messages are collected."""
-    return message
-
+# What a verdict is where it is no label.
+UNCLEAR, DISAGREE, NOT_A_CELL, TOO_SMALL = "unclear", "disagree", "not a cell", "too small"
 
 NOTICE = noop("Research use only, not for diagnosis")
 HEAD, POSTERIOR = noop("Classifier"), noop("Likelihood")
 LABELS = noop("Parasitized"), noop("Uninfected")
 NO_CELL = noop("This does not look like a stained red cell")
-
-
-class Language:
-    """English, as it is written. A message's fields, in braces, are filled in after it was translated."""
-
-    code = "en"
-
-    def __call__(self, message: str, /, **fields: object) -> str:
-        """A message in this language."""
-        return message.format(**fields) if fields else message
-
-    def plural(self, one: str, many: str, count: int, /, **fields: object) -> str:
-        """The form of a message for so many; its field `count` is the number."""
-        return (one if count == 1 else many).format(count=self.number(count), **fields)
-
-    def number(self, value: float, digits: int | None = None, sign: bool = False) -> str:
-        """A number with so many digits behind the point, or as many as it has."""
-        plus = "+" if sign else ""
-        written = f"{value:{plus},g}" if digits is None else f"{value:{plus},.{digits}f}"
-        return written.replace(",", THIN).replace("-", MINUS)
-
-    def share(self, value: float, digits: int = 0) -> str:
-        """A share from 0 to 1 in percent."""
-        return f"{value:.{digits}%}".replace("%", f"{UNBROKEN}%")
-
-    def percent(self, value: float) -> str:
-        """A probability or share as a person reads it: certain is nothing, so never 100 % nor 0 %."""
-        if value < 0.01:
-            return f"<{self.share(0.01)}"
-        if value > 0.99:
-            return f">{self.share(0.99)}"
-        return self.share(value)
-
-    def reached(self, value: float, least: float) -> str:
-        """A share in percent beside what is needed: one that falls short never looks as if it did not."""
-        if value < least and self.percent(value) == self.percent(least):
-            return self.share(math.floor(1000 * value) / 1000, 1)
-        return self.percent(value)
-
-    def nats(self, value: float, error: float, sign: bool = False) -> str:
-        """A number of nats, whole where its standard error is 1 or more."""
-        return self.number(value, 0 if error >= 1 else 1, sign)
-
-
-ENGLISH = Language()
 
 
 class Verdict(NamedTuple):
@@ -89,18 +39,26 @@ def verdict_kind(
     posterior: Sequence[float] | None,
     unsure_below: float,
     cell: bool = True,
+    small: bool = False,
 ) -> str:
-    """The label that the head (K,) says, or why there is none: UNCLEAR, DISAGREE or NOT_A_CELL.
+    """The label that the head (K,) says, or why there is none: UNCLEAR, DISAGREE, TOO_SMALL or NOT_A_CELL.
 
     The head is unclear below `unsure_below`; the posterior (K,), once there, may disagree with it; and a picture that
-    is no red cell gets no verdict, whatever they say.
+    is no red cell, or too `small` for one to be judged, gets no verdict, whatever they say.
     """
     best = likeliest(head)
+    if small:  # which makes it strange to the model as well
+        return TOO_SMALL
     if not cell:
         return NOT_A_CELL
     if posterior is not None and likeliest(posterior) != best:
         return DISAGREE
     return UNCLEAR if head[best] < unsure_below else labels[best]
+
+
+def too_small(shape: Sequence[int]) -> bool:
+    """Whether a cell of this (height, width, ...) has too few pixels for a verdict: half as many as the model sees."""
+    return max(shape[:2]) < SMALL_SIDE
 
 
 def verdict_words(
@@ -119,6 +77,13 @@ def verdict_words(
             "model does not know its stain or lighting: look at it yourself."
         )
         return Verdict(say(NO_CELL), detail, "unsure")
+    if kind == TOO_SMALL:
+        detail = say(
+            "The cell is less than {pixels} pixels across, so what would tell its class is lost. Cut it out of a "
+            "sharper or larger picture.",
+            pixels=SMALL_SIDE,
+        )
+        return Verdict(say("Too few pixels for a verdict"), detail, "unsure")
     detail = "" if posterior is None else _both(kind, labels, best, head[best], posterior, say)
     if kind == DISAGREE:
         return Verdict(say("The two verdicts disagree"), detail, "unsure")

@@ -13,7 +13,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal, format_percent
 
-from jdm_core.report.words import ENGLISH, MINUS, Language
+from jdm_core.report.language import ENGLISH, MINUS, Language
 
 LOCALE = Path(str(files("web.words") / "locale"))
 CODES = tuple(sorted(path.stem for path in LOCALE.glob("*.po")))

@@ -8,6 +8,16 @@ from jdm_core.report.words import Language, noop
 # As `jdm_core.images`, `web.compute.decoding` and the uploads say them; a field holds numbers, or what is one's name.
 REASONS = (
     noop("not a PNG, JPEG, TIFF, WebP, BMP or GIF image"),
+    noop(
+        "a HEIC picture, as phones take them: export it as JPEG first (iPhone: Settings, Camera, Formats, Most "
+        "Compatible)"
+    ),
+    noop("an AVIF picture: save it as PNG or JPEG first"),
+    noop("a JPEG 2000 picture: save it as PNG or JPEG first"),
+    noop("a PDF: save the picture in it as PNG or JPEG first"),
+    noop("a ZIP or an office document: unpack it, or save the picture as PNG or JPEG first"),
+    noop("a microscope’s or scanner’s own format: export it as TIFF or PNG first"),
+    noop("there is no such file"),
     noop("a damaged, incomplete or unsupported {kind} image"),
     noop("a {kind} image of more than {parts} parts"),
     noop("a {kind} image that takes too much memory to decode"),

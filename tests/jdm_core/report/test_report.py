@@ -10,10 +10,12 @@ import pytest
 from PIL import Image
 
 from jdm_core.explain.edit import Strength
+from jdm_core.images.find import find_cell
 from jdm_core.report.report import NOTICE, Explanation, panels, pictures, report_json, write_report
 from jdm_core.report.sheet import MONO, draw_sheet, printable, save_sheet
 from jdm_core.report.words import ENGLISH
 from web.words import sentences
+from web.words.language import CODES, say_in
 
 NAMES = [
     r"$\alpha$ and $ alone.png",
@@ -93,7 +95,26 @@ def test_the_sheet_says_what_it_is_of(drawn, report):
     for explained in ("Evidence map: ", "ELBO: ", "Edit: part of the cell made anew"):
         assert explained in everything
     moment = words(draw_sheet(drawn, report | {"time": "2026-11-02T10:17:59+00:00"}))[-1]
-    assert moment.endswith(", 2 Nov 2026 10:17 UTC")
+    assert moment.endswith(", 2026-11-02 10:17 UTC")
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_a_report_speaks_the_language_of_the_page_and_its_json_english(explainer, explanation, code, tmp_path):
+    from matplotlib.figure import Figure
+
+    say, spoken, drawn = say_in(code), [], Figure.savefig
+    found = find_cell(np.full((60, 60, 3), 230, np.uint8))
+    told = replace(explanation, finding=found, prediction=replace(explanation.prediction, kind=np.array(["other"])))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Figure, "savefig", lambda figure, *a, **k: (spoken.append(words(figure)), drawn(figure, *a, **k)))
+        values = write_report(explainer, told, tmp_path / "cell", 0, ("pdf",), say=say)
+    (shown,) = spoken
+    everything = "\n".join(shown)
+    for words_of in (NOTICE, "Classifier", "PlasmoLens report", "Edit: classifier"):
+        assert say(words_of) in shown and say(words_of) != words_of
+    assert values["warning"][:20] not in everything and values["found_note"][:20] not in everything
+    assert not re.search(r"\b(the|and|of|cell|verdict|draws|seed)\b", everything, re.IGNORECASE)
+    assert values["notice"] == NOTICE and values["warning"].startswith("A red cell")
 
 
 def test_what_speaks_against_a_verdict_is_on_the_sheet(drawn, report):
@@ -147,7 +168,8 @@ def test_a_file_name_is_one_line_of_plain_text(drawn, report, name, tmp_path):
     assert box.x1 <= figure.bbox.x1 and box.height < 0.02 * figure.bbox.height
 
 
-def test_the_fullest_sheet_stays_apart_from_its_foot_and_on_its_page(drawn, report):
+@pytest.mark.parametrize("code", ["en", *CODES])
+def test_the_fullest_sheet_stays_apart_from_its_foot_and_on_its_page(drawn, report, code):
     edit = report["counterfactual"] | {
         "flipped": False,
         "probabilities": {"Parasitized": 0.9, "Uninfected": 0.1},
@@ -165,7 +187,7 @@ def test_the_fullest_sheet_stays_apart_from_its_foot_and_on_its_page(drawn, repo
             "is read as one cell.",
         }
     )
-    figure = draw_sheet(drawn, full)
+    figure = draw_sheet(drawn, full, say_in(code))
     figure.draw_without_rendering()
     boxes = [text.get_window_extent() for text in figure.texts]
     assert all(box.x0 >= 0 and box.x1 <= figure.bbox.x1 and box.y0 >= 0 and box.y1 <= figure.bbox.y1 for box in boxes)

@@ -10,6 +10,7 @@ from PIL import Image
 
 from jdm_core import CellImageError
 from jdm_core.images.read import read_bytes, read_cell
+from tests.jdm_core.images.test_others import OTHERS
 from tests.support.many_cells import png, zipped
 from tests.web.many_cells.test_uploads import ATTACKS
 from web.compute.decoding import read_pixels
@@ -29,6 +30,7 @@ def saved(mode: str, size: tuple[int, int], kind: str, **options: object) -> byt
 
 
 FILES = {
+    **{name: data for name, (data, _) in OTHERS.items()},
     "no image": b"no image at all",
     "empty": b"",
     "small": saved("RGB", (4, 4), "PNG"),
