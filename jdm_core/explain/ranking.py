@@ -1,7 +1,7 @@
-"""Which cells of a field to look at first, and about which to ask the likelihood: absolute, whatever the field.
+"""Which cells of a field to look at first, and about which to ask the likelihood.
 
-A score within a field, less the field's median or in its deviations, ranked cells of several fields worse than the
-plain log-odds of cells in matched colours, and a mean over symmetries or views of a cell hardly better.
+By plain log-odds of cells in matched colours. On other microscopes a mean over symmetries of a cell ranked hardly
+better, and a score relative to the field's median, or in its deviations, worse.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import numpy as np
 
 from jdm_core.checkpoint.familiarity import NO_RED_CELL
 
-SUSPECT = 0.0  # log-odds from which a cell is to be looked at: more likely infected than not
+SUSPECT = float(np.log(1 / 2))  # log-odds from which a cell is to be looked at: one in three such cells is infected
 UNSURE = -3.0  # log-odds from which the likelihood may yet find a cell suspicious that the classifier takes for healthy
 ASKED, ASKED_SHARE = 16, 0.2  # most cells of a field about which the likelihood is asked: so many, and a share of all
 _SUREST = 1e-6  # a probability is no nearer to 0 or 1 than this
@@ -29,14 +29,15 @@ class Ranking:
     order: np.ndarray
 
 
-def worth_asking(probabilities: np.ndarray, kind: np.ndarray) -> np.ndarray:
-    """About which of N cells to ask the likelihood, (N,) bool, of the head's probabilities (N, K) and the kinds (N,).
+def worth_asking(probabilities: np.ndarray) -> np.ndarray:
+    """About which of N cells to ask the likelihood, (N,) bool, of the head's probabilities (N, K), NaN without one.
 
-    The red cells that the head suspects or is not sure are healthy, the most suspicious first, as far as the budget
-    goes: `ASKED` and a share `ASKED_SHARE` of those with a verdict. The first label is that of infected ones.
+    Those that the head suspects or is not sure are healthy, the most suspicious first, as far as the budget goes:
+    `ASKED` and a share `ASKED_SHARE` of those with a verdict. The first label is that of infected cells. Of which kind
+    a cell is does not matter: on dark stains infected ones are taken for no red cells.
     """
     odds = _log_odds(probabilities)
-    wanted = np.flatnonzero((odds >= UNSURE) & (kind != NO_RED_CELL))  # NaN is not
+    wanted = np.flatnonzero(odds >= UNSURE)  # NaN is not
     budget = ASKED + int(ASKED_SHARE * np.count_nonzero(~np.isnan(odds)))
     asked = np.zeros(len(odds), dtype=bool)
     asked[wanted[np.argsort(-odds[wanted], kind="stable")][:budget]] = True

@@ -52,7 +52,7 @@ def reviewed_share(infected: float, read: float) -> Estimate:
 
 
 def estimated_share(suspicious: int, read: int, reading: Reading) -> Estimate:
-    """The share behind `suspicious` of `read` cells, corrected for what the machine misses and what it suspects wrongly.
+    """The share behind `suspicious` of `read` cells, corrected for what is missed and what is suspected wrongly.
 
     The share is (q + specificity - 1) / (sensitivity + specificity - 1) for suspicious ones' share q (Rogan & Gladen
     1978, equation 1), within [0, 1]. The interval holds every share p for which q is less than 1.96 deviations from
