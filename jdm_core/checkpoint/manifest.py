@@ -44,6 +44,14 @@ def read_classifiers(path: Path = MANIFEST) -> dict[str, WeightsFile]:
     return _read(path, "classifiers", lambda values, where: build_record(WeightsFile, values, where))
 
 
+def read_finders(path: Path = MANIFEST) -> dict[str, WeightsFile]:
+    """The files of networks that find cells in fields, that a manifest records beside its checkpoints, by name.
+
+    CheckpointError where the manifest is not one.
+    """
+    return _read(path, "finders", lambda values, where: build_record(WeightsFile, values, where))
+
+
 def check_recorded(path: Path) -> None:
     """Raises CheckpointError for a classifier's file in the `weights` of a manifest that is not the recorded one.
 
@@ -63,7 +71,7 @@ def check_recorded(path: Path) -> None:
 def _read(path: Path, part: str, build: Callable[[Any, str], T]) -> dict[str, T]:
     try:
         values = read_json(path)
-        known = set(values) - {"classifiers"} == {"format", "checkpoints"} and values["format"] == FORMAT
+        known = set(values) - {"classifiers", "finders"} == {"format", "checkpoints"} and values["format"] == FORMAT
         entries = values.get(part, {})
         if not known or isinstance(values["format"], bool) or not isinstance(entries, dict):
             raise CheckpointError(f"{path}: not a manifest of format {FORMAT}")

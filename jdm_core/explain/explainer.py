@@ -10,21 +10,18 @@ import torch
 from torch import Tensor
 
 from jdm_core.checkpoint.entry import Checkpoint
-from jdm_core.checkpoint.familiarity import measure_traits
-from jdm_core.checkpoint.kinds import kinds_of
 from jdm_core.checkpoint.manifest import DEFAULT_CHECKPOINT, MANIFEST, load_checkpoint, locate
 from jdm_core.checkpoint.pretrained import load_pretrained, save_pretrained
 from jdm_core.draw.drawing import Drawing
-from jdm_core.draw.maps import smooth_keeping_sum
 from jdm_core.explain import likelihood
-from jdm_core.explain.bound import elbo_of_errors
+from jdm_core.explain.answers import predicted, scored
 from jdm_core.explain.edit import EditSettings, Strength, settings_for
-from jdm_core.explain.fields import FIELD_DRAWS, read_field
+from jdm_core.explain.fields import FIELD_DRAWS, FieldReader
 from jdm_core.explain.matching import AS_GIVEN, MATCHED, ColourChoice, Sight, chosen_map, colours_of, look_at
 from jdm_core.explain.results import Counterfactual, ElboResult, Frame, Prediction, merge
 from jdm_core.explain.saliency import logit_gradient, saliency_map
 from jdm_core.explain.search import Search
-from jdm_core.explain.verdicts import Batch, Verdicts
+from jdm_core.explain.verdicts import Verdicts
 from jdm_core.field.results import Field
 from jdm_core.images.colours import Colours
 from jdm_core.images.inputs import ImageLike, read_image, read_images
@@ -33,7 +30,6 @@ from jdm_core.model.device import choose_device
 from jdm_core.model.network import JointDiffusionNetwork
 
 CHUNK = 32  # images that pass through the network together
-EVIDENCE_SMOOTHING = 1.5 / 64  # of the side: what two neighbours say apart from each other is mostly the noise drawn
 
 
 class Explainer:
@@ -94,7 +90,8 @@ class Explainer:
         well. One encoder pass an image serves both, and two where colours are matched. Raises CellImageError, and
         ValueError where the checkpoint does not know the colours of its training cells.
         """
-        return merge([self._predict(sight) for sight in self._sights(images, 0, colours)])
+        parts = (self.network, self.verdicts, self.checkpoint)
+        return merge([predicted(*parts, sight) for sight in self._sights(images, 0, colours)])
 
     def measure_colours(self, images: ImageLike | Sequence[ImageLike]) -> Colours | None:
         """The colours that the cells of a batch have in common; None of pictures that are black. Raises CellImageError.
@@ -119,7 +116,8 @@ class Explainer:
         """
         if draws < 3:
             raise ValueError(f"draws: {draws}, where a standard error needs at least 3")
-        return merge([self._elbo(sight.seen, draws) for sight in self._sights(images, seed, colours)])
+        parts = (self.network, self.verdicts, self.checkpoint)
+        return merge([scored(*parts, sight.seen, draws) for sight in self._sights(images, seed, colours)])
 
     @torch.inference_mode()
     def posterior(
@@ -172,7 +170,11 @@ class Explainer:
     def field(
         self, image: ImageLike, draws: int = FIELD_DRAWS, seed: int = 0, colours: ColourChoice = MATCHED
     ) -> Field:
-        """The cells of a whole field, found, read and ranked. Raises CellImageError."""
+        """The cells of a whole field: found, read by the classifier, and ranked, the most suspicious first.
+
+        The likelihood is asked, with so many draws, of cells that are suspected or unsure. A picture that is no field
+        whose cells can be counted is told so in `trouble`. Raises CellImageError, CheckpointError.
+        """
         *_, last = self.stream_field(image, draws, seed, colours)
         return last
 
@@ -180,7 +182,18 @@ class Explainer:
         self, image: ImageLike, draws: int = FIELD_DRAWS, seed: int = 0, colours: ColourChoice = MATCHED
     ) -> Generator[Field, None, None]:
         """A field as it is read: each result holds all that is known so far. Closing the iterator stops the work."""
-        yield from read_field(self, read_image(image, False), draws, seed, colours)
+        yield from FieldReader(self).read(read_image(image, False), draws, seed, colours)
+
+    def field_with(self, image: ImageLike, field: Field, x: float, y: float) -> Field:
+        """The field of an image with one cell more, at its end, that a person sees at a place in pixels of the image.
+
+        Found, read and ranked as the others. Raises CellImageError, and ValueError for a place beyond the image.
+        """
+        return FieldReader(self).with_cell(read_image(image, False), field, x, y)
+
+    def field_parted(self, image: ImageLike, field: Field, index: int) -> Field:
+        """The field of an image with the cells of one clump, by its index, in its place, at the end. CellImageError."""
+        return FieldReader(self).with_parts(read_image(image, False), field, index)
 
     @torch.inference_mode()
     def saliency(self, images: ImageLike | Sequence[ImageLike], colours: ColourChoice = AS_GIVEN) -> np.ndarray:
@@ -202,43 +215,6 @@ class Explainer:
         chosen = chosen_map(colours, verdicts, cells, self.checkpoint.calibration.colours)
         for start in range(0, len(cells), CHUNK):
             yield look_at(verdicts, cells[start : start + CHUNK], seed, chosen)
-
-    def _predict(self, sight: Sight) -> Prediction:
-        x = sight.own.x
-        z = self.network.encode_clean(x)
-        known = self.checkpoint.calibration.familiarity
-        if known is None:
-            strange = np.full(len(x), np.nan, np.float32)
-        else:
-            strange = known.unfamiliarity(measure_traits(x, self.network.levels(z))).numpy()
-        logits = self.network.classify(z) if sight.colours is None else self.verdicts.logits(sight.seen.x)
-        probabilities = self.verdicts.probabilities(logits).cpu().numpy()
-        kind = kinds_of(sight.own.cells, strange, self.checkpoint.calibration)
-        return Prediction(self.labels, probabilities, strange, kind, self.checkpoint.thresholds.unsure_below)
-
-    def _elbo(self, batch: Batch, draws: int) -> ElboResult:
-        x = batch.x
-        top = self.checkpoint.calibration.elbo_logsnr_max
-        levels = likelihood.draw(batch.seeds, draws, x.shape[1:], top)
-        errors, logsnr = likelihood.error_per_draw(self.network, x, levels), levels.logsnr.to(x.device)
-        elbo, standard_error = elbo_of_errors(errors, logsnr, top)
-        window = self.verdicts.scores(x, batch.seeds, draws)
-        pair = likelihood.compared_classes(window.scores)
-        of_pair = errors.gather(2, pair[:, None].expand(-1, draws, -1))
-        difference, difference_error = elbo_of_errors(of_pair[:, :, :1] - of_pair[:, :, 1:], logsnr, top)
-        evidence = smooth_keeping_sum(window.evidence(pair[:, 0], pair[:, 1]), EVIDENCE_SMOOTHING * self.size)
-        return ElboResult(
-            labels=self.labels,
-            elbo=elbo.cpu().numpy(),
-            standard_error=standard_error.cpu().numpy(),
-            difference=difference[:, 0].cpu().numpy(),
-            difference_standard_error=difference_error[:, 0].cpu().numpy(),
-            posterior=self.verdicts.posterior_of(window.scores).cpu().numpy(),
-            evidence=evidence.cpu().numpy(),
-            score_difference=evidence.sum(dim=(1, 2)).cpu().numpy(),
-            draws=draws,
-            elbo_logsnr_max=top,
-        )
 
     def _frames(
         self,

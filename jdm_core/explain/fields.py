@@ -1,53 +1,127 @@
 """Reads a field: finds its cells, asks both verdicts, and ranks what was read."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from jdm_core.explain.matching import AS_GIVEN, MATCHED, ColourChoice
-from jdm_core.field.finder import find
+from jdm_core.explain.ranking import rank, worth_asking
+from jdm_core.field.finder import Finder, finder_on
+from jdm_core.field.found import READ, Found
 from jdm_core.field.results import Field
+from jdm_core.images.colours import Colours
 
 if TYPE_CHECKING:
     from jdm_core.explain.explainer import Explainer
 
 FIELD_DRAWS = 16
-BATCH = 64  # cells between two partial results
+BATCH = 32  # cells between two partial results
+FINDING, CLASSIFYING = 0.15, 0.6  # shares of the work
 
 
-def read_field(
-    explainer: "Explainer", pixels: np.ndarray, draws: int, seed: int, colours: ColourChoice
-) -> Iterator[Field]:
-    """The field of pixels uint8 (H, W, 3) as it is read: what was found, then the classifier's part by part, then all."""
-    found = find(pixels)
-    count, labels = len(found.status), explainer.labels
-    probabilities = np.full((count, len(labels)), np.nan, np.float32)
-    posterior, unfamiliarity = probabilities.copy(), np.full(count, np.nan, np.float32)
-    kind = np.full(count, "", dtype="<U16")
-    read = np.flatnonzero(found.status == "read") if not found.trouble else np.empty(0, int)
-    chosen: ColourChoice | None = colours
-    if colours == MATCHED and len(read):
-        chosen = explainer.measure_colours([found.cells[i] for i in read])
-    said = colours if isinstance(colours, str) else MATCHED
+@dataclass
+class _Reading:
+    """What is known of N things so far: arrays as `Field` has them."""
 
-    def result(done: float) -> Field:
-        suspicion = np.log(probabilities[:, 0] / probabilities[:, 1])
-        suspicious = probabilities[:, 0] >= 0.5
-        known = read[~np.isnan(suspicion[read])]
-        order = known[np.argsort(-suspicion[known], kind="stable")]
-        arrays = (probabilities, posterior, unfamiliarity, kind, suspicion, suspicious, order)
-        return Field(labels, found, *(a.copy() for a in arrays), said, draws, seed, done)
+    probabilities: np.ndarray
+    posterior: np.ndarray
+    unfamiliarity: np.ndarray
+    kind: np.ndarray
 
-    yield result(0.1)
-    for start in range(0, len(read), BATCH):
-        part = read[start : start + BATCH]
-        prediction = explainer.predict([found.cells[i] for i in part], chosen or AS_GIVEN)
-        probabilities[part], unfamiliarity[part] = prediction.probabilities, prediction.unfamiliarity
-        kind[part] = prediction.kind
-        yield result(0.1 + 0.6 * min(1, (start + BATCH) / len(read)))
-    asked = read[probabilities[read, 0] > 0.2]
-    if len(asked):
-        cells = [found.cells[i] for i in asked]
-        posterior[asked] = explainer.posterior(cells, draws, seed, chosen or AS_GIVEN)
-    yield result(1.0)
+    @classmethod
+    def of(cls, things: int, classes: int) -> "_Reading":
+        return cls(
+            np.full((things, classes), np.nan, np.float32),
+            np.full((things, classes), np.nan, np.float32),
+            np.full(things, np.nan, np.float32),
+            np.full(things, "", dtype="<U16"),
+        )
+
+
+class FieldReader:
+    """Reads fields with an explainer; colours are matched by all cells of a field that are read."""
+
+    def __init__(self, explainer: "Explainer") -> None:
+        self._explainer = explainer
+
+    @property
+    def finder(self) -> Finder:
+        """The network that finds cells, on the explainer's device. Raises CheckpointError."""
+        return finder_on(self._explainer.device)
+
+    def read(self, pixels: np.ndarray, draws: int, seed: int, colours: ColourChoice) -> Iterator[Field]:
+        """The field of pixels uint8 (H, W, 3) as it is read: what was found, then verdicts as they come, then all."""
+        found = self.finder.find(pixels)
+        reading = _Reading.of(len(found.status), len(self._explainer.labels))
+        asked = np.flatnonzero(found.status == READ) if not found.trouble else np.empty(0, int)
+        measured = colours if isinstance(colours, Colours) else None
+        if colours == MATCHED and len(asked) and self._explainer.checkpoint.calibration.colours is not None:
+            measured = self._explainer.measure_colours([found.cells[i] for i in asked])
+        word = AS_GIVEN if measured is None else MATCHED
+        yield from self._verdicts(found, reading, asked, (draws, seed, word, measured))
+
+    def with_cell(self, pixels: np.ndarray, field: Field, x: float, y: float) -> Field:
+        """The field with a cell more, at its end, that a person sees at a place; ValueError beyond the picture."""
+        found = self.finder.at(pixels, field.found, x, y)
+        return self._again(field, found, np.arange(len(field.status)))
+
+    def with_parts(self, pixels: np.ndarray, field: Field, index: int) -> Field:
+        """The field with the cells of one clump in its place, at the end."""
+        found = self.finder.parted(pixels, field.found, index)
+        return self._again(field, found, np.delete(np.arange(len(field.status)), index))
+
+    def _again(self, field: Field, found: Found, kept: np.ndarray) -> Field:
+        """What is known of the things that were kept, in their order, and the reading of those behind them."""
+        reading = _Reading.of(len(found.status), len(field.labels))
+        for name, values in vars(reading).items():
+            values[: len(kept)] = getattr(field, name)[kept]
+        new = np.arange(len(kept), len(found.status))
+        *_, last = self._verdicts(found, reading, new, (field.draws, field.seed, field.colours, field.measured))
+        return last
+
+    def _verdicts(
+        self, found: Found, reading: _Reading, asked: np.ndarray, settings: tuple[int, int, str, Colours | None]
+    ) -> Iterator[Field]:
+        """Fills a reading, for the things of these indices, and yields what is known each time."""
+        draws, seed, _, measured = settings
+        colours: ColourChoice = AS_GIVEN if measured is None else measured
+        yield self._field(found, reading, settings, FINDING)
+        for start in range(0, len(asked), BATCH):
+            part = asked[start : start + BATCH]
+            said = self._explainer.predict([found.cells[i] for i in part], colours)
+            reading.probabilities[part], reading.unfamiliarity[part] = said.probabilities, said.unfamiliarity
+            reading.kind[part] = said.kind
+            if start + BATCH < len(asked):
+                yield self._field(found, reading, settings, FINDING + CLASSIFYING * (start + BATCH) / len(asked))
+        asking = asked[worth_asking(reading.probabilities)[asked]]
+        for start in range(0, len(asking), BATCH):
+            yield self._field(found, reading, settings, FINDING + CLASSIFYING)
+            part = asking[start : start + BATCH]
+            cells = [found.cells[i] for i in part]
+            reading.posterior[part] = self._explainer.posterior(cells, draws, seed, colours)
+        yield self._field(found, reading, settings, 1.0)
+
+    def _field(
+        self, found: Found, reading: _Reading, settings: tuple[int, int, str, Colours | None], done: float
+    ) -> Field:
+        draws, seed, word, measured = settings
+        r = replace(reading, **{name: values.copy() for name, values in vars(reading).items()})
+        ranking = rank(r.probabilities, r.posterior, r.kind)
+        return Field(
+            self._explainer.labels,
+            found,
+            r.probabilities,
+            r.posterior,
+            r.unfamiliarity,
+            r.kind,
+            ranking.suspicion,
+            ranking.suspicious,
+            ranking.order,
+            word,
+            measured,
+            draws,
+            seed,
+            done,
+        )

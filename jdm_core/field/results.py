@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from jdm_core.field.found import READ, Found
+from jdm_core.images.colours import Colours
 
 
 @dataclass(frozen=True)
@@ -15,7 +16,8 @@ class Field:
     asked only where a cell is suspected or unsure. kind (N,) says what `Prediction.kind` does, and "" without a
     reading. suspicious (N,) bool says which cells are to be looked at, suspicion (N,) how much a cell is suspected,
     NaN without a reading; order (M,) are the indices of the M cells that were read, the most suspicious first.
-    done is the share of the work that is done, 1 in what is complete; colours says how the cells were seen.
+    colours says how the cells were seen, "matched" or "as given", and measured, where they were matched, the colours
+    that this field's cells have in common. done is the share of the work that is done, 1 in what is complete.
     """
 
     labels: tuple[str, ...]
@@ -28,6 +30,7 @@ class Field:
     suspicious: np.ndarray
     order: np.ndarray
     colours: str
+    measured: Colours | None
     draws: int
     seed: int
     done: float = 1.0

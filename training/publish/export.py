@@ -13,7 +13,7 @@ import torch
 from jdm_core.checkpoint.calibration import Calibration, Thresholds
 from jdm_core.checkpoint.entry import FORMAT, RESIZE
 from jdm_core.checkpoint.familiarity import Familiarity
-from jdm_core.checkpoint.manifest import MANIFEST, WEIGHTS, read_classifiers, read_manifest
+from jdm_core.checkpoint.manifest import MANIFEST, WEIGHTS, read_classifiers, read_finders, read_manifest
 from jdm_core.checkpoint.red_cells import RedCells
 from jdm_core.checkpoint.weights import CheckpointError, half_weights, pack_weights
 from jdm_core.files import replace_file
@@ -24,6 +24,7 @@ from training.metrics import without_nan
 from training.run.state import RunState, averaged_weights
 
 MAX_BYTES = 16 * 2**20
+PARTS = ("checkpoints", "classifiers", "finders")  # of a manifest
 # What a verdict or an edit must reach; the first is chosen anew on the validation slides of every checkpoint that can
 # keep a promise (`training.publish.promise`), the second of every one (`training.publish.sureness`).
 THRESHOLDS = Thresholds(unsure_below=0.8, flip_head=0.9, flip_posterior=0.5)
@@ -93,23 +94,32 @@ def export(
 
 
 def write_manifest(manifest: Path, entries: Mapping[str, Any]) -> None:
-    """Writes the manifest's checkpoints atomically; the classifiers that it records stay."""
-    _write(manifest, {"checkpoints": entries, "classifiers": _recorded(manifest, "classifiers")})
+    """Writes the manifest's checkpoints atomically; the other networks that it records stay."""
+    _write(manifest, {"checkpoints": entries})
 
 
 def record_classifier(path: Path) -> None:
     """Puts a classifier's file into the manifest in whose `weights` it lies, if it lies in one's."""
+    _record(path, "classifiers")
+
+
+def record_finder(path: Path) -> None:
+    """Puts a finder's file into the manifest in whose `weights` it lies, if it lies in one's."""
+    _record(path, "finders")
+
+
+def _record(path: Path, part: str) -> None:
     manifest = path.resolve().parent.parent / MANIFEST.name
     if path.resolve().parent.name != WEIGHTS or not manifest.is_file():
         return
     data = path.read_bytes()
-    classifiers = _recorded(manifest, "classifiers")
-    classifiers[path.stem] = {
+    entries = _recorded(manifest, part)
+    entries[path.stem] = {
         "path": f"{WEIGHTS}/{path.name}",
         "bytes": len(data),
         "sha256": hashlib.sha256(data).hexdigest(),
     }
-    _write(manifest, {"checkpoints": _recorded(manifest, "checkpoints"), "classifiers": classifiers})
+    _write(manifest, {part: entries})
 
 
 def _recorded(manifest: Path, part: str) -> dict[str, Any]:
@@ -117,11 +127,14 @@ def _recorded(manifest: Path, part: str) -> dict[str, Any]:
         return {}
     read_manifest(manifest)  # refuse to add to a broken one
     read_classifiers(manifest)
+    read_finders(manifest)
     return json.loads(manifest.read_text(encoding="utf-8")).get(part, {})
 
 
-def _write(manifest: Path, parts: Mapping[str, Any]) -> None:
-    values = {"format": FORMAT} | {name: part for name, part in parts.items() if part or name == "checkpoints"}
+def _write(manifest: Path, changed: Mapping[str, Any]) -> None:
+    """Writes the parts that changed, and the others as they are."""
+    parts = {part: _recorded(manifest, part) for part in PARTS if part not in changed} | changed
+    values = {"format": FORMAT} | {name: parts[name] for name in PARTS if parts[name] or name == PARTS[0]}
     text = json.dumps(values, indent=2) + "\n"
     replace_file(manifest, lambda partial: partial.write_text(text, encoding="utf-8"))
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from jdm_core import Explainer
 from jdm_core.draw.maps import smooth_keeping_sum
-from jdm_core.explain.explainer import EVIDENCE_SMOOTHING
+from jdm_core.explain.answers import EVIDENCE_SMOOTHING
 from jdm_core.explain.likelihood import draw, window_scores
 from jdm_core.images.pixels import cell_mask, content_seed, from_uint8, luminance
 from jdm_core.model.network import JointDiffusionNetwork

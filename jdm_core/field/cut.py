@@ -1,0 +1,124 @@
+"""From polygons to cells: what is read, what is cut off, a clump or no red cell, and each one's crop on black."""
+
+import numpy as np
+import torch.nn.functional as F
+from PIL import Image, ImageDraw
+from scipy import ndimage
+
+from jdm_core.field.found import CLUMP, CUT_OFF, NO_RED_CELL, READ, Found
+from jdm_core.field.network import STRIDE, Maps
+from jdm_core.field.polygons import Polygons, area_of
+from jdm_core.field.trouble import trouble_of
+
+EDGE = 0.03  # of the median diameter: an outline so near the picture's side, or beyond it, is cut off
+LARGE = 2.2  # of the median area: a cell so large is more than one
+PIECE, CLUMPED = 0.2, 0.45  # of the median area: from here on what no polygon holds is told, and is a clump
+OTHER_SHARE = 0.5  # of a polygon's pixels that are no red cell: it is something else
+SMALL_OTHER = 0.12  # of the median area: smaller things that are no red cell are dots, and not told
+RED, OTHER = 1, 2  # classes of a pixel
+
+
+def assemble(pixels: np.ndarray, polygons: Polygons, maps: Maps, scale: np.ndarray) -> Found:
+    """The cells of a field uint8 (H, W, 3), from what was found in it at a scale (2,) of x and y."""
+    height, width = pixels.shape[:2]
+    classes = _classes(maps, scale, (height, width))
+    median = float(np.median(polygons.areas)) if len(polygons.scores) else 0.0
+    covered = np.zeros(classes.shape, bool)
+    outlines, status = [], []
+    for outline, area in zip(polygons.outlines, polygons.areas, strict=True):
+        mask = filled(outline, classes.shape)
+        own = classes[mask]
+        covered |= mask
+        outlines.append(outline / scale)
+        if len(own) and (own == OTHER).mean() > OTHER_SHARE:
+            status.append(NO_RED_CELL)
+        elif _cut_off(outline, classes.shape, EDGE * np.sqrt(median)):
+            status.append(CUT_OFF)
+        else:
+            status.append(CLUMP if area > LARGE * median else READ)
+    for outline, what in _left(classes, covered, median):
+        outlines.append(outline / scale)
+        status.append(what)
+    areas = np.array([area_of(outline) for outline in outlines])
+    return _found(pixels, outlines, status, trouble_of(np.array(status), areas, polygons.scores, (height, width)))
+
+
+def crop(pixels: np.ndarray, outline: np.ndarray) -> np.ndarray:
+    """What an outline (P, 2) of x, y holds of a field, uint8 (h, w, 3) on black, with a margin of a pixel."""
+    height, width = pixels.shape[:2]
+    left, top = np.floor(outline.min(axis=0)).astype(int).clip(0, (width - 1, height - 1))
+    right, bottom = (np.ceil(outline.max(axis=0)).astype(int) + 1).clip((left + 1, top + 1), (width, height))
+    mask = Image.new("1", (int(right - left), int(bottom - top)))
+    ImageDraw.Draw(mask).polygon([(float(x - left), float(y - top)) for x, y in outline], fill=1)
+    cell = pixels[top:bottom, left:right] * np.asarray(mask)[:, :, None]
+    return np.pad(cell, ((1, 1), (1, 1), (0, 0)))
+
+
+def added(pixels: np.ndarray, found: Found, outline: np.ndarray) -> Found:
+    """What was found, and at its end a cell of this outline (P, 2) of x, y, to be read."""
+    return _found(pixels, [*found.outlines, outline], [*found.status.tolist(), READ], found.trouble)
+
+
+def replaced(pixels: np.ndarray, found: Found, index: int, outlines: list[np.ndarray]) -> Found:
+    """What was found, with the parts of one thing in its place, at the end, to be read."""
+    others = [i for i in range(len(found.status)) if i != index]
+    kept = [found.outlines[i] for i in others]
+    status = [*found.status[others].tolist(), *[READ] * len(outlines)]
+    return _found(pixels, [*kept, *outlines], status, found.trouble)
+
+
+def _found(pixels: np.ndarray, outlines: list[np.ndarray], status: list[str], trouble: str = "") -> Found:
+    height, width = pixels.shape[:2]
+    outlines = [outline.clip(0, (width, height)).astype(np.float32) for outline in outlines]
+    corners = [(*outline.min(axis=0), *outline.max(axis=0)) for outline in outlines]
+    boxes = np.array([(x, y, r - x, b - y) for x, y, r, b in corners], np.float32).reshape(-1, 4)
+    words = np.array(status, dtype="<U16")
+    read = boxes[words == READ]
+    diameter = float(np.median(np.sqrt(read[:, 2] * read[:, 3]))) if len(read) else float("nan")
+    cells = [crop(pixels, outline) for outline in outlines]
+    return Found((height, width), boxes, outlines, words, cells, diameter, trouble)
+
+
+def _classes(maps: Maps, scale: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The class of each pixel of the network's picture, (h, w) uint8."""
+    height, width = (round(side * float(by)) for side, by in zip(size, scale[::-1], strict=True))
+    large = F.interpolate(maps.stained, scale_factor=float(STRIDE), mode="bilinear")
+    return large[0, :, :height, :width].argmax(0).to(dtype=maps.stained.dtype).numpy().astype(np.uint8)
+
+
+def filled(outline: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """What an outline (P, 2) of x, y holds: (h, w) bool."""
+    from skimage.draw import polygon
+
+    mask = np.zeros(shape, bool)
+    mask[polygon(outline[:, 1], outline[:, 0], shape)] = True
+    return mask
+
+
+def _cut_off(outline: np.ndarray, shape: tuple[int, ...], near: float) -> bool:
+    low, high = outline.min(axis=0), outline.max(axis=0)
+    return bool(low.min() < near or high[0] > shape[1] - 1 - near or high[1] > shape[0] - 1 - near)
+
+
+def _left(classes: np.ndarray, covered: np.ndarray, median: float) -> list[tuple[np.ndarray, str]]:
+    """Outlines of what is stained and in no polygon, and what to call each."""
+    from skimage.measure import find_contours, regionprops
+
+    left = []
+    for kind, least in ((RED, PIECE), (OTHER, SMALL_OTHER)):
+        rest = ndimage.binary_opening((classes == kind) & ~covered, iterations=2)
+        numbered = np.empty(rest.shape, np.int32)
+        ndimage.label(rest, output=numbered)
+        for piece in regionprops(numbered):
+            if piece.area < max(least * median, 12):
+                continue
+            outline = max(find_contours(np.pad(piece.image_filled, 1).astype(float), 0.5), key=len)[:, ::-1]
+            outline = outline - 1 + (piece.bbox[1], piece.bbox[0])
+            if kind == OTHER:
+                what = NO_RED_CELL
+            elif _cut_off(outline, classes.shape, 2.0):
+                what = CUT_OFF
+            else:
+                what = CLUMP if piece.area > CLUMPED * median else NO_RED_CELL
+            left.append((outline, what))
+    return left
