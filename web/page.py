@@ -9,12 +9,15 @@ from jdm_core import Explainer
 from jdm_core.report.words import ENGLISH, HEAD, NOTICE, POSTERIOR, Language
 from jdm_core.version import VERSION
 from web.api import add_endpoints
-from web.many_cells.layout import add_batch_tab
-from web.many_cells.opening import ONE_CELL, open_in_one_cell
+from web.drop import MANY_CELLS, Drop, add_drop, wire_drop
+from web.field.layout import add_field_tab
+from web.many_cells.layout import ManyCells, add_batch_tab
+from web.many_cells.opening import ONE_CELL, open_in_one_cell, show_tab
 from web.many_cells.uploads import Limits
-from web.one_cell.layout import add_one_cell
+from web.one_cell.layout import OneCell, add_examples, add_one_cell
 from web.parts.html import render
-from web.parts.static import EXAMPLES, ICON, STYLES
+from web.parts.static import EXAMPLES, ICON, STYLES, script
+from web.parts.updates import QUIET, ends
 from web.settings import Settings
 from web.words.browser import I18N, block, label, with_numbers
 
@@ -40,22 +43,39 @@ def build_page(
     explainer: Explainer, kept_seconds: int = Settings.kept_seconds, batch_cells: int = Settings.batch_cells
 ) -> gr.Blocks:
     """The page around an explainer, a SharedExplainer where several visitors are to come; launch it with LAUNCH."""
+    limits = Limits(batch_cells)
     blocks = gr.Blocks(title="PlasmoLens", analytics_enabled=False, delete_cache=(kept_seconds, kept_seconds))
     with blocks:
-        gr.HTML(block("header"), elem_id="top")
+        gr.HTML(block("header"), elem_id="top", js_on_load=script("tabs"))
         add_endpoints(explainer, COMPUTE)  # before all other events, which would take the names
+        with gr.Row(elem_id="begin"):
+            drop, examples = add_drop(kept_seconds), add_examples()
         with gr.Tabs(elem_id="tabs") as tabs:
             with gr.Tab(label("One cell"), id=ONE_CELL, elem_id="one-cell"):
-                one_cell = add_one_cell(explainer, COMPUTE, kept_seconds)
-            with gr.Tab(label("Many cells"), elem_id="many-cells"):
-                batch, detail = add_batch_tab(explainer, BATCH, kept_seconds, Limits(batch_cells))
-        open_in_one_cell(batch, detail, one_cell, tabs, COMPUTE)
+                one_cell = add_one_cell(explainer, COMPUTE, kept_seconds, examples)
+            with gr.Tab(label("Many cells"), id=MANY_CELLS, elem_id="many-cells"):
+                many_cells = add_batch_tab(explainer, BATCH, kept_seconds, limits)
+            add_field_tab(explainer, COMPUTE, BATCH, kept_seconds)
+        open_in_one_cell(many_cells.batch, many_cells.detail, one_cell, tabs, COMPUTE)
+        _wire_drop(drop, examples, tabs, limits, one_cell, many_cells)
         with gr.Accordion(label("How to read this"), open=False, elem_id="guide"):
             gr.HTML(block("guide"))
         with gr.Accordion(label("Glossary"), open=False, elem_id="glossary"):
             gr.HTML(block("glossary"))
         gr.HTML(with_numbers("facts", lambda say: _facts(explainer, say)), elem_id="facts")
     return blocks
+
+
+def _wire_drop(
+    drop: Drop, examples: gr.HTML | None, tabs: gr.Tabs, limits: Limits, one_cell: OneCell, many_cells: ManyCells
+) -> None:
+    """Lets what is dropped end what runs, and go to its view; an example shows the tab for one cell."""
+    ends([*one_cell.edits, *many_cells.running], [drop.files.upload])
+    dropped = wire_drop(drop, tabs, limits)
+    one_cell.follow(dropped, drop.one, COMPUTE)
+    many_cells.follow(dropped, drop.many, BATCH)
+    if examples is not None:
+        examples.select(show_tab, None, tabs, queue=False, **QUIET)
 
 
 def _facts(explainer: Explainer, say: Language) -> str:

@@ -8,6 +8,7 @@ from jdm_core.draw import colours
 from jdm_core.draw.maps import CHANGED, robust_scale
 from jdm_core.images.pixels import from_uint8, luminance
 
+SEEN = 0.15  # of a picture that a colour covers: less of it is not noticed
 EVIDENCE_FLOOR = 0.05  # log-odds a 64th by 64th of the picture: a map nowhere above this does not take full colour
 
 
@@ -25,6 +26,18 @@ class Drawing:
         scale = self._evidence_scale(values)
         picture = colours.signed_overlay(self._image(original), values, scale, size, colours.EVIDENCE_STOPS)
         return picture[0].cpu().numpy()
+
+    @torch.inference_mode()
+    def evidence_layer(self, evidence: np.ndarray, size: int = 256) -> np.ndarray:
+        """The colours of evidence (S, S) alone: (size, size, 4) uint8, the last how much they cover of the cell."""
+        values = self._map(evidence)
+        return colours.signed_layer(values, self._evidence_scale(values), size, colours.EVIDENCE_STOPS)[0].cpu().numpy()
+
+    @torch.inference_mode()
+    def speaks_for_first(self, evidence: np.ndarray) -> bool:
+        """Whether evidence (S, S) that speaks for the first label is seen anywhere when it is drawn."""
+        values = self._map(evidence)
+        return bool((colours.cover((values / self._evidence_scale(values)).clamp(0, 1)) > SEEN).any())
 
     @torch.inference_mode()
     def evidence_scale(self, evidence: np.ndarray) -> float:
@@ -53,6 +66,19 @@ class Drawing:
             moved = self._map(np.abs(difference).max(axis=2))
             picture = colours.outlined(picture, moved > max(CHANGED, threshold))
         return picture[0].cpu().numpy()
+
+    @torch.inference_mode()
+    def difference_layer(
+        self, difference: np.ndarray, size: int = 256, threshold: float = 0.0, outline: bool = False
+    ) -> np.ndarray:
+        """The colours of `difference` alone: (size, size, 4) uint8, the last how much they cover of the cell."""
+        values = self._luminance(difference)
+        shown = values * (values.abs() >= threshold)
+        layer = colours.signed_layer(shown, _difference_scale(values), size, colours.CHANGE_STOPS)
+        if outline:
+            moved = self._map(np.abs(difference).max(axis=2))
+            layer = colours.outlined(layer, moved > max(CHANGED, threshold), width=1)
+        return layer[0].cpu().numpy()
 
     @torch.inference_mode()
     def difference_scale(self, difference: np.ndarray) -> float:

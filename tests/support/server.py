@@ -112,10 +112,18 @@ def readings(service, session: str) -> list:
     return [value for value in holder[session].state_data.values() if value is not None] if session in holder else []
 
 
+def drop(service, web, path: str, session: str) -> None:
+    """A file dropped on a page."""
+    assert join(web, "route", [[picture(path)]], session).status_code == 200
+    with httpx.stream("GET", f"{service.address}/gradio_api/queue/data?session_hash={session}", timeout=60) as stream:
+        assert any("process_completed" in line for line in stream.iter_lines())
+
+
 def explain_a_cell(service, web, session: str) -> None:
     """A page on which a cell is explained."""
     path = web.post(UPLOAD, files={"files": ("cell.png", CELL.read_bytes())}).json()[0]
-    assert join(web, "explain_1", [picture(path), 8, 0, False, False], session).status_code == 200
+    drop(service, web, path, session)
+    assert join(web, "explain_1", [None, 8, 0, False, False], session).status_code == 200
     with httpx.stream("GET", f"{service.address}/gradio_api/queue/data?session_hash={session}", timeout=60) as stream:
         assert any("process_completed" in line for line in stream.iter_lines())
     assert readings(service, session)

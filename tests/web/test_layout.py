@@ -14,7 +14,7 @@ from web.words.language import CODES, say_in
 def test_every_field_of_a_view_is_on_the_page(explainer):
     ids = {block.elem_id for block in build_page(explainer).blocks.values()}
     assert {*View._fields} - {"reading"} <= ids
-    assert {"as-given", "mode", "start", "guidance", "threshold", "opacity", "border"} <= ids
+    assert {"as-given", "mode", "start", "guidance", "threshold", "border", "drop-files", "examples"} <= ids
 
 
 def test_footer_gives_the_figures_with_their_test_set():

@@ -21,13 +21,14 @@ from web.many_cells.reports import write_reports
 from web.many_cells.run import Batch, Result, batch_colours, run
 from web.many_cells.summary import progress, report_progress, summary
 from web.many_cells.table import rule, table_csv, table_head, table_rows
-from web.many_cells.uploads import Limits, list_items, read_item
+from web.many_cells.uploads import Limits, list_uploads, read_item
 from web.parts.reading import find
 from web.parts.updates import alert, hidden, progress_bar, status
 from web.words.language import say_for
 
 SEED = 0
 SKIP = gr.skip()
+ROWS_AT_ONCE = 8  # a table grows by at least such a part of it
 
 
 class View(NamedTuple):
@@ -55,13 +56,16 @@ class BatchCallbacks:
         self, uploads: list[dict[str, Any]] | None, matched: bool | None = False, request: gr.Request | None = None
     ) -> Iterator[View]:
         """Reads every cell of the uploads, in matched colours or as it is; the table grows as results come."""
-        if not uploads:
-            yield empty()
+        if not uploads:  # what was dropped is for another view
+            yield View()
             return
         say = say_for(request)
-        items, total = list_items(uploads, self.limits)
+        items, total, others = list_uploads(uploads, self.limits)
+        if not items:
+            yield empty()._replace(status=alert(say("None of these files is a picture by its name.")))
+            return
         colours = batch_colours(self.explainer, items) if matched else AS_GIVEN
-        batch = Batch(tuple(items), self._settings(colours), total, colours=colours)
+        batch = Batch(tuple(items), self._settings(colours), total, colours=colours, others=others)
         rows = table_head(self.explainer.labels, say)
         yield empty()._replace(
             batch=batch,
@@ -70,13 +74,17 @@ class BatchCallbacks:
             rule=rule(self.explainer.checkpoint.thresholds.unsure_below, say),
             status=progress_bar(progress(0, len(items), 0, say), 0),
         )
-        began = time.monotonic()
+        began, sent = time.monotonic(), 0
         for results in run(self.explainer, items, SEED, colours):
             rows += table_rows(results, self.explainer.labels, len(batch.results), say)
             batch = replace(batch, results=(*batch.results, *results))  # a new one: Stop may come at any time
             done = len(batch.results)
             words = progress(done, len(items), time.monotonic() - began, say)
-            yield View(batch, progress_bar(words, done / len(items)), gr.update(value=rows, visible=True))
+            # The table goes whole to the page: the longer it is, the more rows it waits for.
+            table = SKIP
+            if done == len(items) or done - sent >= sent // ROWS_AT_ONCE:
+                table, sent = gr.update(value=rows, visible=True), done
+            yield View(batch, progress_bar(words, done / len(items)), table)
         yield self._finished(batch, status(summary(batch, say)))
 
     def stop(self, batch: Batch | None, request: gr.Request | None = None) -> View:
@@ -85,7 +93,8 @@ class BatchCallbacks:
             return empty()
         say = say_for(request)
         words = say("Stopped. What was done stays: {summary}", summary=summary(batch, say))
-        return self._finished(batch, status(words))
+        rows = table_head(self.explainer.labels, say) + table_rows(batch.results, self.explainer.labels, 0, say)
+        return self._finished(batch, status(words))._replace(table=gr.update(value=rows, visible=True))
 
     def prepare(self, batch: Batch | None, edits: bool, request: gr.Request | None = None) -> Iterator[View]:
         """The ZIP of reports, cell by cell."""
@@ -104,7 +113,7 @@ class BatchCallbacks:
         )
         with TemporaryDirectory() as folder:
             path = Path(folder, "PlasmoLens-reports.zip")
-            for done in write_reports(self.explainer, batch, edits, SEED, path):
+            for done in write_reports(self.explainer, batch, edits, SEED, path, say):
                 yield View(status=going(done))
             kept = save_file_to_cache(path, get_upload_folder())
         yield View(
@@ -130,10 +139,6 @@ class BatchCallbacks:
     def close(self) -> View:
         """The tab without the explanation of a cell."""
         return View(detail="")
-
-    def clear(self) -> View:
-        """The tab after its files were taken away."""
-        return empty()
 
     def _settings(self, colours: ColourChoice) -> dict[str, Any]:
         """What the numbers depend on, as columns of the CSV."""

@@ -1,11 +1,10 @@
 """The layout of the tab for many cells, and which callback answers to what."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
 
 from jdm_core import Explainer
-from jdm_core.images.read import IMAGE_EXTENSIONS
 from jdm_core.report.words import Language
 from web.many_cells.callbacks import BatchCallbacks, View
 from web.many_cells.table import TEMPLATE
@@ -17,12 +16,30 @@ from web.words import sentences
 from web.words.browser import block, label, with_numbers
 
 
-def add_batch_tab(
-    explainer: Explainer, compute: dict[str, Any], kept_seconds: int, limits: Limits
-) -> tuple[gr.State, gr.HTML]:
-    """Fills the surrounding tab: upload, table, downloads, detail; a batch is forgotten seconds after its last change.
+class ManyCells(NamedTuple):
+    """What others need of this tab: where a batch is kept, where a cell of it is shown, and what a new drop ends."""
 
-    `compute` says in which queue its work waits. Gives back where the batch is kept and where a cell of it is shown.
+    callbacks: BatchCallbacks
+    batch: gr.State
+    detail: gr.HTML
+    matched: gr.Checkbox
+    outputs: list[Any]
+    running: list[Any]
+    stop: gr.Button
+
+    def follow(self, dropped: Any, uploads: gr.State, compute: dict[str, Any]) -> None:
+        """Has what `uploads` hold read after an event; Stop ends it."""
+        options = {"trigger_mode": "always_last", "preprocess": False, **QUIET}
+        inputs = [uploads, self.matched]
+        reading = dropped.then(self.callbacks.read, inputs, self.outputs, **options, **compute)
+        ends([reading, *self.running], [self.stop.click])
+        self.stop.click(self.callbacks.stop, [self.batch], self.outputs, preprocess=False, **QUIET)
+
+
+def add_batch_tab(explainer: Explainer, compute: dict[str, Any], kept_seconds: int, limits: Limits) -> ManyCells:
+    """Fills the surrounding tab: table, downloads, detail; a batch is forgotten seconds after its last change.
+
+    `compute` says in which queue its work waits.
     """
     callbacks = BatchCallbacks(explainer, limits)
     parts: dict[str, Any] = {"batch": gr.State(time_to_live=kept_seconds)}
@@ -36,13 +53,6 @@ def add_batch_tab(
         visible=explainer.checkpoint.calibration.colours is not None,
     )
     gr.HTML(with_numbers("limits", lambda say: _limits(limits, say)), elem_id="batch-limits")
-    files = gr.File(
-        file_count="multiple",
-        file_types=[*sorted(IMAGE_EXTENSIONS), ".zip"],
-        label=label("Images, or a ZIP of them"),
-        height=160,
-        elem_id="batch-files",
-    )
     with gr.Row(elem_classes="buttons"):
         parts["stop"] = gr.Button(label("Stop"), variant="stop", visible=False, elem_id="batch-stop", min_width=80)
     parts["status"] = gr.HTML(elem_id="batch-status")
@@ -68,8 +78,7 @@ def add_batch_tab(
         elem_id="batch-table",
     )
     parts["rule"] = gr.HTML(elem_id="batch-rule")
-    _wire(callbacks, parts, files, edits, compute)
-    return parts["batch"], parts["detail"]
+    return _wire(callbacks, parts, edits, compute)
 
 
 def _limits(limits: Limits, say: Language) -> str:
@@ -81,18 +90,10 @@ def _limits(limits: Limits, say: Language) -> str:
     return str(note(most))
 
 
-def _wire(
-    callbacks: BatchCallbacks, parts: dict[str, Any], files: gr.File, edits: gr.Checkbox, compute: dict[str, Any]
-) -> None:
+def _wire(callbacks: BatchCallbacks, parts: dict[str, Any], edits: gr.Checkbox, compute: dict[str, Any]) -> ManyCells:
     tab = [parts[name] for name in View._fields]
     batch, options = parts["batch"], {"preprocess": False, **QUIET}
     reports = parts["reports"].click(callbacks.prepare, [batch, edits], tab, **options, **compute)
-    ends([reports], [files.upload])
-    reading = files.upload(
-        callbacks.read, [files, parts["matched"]], tab, trigger_mode="always_last", **options, **compute
-    )
-    ends([reading, reports], [parts["stop"].click, files.clear])
-    parts["stop"].click(callbacks.stop, [batch], tab, **options)
-    files.clear(callbacks.clear, None, tab, **options)
     parts["table"].select(callbacks.explain, [batch], tab, **options, **compute)
     parts["detail"].clear(callbacks.close, None, tab, **options)
+    return ManyCells(callbacks, batch, parts["detail"], parts["matched"], tab, [reports], parts["stop"])

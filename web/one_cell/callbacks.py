@@ -13,29 +13,19 @@ from jdm_core.report.report import Explanation
 from jdm_core.report.words import Language
 from web.one_cell.edits import ready
 from web.one_cell.newest import Newest
-from web.one_cell.panels import (
-    evidence_scale,
-    evidence_words,
-    found_view,
-    is_cell,
-    reduced_note,
-    strange_panel,
-    verdict_panel,
-)
-from web.one_cell.view import Reading, View, empty
-from web.parts.charts import elbo_panel, magnitude_legend
-from web.parts.html import note
-from web.parts.pictures import SHOWN, like
+from web.one_cell.panels import answer, answer_panel, figures_panel, found_panel, is_cell
+from web.one_cell.research import explained_with, saliency_panel
+from web.one_cell.stage import cell_tile, evidence_tile, waiting, waiting_tiles
+from web.one_cell.view import Reading, View, empty, no_edit
 from web.parts.reading import find, read_upload
 from web.parts.static import EXAMPLES
-from web.parts.updates import alert, gone, hidden, picture, shown
+from web.parts.updates import alert, hidden, shown
 from web.words import sentences
 from web.words.language import say_for
 from web.words.refusals import refusal
 
 DRAWS = (8, 16, 32, 64)
 USUAL_DRAWS = 32
-NOT_SHOWN_BY_BROWSERS = {".tif", ".tiff"}
 
 
 class Callbacks:
@@ -54,6 +44,9 @@ class Callbacks:
         request: gr.Request | None = None,
     ) -> Iterator[View]:
         """Reads the upload, or says why that cannot be done, and explains the cell that it shows."""
+        if upload is None:  # what was dropped is for another view
+            yield View()
+            return
         yield from self.newest.only(request, self._read(upload, draws, seed, as_given, matched, say_for(request)))
 
     def again(
@@ -82,12 +75,10 @@ class Callbacks:
         event: gr.EventData,
         request: gr.Request | None = None,
     ) -> Iterator[View]:
-        """Puts the example of the clicked button, which bears its file's name as id, in the place of an upload."""
-        file = EXAMPLES / f"{Path(str(event.target and event.target.elem_id)).name}.png"
+        """Puts the example whose name the event bears in the place of an upload."""
+        file = EXAMPLES / f"{Path(str(event.name)).name}.png"
         upload = {"path": str(file), "orig_name": file.name}
-        views = self._read(upload, draws, seed, as_given, matched, say_for(request))
-        shown = (view if number else view._replace(upload=str(file)) for number, view in enumerate(views))
-        yield from self.newest.only(request, shown)
+        yield from self.newest.only(request, self._read(upload, draws, seed, as_given, matched, say_for(request)))
 
     def show(
         self,
@@ -106,58 +97,39 @@ class Callbacks:
             except CellImageError as error:
                 yield _refused(error, say_for(request))
                 return
-            views = self._explain(name, pixels, draws, seed, as_given, matched, say_for(request))
-            for number, view in enumerate(views):
-                yield view if number else view._replace(upload=like(pixels, pixels))
+            yield from self._explain(name, pixels, draws, seed, as_given, matched, say_for(request))
 
         yield from self.newest.only(request, explained())
 
-    def clear(self, request: gr.Request | None = None) -> View:
-        """The page after its cell was taken away."""
-        self.newest.drop(request)
-        return empty()
-
     def gradient(self, reading: Reading | None, button: str | None, request: gr.Request | None = None) -> View:
-        """The gradient saliency of the classifier under the evidence, or gone, as the button says."""
+        """The gradient saliency of the classifier beside the figures, or gone, as the button says."""
         say = say_for(request)
         if reading is None:
             return empty()._replace(status=alert(say(sentences.LOST)))
         if button == say(sentences.NO_GRADIENT):
-            return View(gradient=gr.update(value=say(sentences.GRADIENT)), saliency=gone(), saliency_scale="")
+            return View(gradient=gr.update(value=say(sentences.GRADIENT)), saliency="")
         cell = reading.explanation.cell
         saliency = self.explainer.saliency(cell, reading.explanation.colours)[0]
-        drawn = self.explainer.draw.saliency(self.explainer.model_view(cell), saliency, SHOWN)
-        words = say(
-            "gradient saliency of {file}: yellow where the classifier’s score depends most on the pixel",
-            file=reading.explanation.file,
-        )
         return View(
             gradient=gr.update(value=say(sentences.NO_GRADIENT)),
-            saliency=picture(like(drawn, cell), words),
-            saliency_scale=magnitude_legend(say("weak gradient"), say("strong gradient"))
-            + note(say(sentences.SALIENCY_NOTE)),
+            saliency=saliency_panel(self.explainer, cell, reading.explanation.file, saliency, say),
         )
 
     def _read(
         self,
-        upload: dict[str, Any] | None,
+        upload: dict[str, Any],
         draws: int | None,
         seed: float | None,
         as_given: bool | None,
         matched: bool | None,
         say: Language,
     ) -> Iterator[View]:
-        if upload is None:
-            yield empty()
-            return
         try:
             name, pixels = read_upload(upload)
         except CellImageError as error:
             yield _refused(error, say)
             return
-        for number, view in enumerate(self._explain(name, pixels, draws, seed, as_given, matched, say)):
-            unseen = number == 0 and Path(name).suffix.lower() in NOT_SHOWN_BY_BROWSERS
-            yield view._replace(upload=like(pixels, pixels)) if unseen else view
+        yield from self._explain(name, pixels, draws, seed, as_given, matched, say)
 
     def _explain(
         self,
@@ -173,38 +145,57 @@ class Callbacks:
         draws, seed = draws if draws in DRAWS else USUAL_DRAWS, _seed(seed)
         colours = MATCHED if matched else AS_GIVEN
         finding = find(pixels, name, bool(as_given))
-        cell, smaller = finding.cell, reduced_note(finding, say)
+        cell = finding.cell
         prediction = self.explainer.predict(cell, colours)
-        known = is_cell(prediction)
-        title = say("The cell") if known else say("The picture")
-        words = say("the cell in {file}", file=name) if known else say("the picture {file}", file=name)
-        yield found_view(pixels, finding, name, known, say)._replace(
+        known, label = is_cell(prediction), prediction.labels[int(prediction.probabilities[0].argmax())]
+        edited, change = waiting_tiles(label, say) if known else ("", "")
+        yield no_edit()._replace(
+            reading=None,
+            status="",
             intro=hidden(),
             results=shown(),
-            anyway=gr.update(open=known),
-            cell=picture(like(cell, cell), words) | {"label": title},
-            verdict=verdict_panel(self.explainer, name, prediction, None, say) + smaller,
-            strange=strange_panel(self.explainer, prediction, None, say),
+            said="",
+            verdict=answer_panel(self.explainer, finding, name, prediction, None, say),
+            found=found_panel(pixels, finding, name, known, say),
+            cell=cell_tile(cell, name, known, say),
+            evidence=waiting(say(sentences.EVIDENCE), say(sentences.WORKING)) if known else "",
+            edited=edited,
+            change=change,
+            figures=figures_panel(self.explainer, prediction, None, say),
+            elbo="",
+            repeat="",
+            gradient=hidden(),
+            saliency="",
+            flip=hidden(),
+            stop=hidden(),
+            progress="",
+            reports=hidden(),
         )
         elbo = self.explainer.elbo(cell, draws, seed, colours)
-        evidence = self.explainer.draw.evidence(self.explainer.model_view(cell), elbo.evidence[0], SHOWN)
-        reading = Reading(Explanation(name, cell, 0, prediction, elbo, finding=finding, colours=colours), seed, pixels)
-        paired = float(elbo.difference[0]), float(elbo.difference_standard_error[0])
-        yield ready(reading, say)._replace(
-            reading=reading,
-            verdict=verdict_panel(self.explainer, name, prediction, elbo.posterior[0].tolist(), say) + smaller,
-            strange=strange_panel(self.explainer, prediction, elbo.posterior[0].tolist(), say),
-            evidence=picture(like(evidence, cell), evidence_words(self.explainer, name, elbo.evidence[0], say)),
-            evidence_scale=evidence_scale(self.explainer, elbo.evidence[0], say),
-            elbo=elbo_panel(elbo.labels, elbo.elbo[0], elbo.standard_error[0], paired, draws, say, elbo.posterior[0]),
-            gradient=gr.update(value=say(sentences.GRADIENT), visible=True),
-            saliency=gone(),
-            saliency_scale="",
-        )
+        explanation = Explanation(name, cell, 0, prediction, elbo, finding=finding, colours=colours)
+        yield explained_view(self.explainer, Reading(explanation, seed, pixels), say)
+
+
+def explained_view(explainer: Explainer, reading: Reading, say: Language) -> View:
+    """The page of a cell that was read by both verdicts, and not edited."""
+    one = reading.explanation
+    finding, prediction, posterior = one.finding, one.prediction, one.elbo.posterior[0].tolist()
+    assert finding is not None
+    known, verdict = is_cell(prediction), answer(explainer, prediction, posterior, say)
+    return ready(reading, say)._replace(
+        reading=reading,
+        said=f"{one.file}: {verdict.title}. {verdict.detail}",
+        verdict=answer_panel(explainer, finding, one.file, prediction, posterior, say),
+        evidence=evidence_tile(explainer, one.cell, one.file, one.elbo.evidence[0], say) if known else "",
+        figures=figures_panel(explainer, prediction, posterior, say),
+        gradient=gr.update(value=say(sentences.GRADIENT), visible=True),
+        saliency="",
+        **explained_with(explainer, reading, say),
+    )
 
 
 def _refused(error: CellImageError, say: Language) -> View:
-    return empty()._replace(upload=None, status=alert(f"{error.name}: {refusal(error.reason, say)}"))
+    return empty()._replace(status=alert(f"{error.name}: {refusal(error.reason, say)}"))
 
 
 def _seed(value: float | None) -> int:

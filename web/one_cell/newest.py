@@ -14,7 +14,7 @@ class Newest:
         self._begun: dict[str | None, object] = {}  # by session
 
     def only(self, request: gr.Request | None, views: Iterator[View]) -> Iterator[View]:
-        """The views of an explanation, which ends without a change as soon as its visitor begins or drops another."""
+        """The views of an explanation, which ends without a change as soon as its visitor begins another."""
         session, token = _session(request), object()
         self._begun[session] = token
         try:
@@ -26,10 +26,6 @@ class Newest:
         finally:
             if self._begun.get(session) is token:
                 del self._begun[session]
-
-    def drop(self, request: gr.Request | None) -> None:
-        """Ends whatever runs for a visitor."""
-        self._begun.pop(_session(request), None)
 
 
 def _session(request: gr.Request | None) -> str | None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from jdm_core.explain.edit import Strength
 from jdm_core.report.report import Explanation
-from web.parts.updates import OFF, gone, hidden
+from web.parts.updates import hidden, shown
 
 SKIP = gr.skip()
 
@@ -29,36 +29,26 @@ class Reading:
 class View(NamedTuple):
     """What a callback changes of the page, component by component; one left out stays as it is."""
 
-    upload: Any = SKIP
-    found: Any = SKIP
-    outline: Any = SKIP
-    found_note: Any = SKIP
     reading: Any = SKIP
     status: Any = SKIP
     intro: Any = SKIP
     results: Any = SKIP
+    said: Any = SKIP
     verdict: Any = SKIP
+    found: Any = SKIP
     cell: Any = SKIP
     evidence: Any = SKIP
-    evidence_scale: Any = SKIP
+    edited: Any = SKIP
+    change: Any = SKIP
+    figures: Any = SKIP
     elbo: Any = SKIP
-    anyway: Any = SKIP
-    strange: Any = SKIP
+    repeat: Any = SKIP
     gradient: Any = SKIP
     saliency: Any = SKIP
-    saliency_scale: Any = SKIP
     flip: Any = SKIP
-    remove: Any = SKIP
-    add: Any = SKIP
     stop: Any = SKIP
-    reason: Any = SKIP
     progress: Any = SKIP
-    frame: Any = SKIP
-    edited: Any = SKIP
     check: Any = SKIP
-    slider: Any = SKIP
-    change: Any = SKIP
-    change_scale: Any = SKIP
     animation: Any = SKIP
     variants: Any = SKIP
     several: Any = SKIP
@@ -72,42 +62,29 @@ class View(NamedTuple):
 def empty() -> View:
     """The page without a cell."""
     return no_edit()._replace(
-        found=hidden(),
-        outline=None,
-        found_note="",
         reading=None,
         status="",
-        intro=gr.update(visible=True),
+        intro=shown(),
         results=hidden(),
+        said="",
         verdict="",
-        strange="",
-        cell=None,
-        evidence=None,
-        evidence_scale="",
+        found="",
+        cell="",
+        evidence="",
+        edited="",
+        change="",
+        figures="",
         elbo="",
-        gradient=gr.update(visible=False),
-        saliency=gone(),
-        saliency_scale="",
-        flip=gr.update(**OFF),
-        remove=gr.update(**OFF),
-        add=gr.update(**OFF),
+        repeat="",
+        gradient=hidden(),
+        saliency="",
+        flip=hidden(),
         stop=hidden(),
-        reason="",
         progress="",
-        frame=gone(),
         reports=hidden(),
     )
 
 
 def no_edit() -> View:
     """The page without an edit."""
-    return View(
-        edited=hidden(),
-        check="",
-        slider="",
-        change=None,
-        change_scale="",
-        animation=hidden(),
-        variants=hidden(),
-        several="",
-    )
+    return View(check="", animation=hidden(), variants=hidden(), several="")

@@ -2,6 +2,7 @@
 
 import base64
 import io
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,24 @@ def like(picture: np.ndarray, cell: np.ndarray, longer: int = SHOWN) -> Image.Im
     height, width = cell.shape[:2]
     scale = longer / max(height, width)
     return Image.fromarray(picture).resize((round(width * scale), round(height * scale)), Image.Resampling.LANCZOS)
+
+
+def fitted(picture: np.ndarray, cell: np.ndarray, most: int = SHOWN) -> Image.Image:
+    """As `like`, but never with more pixels than the larger of the picture's and the cell's own: a browser enlarges."""
+    return like(picture, cell, min(most, max(*picture.shape[:2], *cell.shape[:2])))
+
+
+def shown_uri(picture: np.ndarray) -> str:
+    """A picture (H, W, 3) uint8 as a text that stands for its file, lossless, of at most `SHOWN` pixels a side."""
+    return data_uri(fitted(picture, picture), "WEBP", lossless=True)
+
+
+def thumbnail(file: Path, side: int = 96) -> str:
+    """A small copy of a picture's file as a text that stands for one."""
+    with Image.open(file) as picture:
+        small = picture.convert("RGB")
+    small.thumbnail((side, side), Image.Resampling.LANCZOS)
+    return data_uri(small, "WEBP", quality=85)
 
 
 def marked(picture: Image.Image, region: np.ndarray) -> Image.Image:

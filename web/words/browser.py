@@ -11,7 +11,20 @@ from web.words.language import CODES, read, say_in
 
 PHRASES = [m.id for m in read(CODES[0]) if isinstance(m.id, str) and m.id and "{" not in m.id]
 PLAIN = str.maketrans({"{": "(", "}": ")", "'": "’"})  # signs that the browser would take for a field
-BLOCKS = ("header", "introduction", "guide", "glossary", "many_cells", "evidence", "change")  # templates
+BLOCKS = (
+    "header",
+    "drop",
+    "introduction",
+    "stage",
+    "guide",
+    "glossary",
+    "many_cells",
+    "field_choose",
+    "field_intro",
+    "field_keep",
+    "field_look",
+    "field_tools",
+)  # templates
 
 
 def _messages(code: str) -> dict[str, str]:
@@ -27,12 +40,6 @@ I18N = gr.I18n(**{code: _messages(code) for code in ("en", *CODES)})
 def label(message: str) -> Any:  # I18nData, which some components take without declaring it
     """Words of a component, which the browser translates."""
     return I18N(message)
-
-
-def caption(stem: str) -> str:
-    """The words for an example, from a file name such as "uninfected-2"; the browser translates the class."""
-    name, number = stem.rsplit("-", 1)
-    return f"{label(name.capitalize())} {number}"
 
 
 def with_numbers(name: str, words: Callable[[Language], str]) -> str:

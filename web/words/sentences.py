@@ -19,8 +19,10 @@ TRY = noop("You can try another seed or a fixed strength.")
 TRY_FIXED = noop("You can try another seed or another strength.")
 PDF, FILES, PREPARING = noop("Download PDF"), noop("All files (ZIP)"), noop("Preparing …")
 MILDEST, FIXED = noop("The mildest that changes both verdicts"), noop("Fixed strength")
-FLIP = noop("Find the mildest edit")
-FLIP_FIXED = noop("Change the verdict with the fixed strength")
+EVIDENCE, CHANGE = noop("What speaks for a parasite"), noop("What changed")
+NOTHING_SPEAKS = noop("Nothing in this cell speaks for a parasite.")
+PRESS = noop("Press “{button}”.")
+HEALTHY, INFECTED = noop("Show it without the parasite"), noop("Show what would look infected")
 MATCH = noop("Match colours to the training cells")
 MATCH_ONE = noop(
     "For another stain, lamp or camera: the model sees the cell in the training cells’ usual colour. Pictures and "
@@ -29,6 +31,10 @@ MATCH_ONE = noop(
 MATCH_MANY = noop(
     "For another stain, lamp or camera: the model sees all cells as if the colour that they have in common were that "
     "of the training cells. Meant for the cells of one smear. Applies to the next upload"
+)
+MATCH_FIELD = noop(
+    "The model sees the field’s cells as if the colour that they have in common were that of the training cells. "
+    "Pictures stay as they are"
 )
 BEYOND = noop("Only the region around the parasite was made anew: a trace of it beyond may remain.")
 SALIENCY_NOTE = noop(
@@ -65,6 +71,8 @@ def progress(frame: Frame, seconds: float | None = None, say: Language = ENGLISH
         step=frame.step,
         steps=frame.steps,
     )
+    if frame.step == frame.steps:
+        return say("{progress}: checking what came of it", progress=words)
     if seconds is None:
         return words
     return say("{progress}; at most {seconds} s left", progress=words, seconds=max(1, round(seconds)))
@@ -77,8 +85,32 @@ def place(values: np.ndarray, say: Language = ENGLISH) -> tuple[str, str]:
     return say(heights[3 * int(row) // values.shape[0]]), say(sides[3 * int(column) // values.shape[1]])
 
 
-def on_offer(label: str, say: Language = ENGLISH) -> str:
-    """Which edit a cell can have that the classifier takes for `label`, and why it is that one."""
-    if label == "Uninfected":
-        return say("The classifier says {label}, so a parasite can be added.", label=say(label))
-    return say("The classifier says {label}, so a parasite can be removed.", label=say(label))
+def button(label: str) -> str:
+    """What the button of the edit says for a cell that the classifier takes for `label`."""
+    return HEALTHY if label == "Parasitized" else INFECTED
+
+
+def edited_title(label: str) -> str:
+    """What stands over the edit of a cell that the classifier takes for `label`."""
+    return noop("Without the parasite") if label == "Parasitized" else noop("As it would look infected")
+
+
+def example(stem: str, say: Language = ENGLISH) -> str:
+    """The words for an example, from a file name such as "uninfected-2"."""
+    name, number = stem.rsplit("-", 1)
+    return f"{say(name.capitalize())} {number}"
+
+
+def worths(values: Sequence[tuple[float, float]], say: Language = ENGLISH) -> list[tuple[str, str]]:
+    """For each prevalence and share of verdicts that are right, both in [0, 1]: the one in words, and the other."""
+    return [(say.share(prevalence, 0 if prevalence >= 0.01 else 1), _right(value, say)) for prevalence, value in values]
+
+
+def _right(value: float, say: Language) -> str:
+    """How many of a hundred verdicts of one kind are right."""
+    right = round(100 * value)
+    if right >= 100:
+        return say("More than 99 of 100 such verdicts are right.")
+    if right < 1:
+        return say("Fewer than 1 of 100 such verdicts is right.")
+    return say.plural("{count} of 100 such verdicts is right.", "{count} of 100 such verdicts are right.", right)

@@ -10,7 +10,7 @@ from jdm_core.checkpoint.calibration import Thresholds
 from jdm_core.report.words import ENGLISH, outcome
 from tests.support.one_cell import LABELS, explained, text_of
 from web.one_cell.checks import check_panel
-from web.one_cell.panels import verdict_panel
+from web.one_cell.panels import PREVALENCES, USUAL, answer_panel
 from web.words import sentences
 
 pytestmark = pytest.mark.usefixtures("drawn_cells_are_cells")
@@ -36,6 +36,7 @@ def test_an_unfamiliar_picture_gets_no_verdict(callbacks, cell):
     verdict = sentences.verdict(LABELS, [0.97, 0.03], [0.9, 0.1], 0.8, cell=False)
     assert verdict.title == "This does not look like a stained red cell" and verdict.tone == "unsure"
     assert "its figures mean nothing." in verdict.detail and "%" not in verdict.detail
+    one = explained(callbacks, cell).reading.explanation
     prediction = callbacks.explainer.predict(cell)
     for kind, refused, warned in (
         ("not a red cell", True, False),
@@ -43,10 +44,11 @@ def test_an_unfamiliar_picture_gets_no_verdict(callbacks, cell):
         ("familiar", False, False),
     ):
         seen = replace(prediction, kind=np.array([kind]))
-        panel = verdict_panel(callbacks.explainer, "x.png", seen, None, ENGLISH)
+        panel = answer_panel(callbacks.explainer, one.finding, "x.png", seen, None, ENGLISH)
         assert ("does not look like" in panel) == ("not-a-cell" in panel) == refused
         assert ("not as in training" in panel) == warned
-        assert ('class="bar"' in panel) != refused
+        assert ("read with care" in panel) == warned and "alert" not in panel
+        assert ("such verdicts are right" in panel) == (kind == "familiar")  # elsewhere it was not measured
 
 
 THRESHOLDS = Thresholds(unsure_below=0.8, flip_head=0.9, flip_posterior=0.5)
@@ -88,11 +90,42 @@ def test_check_tells_before_from_after(explainer, callbacks, cell):
     edit = explainer.counterfactual(reading.cell)
     thresholds = Thresholds(unsure_below=0.8, flip_head=0.97, flip_posterior=0.42)
     short = replace(edit, flipped=np.array([False]), probabilities=np.array([[0.3, 0.3]]))
-    advised = check_panel(reading, short, thresholds, 2)
-    assert "You can try another seed or a fixed strength." in advised
-    assert "another strength" in check_panel(reading, short, thresholds, 1)
+    advised = check_panel(reading, short, thresholds, False)
+    assert "You can try another seed or a fixed strength." in advised and 'class="outcome failed"' in advised
+    assert "another strength" in check_panel(reading, short, thresholds, True)
     assert "30\u00a0% 97\u00a0%: no" in text_of(advised) and "42\u00a0%: " in advised
-    panel = check_panel(reading, edit, explainer.checkpoint.thresholds, 2)
+    panel = check_panel(reading, edit, explainer.checkpoint.thresholds, False)
     target = int(edit.target[0])
     for numbers in (reading.prediction.probabilities, edit.probabilities, reading.elbo.posterior, edit.posterior):
         assert f"<td>{ENGLISH.percent(float(numbers[0, target]))}</td>" in unescape(panel)
+
+
+def test_an_edit_that_all_but_turns_both_is_nearly_there(explainer, callbacks, cell):
+    reading = explained(callbacks, cell).reading.explanation
+    edit = replace(explainer.counterfactual(reading.cell), flipped=np.array([False]))
+    target = int(edit.target[0])
+
+    def told(head: float) -> str:
+        shares = np.full((1, 2), 1 - head)
+        shares[0, target] = head
+        posterior = np.full((1, 2), 0.9)
+        return check_panel(reading, replace(edit, probabilities=shares, posterior=posterior), THRESHOLDS, False)
+
+    near = text_of(told(0.89))
+    assert near.startswith("Nearly: the classifier gives 89\u00a0%, and 90\u00a0% is needed.")
+    assert 'class="outcome nearly"' in told(0.89) and "Not convincing" in told(0.79)
+
+
+def test_a_verdict_says_what_it_is_worth_where_fewer_are_infected(callbacks, cell):
+    view = explained(callbacks, cell)
+    metrics = callbacks.explainer.checkpoint.metrics["worth"]["head"]
+    prediction = view.reading.explanation.prediction
+    told = text_of(view.verdict)
+    shares = [
+        round(100 * one["infected" if prediction.probabilities[0].argmax() == 0 else "healthy"])
+        for one in metrics["at"]
+    ]
+    assert [one["prevalence"] for one in metrics["at"]] == list(PREVALENCES) and PREVALENCES[USUAL] == 0.01
+    for share in shares:
+        assert (f"{share} of 100 such verdicts are right" if share < 100 else "More than 99 of 100") in told
+    assert told.count("Plasmodium") <= 1

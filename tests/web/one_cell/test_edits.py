@@ -1,6 +1,7 @@
 """Edits on the page: frames, stopping, fixed strengths, seeds, several edits, and the map of the change."""
 
 import re
+from html import unescape
 
 import gradio as gr
 import numpy as np
@@ -8,7 +9,10 @@ import pytest
 from PIL import Image
 
 from jdm_core.explain.edit import Strength
+from jdm_core.report.words import ENGLISH
 from tests.support.one_cell import explained, shown
+from web.one_cell.kept import STEPS
+from web.one_cell.stage import turning
 from web.one_cell.view import View
 from web.parts.pictures import like
 from web.words import sentences
@@ -19,20 +23,58 @@ pytestmark = pytest.mark.usefixtures("drawn_cells_are_cells")
 def test_edit_shows_frames_and_then_the_checked_result(callbacks, edits, cell, monkeypatch):
     monkeypatch.setattr("web.one_cell.edits.FRAMES_PER_SECOND", 1000)
     view = explained(callbacks, cell)
-    first, *frames, last = (edits.remove if view.remove["interactive"] else edits.add)(view.reading)
-    assert first.stop["visible"] and not first.remove["interactive"] and not first.add["interactive"]
+    first, *frames, last = edits.flip(view.reading)
+    assert first.stop["visible"] and not first.flip["visible"] and sentences.EDITING in first.edited
     assert re.search(r"attempt 1 of \d, step 1 of \d; at most \d+ s left", frames[0].progress)
-    pictures = [frame.frame["value"].tobytes() for frame in frames]
-    assert 2 <= len(set(pictures)) == len(pictures) <= 5
-    edit = last.reading.explanation.edit
-    before, after = shown(last.slider)
-    assert np.array_equal(before, like(view.reading.explanation.cell, view.reading.explanation.cell))
-    assert np.array_equal(after, like(edit.full_resolution[0], view.reading.explanation.cell))
-    with Image.open(last.animation["value"]) as kept:
-        assert (kept.format, kept.n_frames, kept.size) == ("WEBP", 2, (512, 384 + 22))
+    assert "checking what came of it" in frames[-1].progress
+    pictures = [shown(frame.edited)[0].tobytes() for frame in frames]
+    assert len(set(pictures)) >= 2 and all(len(shown(frame.edited)) == 1 for frame in frames)
+    edit, own = last.reading.explanation.edit, view.reading.explanation.cell
+    before, after = shown(last.edited)
+    assert np.array_equal(before, own) and np.array_equal(after, edit.full_resolution[0])
     assert ("This edit works" in last.check) == bool(edit.flipped[0])
-    assert ("Not convincing" in last.check) != bool(edit.flipped[0])
-    assert not last.stop["visible"] and not last.frame["visible"] and last.edited["visible"]
+    assert ("Not convincing" in last.check or "Nearly" in last.check) != bool(edit.flipped[0])
+    assert not last.stop["visible"] and last.flip["visible"] and last.progress == ""
+
+
+def test_what_is_kept_runs_through_the_strengths(callbacks, edits, cell):
+    *_, last = edits.flip(explained(callbacks, cell).reading)
+    with Image.open(last.animation["value"]) as kept:
+        assert (kept.format, kept.n_frames, kept.size) == ("WEBP", 2 * STEPS, (512, 384 + 22))
+        frames = [np.asarray(kept.convert("RGB"), np.int32)[:384] for _ in kept_frames(kept)]
+    far = [np.abs(frame - frames[0]).mean() for frame in frames]
+    assert far[: STEPS + 1] == sorted(far[: STEPS + 1]) and far[STEPS] == max(far) > far[STEPS // 2] > far[0]
+
+
+def kept_frames(kept):
+    for number in range(kept.n_frames):
+        kept.seek(number)
+        yield number
+
+
+def test_the_scrubber_says_what_both_verdicts_give_at_each_strength(callbacks, edits, cell):
+    *_, last = edits.flip(explained(callbacks, cell).reading)
+    edit = last.reading.explanation.edit
+    told = re.findall(r'data-share="([\d.]+)"[^>]*>([^<]*)<', last.edited)
+    assert [float(share) for share, _ in told] == edit.strengths.tolist() and len(told) == 5
+    for (_, words), reached in zip(told, edit.curve[0], strict=True):
+        assert all(ENGLISH.percent(float(value)) in unescape(words) for value in reached)
+    assert "Classifier: " in last.edited and "Likelihood: " in last.edited
+
+
+@pytest.mark.parametrize(
+    ("reached", "at"),
+    [
+        ([0.0, 0.2, 0.4, 0.8, 1.0], 0.625),
+        ([0.0, 0.9, 0.1, 0.3, 0.7], 0.875),  # what falls back has not turned
+        ([0.0, 0.1, 0.2, 0.3, 0.49], None),
+        ([0.6, 0.7, 0.8, 0.9, 1.0], 0.0),
+    ],
+)
+def test_a_verdict_turns_where_it_reaches_what_it_must_for_good(reached, at):
+    assert turning([0, 0.25, 0.5, 0.75, 1], reached, 0.6 if at == 0.625 else 0.5) == (
+        at if at is None else pytest.approx(at)
+    )
 
 
 def test_closing_an_edit_closes_the_computation(callbacks, edits, cell, monkeypatch):
@@ -53,8 +95,8 @@ def test_closing_an_edit_closes_the_computation(callbacks, edits, cell, monkeypa
     edit.close()
     assert closed == [True]
     after = edits.stop(view.reading)
-    assert sentences.STOPPED in after.progress and not after.stop["visible"] and after.edited == gr.skip()
-    assert (after.flip, after.remove, after.add) == (view.flip, view.remove, view.add)
+    assert sentences.STOPPED in after.progress and not after.stop["visible"]
+    assert after.flip == view.flip and f"Press “{view.flip['value']}”." in after.edited
 
 
 def test_stop_shows_the_edit_before_the_stopped_one_again(callbacks, edits, cell):
@@ -63,14 +105,14 @@ def test_stop_shows_the_edit_before_the_stopped_one_again(callbacks, edits, cell
     running = next(edit)
     next(edit)
     edit.close()
-    assert not running.edited["visible"] and running.reading == gr.skip()  # out of sight, and kept
-    assert [getattr(running, name) for name in ("check", "slider", "change", "animation")] == [gr.skip()] * 4
+    assert running.check == "" and running.reading == gr.skip()  # out of sight, and kept
     after = edits.stop(done.reading)
-    assert sentences.STOPPED_AGAIN in after.progress and after.edited["visible"] and after.variants["visible"]
+    assert sentences.STOPPED_AGAIN in after.progress and after.variants["visible"] and after.reading == gr.skip()
+    assert (after.edited, after.change, after.check) == (done.edited, done.change, done.check)
 
 
 def test_an_edit_without_a_cell_says_so(edits):
-    for views in (edits.flip(None), edits.remove(None), edits.variants(None)):
+    for views in (edits.flip(None), edits.variants(None)):
         (view,) = views
         assert sentences.LOST in view.status
 
@@ -86,7 +128,7 @@ def test_a_fixed_strength_is_that_of_the_sliders(callbacks, edits, cell):
     *_, view = edits.flip(explained(callbacks, cell).reading, sentences.FIXED, 2, 1.5)
     settings = view.reading.explanation.edit.settings
     assert (settings["guidance"], settings["attempts"], settings["decoded_steps"]) == ([1.5], [1], [2])
-    assert "attempt 1 of at most 1" in view.check
+    assert "found at attempt 1" in view.check
     assert edits._strength(sentences.MILDEST, 2, 1.5) is None and edits._strength(None, None, None) is None
     assert edits._strength(sentences.FIXED, 99, -3) == Strength(3, 0.0)  # what the page does not offer is not followed
 
@@ -115,11 +157,11 @@ def test_four_different_edits_beside_each_other(callbacks, edits, cell):
     )
     pictures, turned = shown(last.several), several.variants_flipped[0]
     for own, (pixels, passes) in enumerate(zip(several.variants[0], turned, strict=True)):
-        assert np.array_equal(pictures[2 * own], like(pixels, kept.cell, 256))
+        assert np.array_equal(pictures[own], like(pixels, kept.cell, 256))
         assert ("Changes both verdicts" in figures[own]) == passes != ("Fails the check" in figures[own])
         assert all(alt for alt in re.findall(r'alt="([^"]*)"', figures[own]))
-    assert len({picture.tobytes() for picture in pictures}) == 8  # four cells, each with its own map
-    assert edits.redraw(edited.reading, 0, 90, False).several == gr.skip()
+    assert len({picture.tobytes() for picture in pictures}) == 4
+    assert edits.redraw(edited.reading, 0, False).several == gr.skip()
     assert last.reading == gr.skip()  # reports hold the edit above
 
 
@@ -128,28 +170,24 @@ def test_the_change_map_is_redrawn_from_the_kept_difference(callbacks, edits, ce
     monkeypatch.setattr(edits.explainer, "stream", None)  # nothing is edited again
 
     def drawn(*wishes):
-        return np.asarray(edits.redraw(edited.reading, *wishes).change["value"]).astype(int)
+        return np.asarray(shown(edits.redraw(edited.reading, *wishes).change)[1]).astype(int)
 
-    plain = drawn(0, 90, False)
-    assert np.array_equal(plain, np.asarray(edited.change["value"]))
-    gray = drawn(0, 0, False)
-    assert (np.ptp(gray, axis=2) <= 2).all() and np.ptp(plain, axis=2).max() > 60
-    assert np.array_equal(drawn(255, 90, False), gray)  # no change is that large
-    assert "hidden" not in edited.change_scale
-    assert "changes below 20 are hidden" in edits.redraw(edited.reading, 20, 90, False).change_scale
-    coloured = [(np.ptp(drawn(level, 90, False), axis=2) > 8).sum() for level in (0, 10, 20)]
+    plain = drawn(0, False)
+    assert np.array_equal(plain, np.asarray(shown(edited.change)[1])) and plain[..., 3].max() > 100
+    assert drawn(255, False)[..., 3].max() == 0  # no change is that large
+    assert "hidden" not in edited.change
+    assert "changes below 20 are hidden" in edits.redraw(edited.reading, 20, False).change
+    coloured = [(drawn(level, False)[..., 3] > 8).sum() for level in (0, 10, 20)]
     assert coloured[0] > coloured[1] >= coloured[2]
-    outline = (drawn(0, 0, True) != gray).any(axis=2)
-    assert 0.001 < outline.mean() < 0.3 and outline.any(axis=0).mean() < 1
-    assert np.array_equal(drawn(None, None, None), plain)
-    assert edits.redraw(None, 0, 90, False) == View()
+    outline = drawn(255, True)[..., 3] == 255
+    assert 0.001 < (drawn(0, True) != plain).any(axis=2).mean() < 0.3 and not outline.all()
+    assert np.array_equal(drawn(None, None), plain)
+    assert edits.redraw(None, 0, False) == View()
 
 
 def test_a_new_map_is_drawn_as_the_controls_stand(callbacks, edits, cell):
     reading = explained(callbacks, cell).reading
-    for wishes in ((25, 40, True), (0, 90, False)):
+    for wishes in ((25, True), (0, False)):
         *_, edited = edits.flip(reading, sentences.FIXED, 2, 2.0, *wishes)
-        again = edits.redraw(edited.reading, *wishes)
-        assert np.array_equal(np.asarray(edited.change["value"]), np.asarray(again.change["value"]))
-        other = edits.redraw(edited.reading, *((0, 90, False) if wishes[2] else (25, 40, True)))
-        assert not np.array_equal(np.asarray(edited.change["value"]), np.asarray(other.change["value"]))
+        assert edited.change == edits.redraw(edited.reading, *wishes).change
+        assert edited.change != edits.redraw(edited.reading, *((0, False) if wishes[1] else (25, True))).change

@@ -64,7 +64,7 @@ def test_an_upload_that_was_replaced_changes_nothing_more(callbacks, slow, cell_
 @pytest.mark.parametrize("newer", ["example", "again", "show"])
 def test_nor_does_one_before_something_else_was_explained(callbacks, slow, cell_files, newer):
     *_, other = callbacks.explain(upload(cell_files[1]), 8, 0, False, False, OTHER)
-    pressed = gr.EventData(SimpleNamespace(elem_id="parasitized-1"), {})
+    pressed = gr.EventData(None, {"name": "parasitized-1"})
     views = {
         "example": lambda: callbacks.example(8, 0, False, False, pressed, VISITOR),
         "again": lambda: callbacks.again(other.reading, 8, 0, False, False, VISITOR),
@@ -75,14 +75,13 @@ def test_nor_does_one_before_something_else_was_explained(callbacks, slow, cell_
     assert next(views).reading is not None
 
 
-def test_an_upload_that_was_cleared_does_not_come_back(callbacks, slow):
-    assert not callbacks.clear(VISITOR).results["visible"]
-    assert slow() == [View()]
+def test_a_drop_for_another_view_leaves_the_explanation_alone(callbacks, slow):
+    assert list(callbacks.explain(None, 8, 0, False, False, VISITOR)) == [View()]
+    assert ["slow.png" in view.verdict for view in slow()] == [True, True]
 
 
 def test_what_others_do_ends_nothing(callbacks, slow, cell_files):
     list(callbacks.explain(upload(cell_files[1]), 8, 0, False, False, OTHER))
-    callbacks.clear(OTHER)
     assert ["slow.png" in view.verdict for view in slow()] == [True, True]
 
 
@@ -99,17 +98,16 @@ def test_nothing_is_remembered_of_visitors_who_wait_for_nothing():
     unfinished = newest.only(VISITOR, iter([View()] * 2))
     next(unfinished)
     unfinished.close()
-    newest.drop(OTHER)
     assert newest._begun == {}
 
 
-def test_clear_ends_every_explanation_in_the_browser_too(explainer):
+def test_a_drop_ends_the_edits_that_run(explainer):
     blocks = build_page(explainer)
-    (image,) = (number for number, block in blocks.blocks.items() if block.elem_id == "upload")
+    (zone,) = (number for number, block in blocks.blocks.items() if block.elem_id == "drop-files")
     ended = {
         blocks.fns[number].name
         for function in blocks.fns.values()
-        if (image, "clear") in function.targets
+        if (zone, "upload") in function.targets
         for number in function.cancels
     }
-    assert {"explain", "again", "example", "edit", "variants", "gradient"} <= ended
+    assert {"flip", "variants", "gradient", "prepare"} <= ended

@@ -15,6 +15,7 @@ from PIL import Image
 from tests.support.server import (
     CELL,
     UPLOAD,
+    drop,
     eventually,
     explain_a_cell,
     join,
@@ -74,7 +75,7 @@ def test_many_strangers_do_not_wipe_a_page(service, web):
         explain_a_cell(service, web, "honest")
         explain_a_cell(service, web, "away")  # as of somebody whose train is in a tunnel
         for number in range(130):  # on a busy machine as many of them wait as may
-            assert eventually(lambda: join(web, "clear", [], f"stranger{number}").status_code == 200)  # noqa: B023
+            assert eventually(lambda: join(web, "close", [], f"stranger{number}").status_code == 200)  # noqa: B023
         assert readings(service, "honest") and readings(service, "away")
 
 
@@ -86,15 +87,15 @@ def test_who_comes_when_all_pages_are_taken_is_told(explainer, tmp_path, monkeyp
         web = stack.enter_context(httpx.Client(base_url=running.address, timeout=60))
         for name in ("a", "b"):
             stack.enter_context(open_page(running, name))
-        assert join(web, "clear", [], "left").status_code == 200
-        assert eventually(lambda: join(web, "clear", [], "newer").status_code == 200)  # in the place of who left
+        assert join(web, "close", [], "left").status_code == 200
+        assert eventually(lambda: join(web, "close", [], "newer").status_code == 200)  # in the place of who left
         assert "left" not in running.pages.pages and "a" in running.pages.pages
         stack.enter_context(open_page(running, "newer"))
-        for answer in (join(web, "clear", [], "late"), web.get("/gradio_api/heartbeat/late")):
+        for answer in (join(web, "close", [], "late"), web.get("/gradio_api/heartbeat/late")):
             assert answer.status_code == 503 and answer.json()["detail"] == sessions.NO_PAGE
         monkeypatch.setattr(sessions, "PAGES_OF_ONE", 3)
-        assert join(web, "clear", [], "late").json()["detail"] == sessions.NO_PAGE_OF_ONE
-        assert join(web, "clear", [], "a").status_code == 200
+        assert join(web, "close", [], "late").json()["detail"] == sessions.NO_PAGE_OF_ONE
+        assert join(web, "close", [], "a").status_code == 200
 
 
 @pytest.mark.slow
@@ -110,7 +111,8 @@ def test_what_pages_hold_is_bounded_in_bytes(explainer, tmp_path, monkeypatch):
         assert not readings(running, "first") and readings(running, "second")  # one's own page that was left goes
         monkeypatch.setattr(sessions, "STATE_BYTES_OF_ONE", size // 2)
         path = web.post(UPLOAD, files={"files": ("cell.png", CELL.read_bytes())}).json()[0]
-        join(web, "explain_1", [picture(path), 8, 0, False, False], "third")
+        drop(running, web, path, "third")
+        join(web, "explain_1", [None, 8, 0, False, False], "third")
         with httpx.stream("GET", f"{running.address}/gradio_api/queue/data?session_hash=third", timeout=60) as stream:
             assert any(sessions.NO_MEMORY in line for line in stream.iter_lines())
 

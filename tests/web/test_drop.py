@@ -1,0 +1,40 @@
+"""What is dropped: which view it is for, and what the page says that it sees."""
+
+import zipfile
+
+import pytest
+
+from tests.support.one_cell import upload
+from web.drop import MANY_CELLS, router, view_of
+from web.many_cells.opening import ONE_CELL
+from web.many_cells.uploads import Limits
+
+
+@pytest.fixture
+def archive(cell, tmp_path):
+    path = tmp_path / "cells.png"  # whatever it is called
+    with zipfile.ZipFile(path, "w") as file:
+        for number in range(52):
+            file.write(cell, f"cell {number}.png")
+    return path
+
+
+def test_a_file_alone_is_one_cell_and_several_or_a_zip_are_many(cell, bad, archive):
+    assert view_of([upload(cell)]) == view_of([upload(bad)]) == ONE_CELL
+    assert view_of([upload(cell), upload(cell)]) == view_of([upload(archive)]) == MANY_CELLS
+
+
+def test_a_drop_goes_to_its_view_alone_and_leaves_the_zone_empty(cell, archive):
+    route = router(Limits())
+    one, many, seen, tab, zone = route([upload(cell)])
+    assert (one, many, tab["selected"], zone) == (upload(cell), None, ONE_CELL, None)
+    assert "One picture: drawn cell.png" in seen
+    two = [upload(cell), upload(cell, "other.png")]
+    one, many, seen, tab, zone = route(two)
+    assert (one, many, tab["selected"], zone) == (None, two, MANY_CELLS, None) and "2 pictures" in seen
+    assert "52 pictures" in route([upload(archive)])[2]
+    assert route(None)[:2] == (None, None)
+
+
+def test_a_name_is_never_markup(cell):
+    assert "&lt;b&gt;" in router(Limits())([upload(cell, "<b>.png")])[2]

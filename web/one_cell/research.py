@@ -1,0 +1,52 @@
+"""What stands folded under the stage for those who want every figure: ELBO, units, gradient, and how to repeat it."""
+
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+
+from jdm_core import Explainer
+from jdm_core.explain.matching import AS_GIVEN
+from jdm_core.report.words import Language
+from web.one_cell.view import Reading
+from web.parts.charts import elbo_panel, magnitude_legend
+from web.parts.html import note, render
+from web.parts.pictures import embedded, like
+from web.words import sentences
+
+_SALIENCY = 256  # pixels on the longer side
+
+
+def explained_with(explainer: Explainer, reading: Reading, say: Language) -> dict[str, Any]:
+    """The ELBO of a cell that was read, and how to have the same figures elsewhere, by field of the view."""
+    elbo = reading.explanation.elbo
+    paired = float(elbo.difference[0]), float(elbo.difference_standard_error[0])
+    panel = elbo_panel(elbo.labels, elbo.elbo[0], elbo.standard_error[0], paired, elbo.draws, say, elbo.posterior[0])
+    scale = float(f"{explainer.draw.evidence_scale(elbo.evidence[0]):.2g}")
+    unit = say("Evidence map, full colour: {scale} log-odds per pixel.", scale=say.number(scale))
+    return {"elbo": panel + note(unit), "repeat": repeat_panel(explainer, reading, say)}
+
+
+def repeat_panel(explainer: Explainer, reading: Reading, say: Language) -> Markup:
+    """The calls that give the figures of this page again: in Python, and by HTTP."""
+    one = reading.explanation
+    colours = "" if one.colours == AS_GIVEN else f', colours="{one.colours}"'
+    whole = one.finding is None or one.finding.status == "as given"
+    return render(
+        "repeat",
+        say,
+        checkpoint=explainer.name,
+        file=one.file,
+        whole=whole,
+        draws=one.elbo.draws,
+        seed=reading.seed,
+        colours=colours,
+    )
+
+
+def saliency_panel(explainer: Explainer, cell: np.ndarray, name: str, saliency: np.ndarray, say: Language) -> Markup:
+    """The gradient (S, S) of the classifier over the gray cell, with its colours and what they do not say."""
+    drawn = explainer.draw.saliency(explainer.model_view(cell), saliency, _SALIENCY)
+    words = say("gradient saliency of {file}: yellow where the classifier’s score depends most on the pixel", file=name)
+    scale = magnitude_legend(say("weak gradient"), say("strong gradient"))
+    return embedded(like(drawn, cell, _SALIENCY), words) + scale + note(say(sentences.SALIENCY_NOTE))

@@ -1,0 +1,26 @@
+// One place in the order of Tab for all examples: arrow keys move among them. On a telephone they fold once one is chosen.
+const buttons = () => [...element.querySelectorAll('[data-example]')];
+
+function choose(button) {
+    buttons().forEach(one => {
+        one.tabIndex = one === button ? 0 : -1;
+        one.setAttribute('aria-pressed', one === button);
+    });
+}
+
+element.addEventListener('click', (event) => {
+    const button = event.target.closest('[data-example]');
+    if (!button) return;
+    choose(button);
+    if (matchMedia('(max-width: 640px)').matches) element.querySelector('details').open = false;
+    trigger('select', { name: button.dataset.example });
+});
+element.addEventListener('keydown', (event) => {
+    const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key], all = buttons();
+    const at = all.indexOf(event.target.closest('[data-example]'));
+    if (!step || at < 0) return;
+    event.preventDefault();
+    const next = all[(at + step + all.length) % all.length];
+    all.forEach(one => { one.tabIndex = one === next ? 0 : -1; });
+    next.focus();
+});
