@@ -29,18 +29,19 @@ class Ranking:
     order: np.ndarray
 
 
-def worth_asking(probabilities: np.ndarray) -> np.ndarray:
+def worth_asking(probabilities: np.ndarray, most: int | None = None) -> np.ndarray:
     """About which of N cells to ask the likelihood, (N,) bool, of the head's probabilities (N, K), NaN without one.
 
-    Those that the head suspects or is not sure are healthy, the most suspicious first, as far as the budget goes:
-    `ASKED` and a share `ASKED_SHARE` of those with a verdict. The first label is that of infected cells. Of which kind
-    a cell is does not matter: on dark stains infected ones are taken for no red cells.
+    Those that the head suspects or is not sure are healthy, the most suspicious first, at most so many, or as far as
+    a field's budget goes: `ASKED` and a share `ASKED_SHARE` of those with a verdict. The first label is that of
+    infected cells. Of which kind a cell is does not matter: on dark stains infected ones are taken for no red cells.
     """
     odds = _log_odds(probabilities)
     wanted = np.flatnonzero(odds >= UNSURE)  # NaN is not
-    budget = ASKED + int(ASKED_SHARE * np.count_nonzero(~np.isnan(odds)))
+    if most is None:
+        most = ASKED + int(ASKED_SHARE * np.count_nonzero(~np.isnan(odds)))
     asked = np.zeros(len(odds), dtype=bool)
-    asked[wanted[np.argsort(-odds[wanted], kind="stable")][:budget]] = True
+    asked[wanted[np.argsort(-odds[wanted], kind="stable")][:most]] = True
     return asked
 
 

@@ -30,13 +30,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(arguments: list[str] | None) -> int:
-    from training.cli import data, familiarity, finder, publish, run, studies
+    from training.cli import data, familiarity, finder, publish, reading, run, studies
     from training.run.step import NonFiniteLoss
 
     prog = None if Path(sys.argv[0]).stem == "plasmolens-train" else "python -m training"
     parser = argparse.ArgumentParser(prog=prog, description=__doc__, epilog=USUAL_ORDER)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for family in (run, finder, publish, familiarity, data, studies):
+    for family in (run, finder, publish, familiarity, reading, data, studies):
         family.register(commands)
     for command in commands.choices.values():
         command.add_argument("--debug", action="store_true", help="show where an error arose")

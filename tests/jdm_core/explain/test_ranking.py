@@ -69,5 +69,6 @@ def test_the_likelihood_is_asked_within_a_budget_and_first_about_the_most_suspic
     asked = worth_asking(of(*some))
     assert asked.sum() == ASKED + int(ASKED_SHARE * 100) < 100
     assert asked[-asked.sum() :].all()
+    assert worth_asking(of(*some), most=3).nonzero()[0].tolist() == [97, 98, 99]
     # cells without a verdict give nothing to the budget
     assert worth_asking(of(*some, *[None] * 100)).sum() == asked.sum()
