@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
@@ -14,8 +14,9 @@ import numpy as np
 from jdm_core import CellImageError, Explainer
 from jdm_core.checkpoint.reading import readings as known_readings
 from jdm_core.cli.inputs import given_files, places_of, progress_bar, stems_of
-from jdm_core.cli.smears import Outcome, mixed_names, smear_names, summary, write_tables
+from jdm_core.cli.smears import Outcome, mixed_names, smear_names, summary, told_of, write_tables
 from jdm_core.field.added import with_added
+from jdm_core.field.trouble import ONE_CELL
 from jdm_core.files import read_file, replace_file
 from jdm_core.images.inputs import read_field
 from jdm_core.images.pixels import content_sha256
@@ -30,13 +31,13 @@ from jdm_core.report.field.readings import (
     load_readings,
     matched,
 )
-from jdm_core.report.field.record import field_json
+from jdm_core.report.field.record import field_json, known_from
 from jdm_core.report.field.save import EXPORTS, as_json, export
 from jdm_core.report.report import model_fields
 
 ALWAYS = ("marked", "geojson")  # beside the JSON, which comes last and says that the others are there
 ALSO = tuple(kind for kind in EXPORTS if kind not in (*ALWAYS, "json", "cells", "fields"))
-ONE_CELL = "for a single cell use: python -m jdm_core explain"
+OLD_WAY = "Use: python -m jdm_core explain"
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def run(explainer: Explainer, options: argparse.Namespace, group: Shards) -> int
 
     Raises ValueError.
     """
-    task = _task(options)
+    task = task_of(options)
     files, empty = group.from_first(lambda: given_files(options.files))  # pictures may soon appear beside them
     places = places_of(options.files, files)
     stems, smears = stems_of(places, options.out), smear_names(files, places)
@@ -80,10 +81,11 @@ def run(explainer: Explainer, options: argparse.Namespace, group: Shards) -> int
     if not group.first:
         return 0  # the first process's status is that of all: torchrun ends it when another fails before
     outcomes = {path: outcome for part in gathered for path, outcome in part.items()}
-    refused = _refuse(options.readings, task.readings, outcomes.values())
+    refused = refused_readings(options.readings, task.readings, {one.sha256 for one in outcomes.values()})
     for line in (*mixed_names(files, smears), *refused):
         print(line, file=sys.stderr)
-    totals = write_tables([(places[path], stems[path], smears[path], outcomes[path]) for path in files], options.out)
+    done = ((places[path], stems[path], smears[path], outcomes[path]) for path in files)
+    totals = write_tables(told_of(done, options.out), options.out)
     print(summary(totals, list(outcomes.values()), options.out))
     return 1 if empty or refused or any(not outcome.counted for outcome in outcomes.values()) else 0
 
@@ -111,12 +113,11 @@ def read_pixels(explainer: Explainer, pixels: np.ndarray, name: str, stem: Path,
             entry, lost = _with_readings(entry, task.readings[sha256], pixels)
         record = _write(explainer, entry, stem, smear, task)
     trouble = record["trouble"]
-    if trouble and record["found"] == 1:
-        trouble = f"{trouble.rstrip('.')}; {ONE_CELL}"
-    return Outcome(sha256=sha256, trouble=trouble, lost=lost)
+    return Outcome(sha256=sha256, trouble=f"{trouble} {OLD_WAY}" if trouble == ONE_CELL else trouble, lost=lost)
 
 
-def _task(options: argparse.Namespace) -> Task:
+def task_of(options: argparse.Namespace) -> Task:
+    """What the options ask for. Raises ValueError."""
     if not (np.isfinite(options.red_cells_per_ul) and options.red_cells_per_ul > 0):
         raise ValueError(f"--red-cells-per-ul {options.red_cells_per_ul:g}: a count per µL is expected")
     given: dict[str, FieldReadings] = {}
@@ -130,9 +131,10 @@ def _task(options: argparse.Namespace) -> Task:
     return Task(options.draws, options.seed, options.colours, options.red_cells_per_ul, also, options.overwrite, given)
 
 
-def _refuse(paths: Sequence[Path] | None, given: Mapping[str, FieldReadings], outcomes: Iterable[Outcome]) -> list[str]:
-    """A line for each picture of the readings that is none of those given."""
-    seen = {outcome.sha256 for outcome in outcomes}
+def refused_readings(
+    paths: Sequence[Path] | None, given: Mapping[str, FieldReadings], seen: Set[str | None]
+) -> list[str]:
+    """A line for each picture of the readings that is none of those seen, by digest."""
     name = on_one_line(", ".join(map(str, paths or [])))
     others = [one for sha256, one in given.items() if sha256 not in seen]
     return [f"{name}: these are readings of another picture, {one.file}: they were not taken" for one in others]
@@ -176,6 +178,7 @@ def _done(explainer: Explainer, sha256: str, name: str, stem: Path, smear: str, 
             (record["input_sha256"], record["file"], record["smear"]) == (sha256, name, smear)
             and record["model"] == model_fields(explainer)
             and record["settings"] == task.settings(sha256)
+            and known_from(record) == known_readings(explainer.checkpoint)
             and record["found"] == sum(record["counts"].values())
             and all(_path(stem, kind).exists() for kind in (*ALWAYS, *task.also))
         )

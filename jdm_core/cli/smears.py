@@ -3,9 +3,8 @@
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from jdm_core.checkpoint.reading import Reading
 from jdm_core.files import replace_file
 from jdm_core.images.refused import on_one_line
 from jdm_core.report.field.entry import NOTHING, Totals
-from jdm_core.report.field.record import totals_json
+from jdm_core.report.field.record import known_from, totals_json
 from jdm_core.report.field.tables import (
     CELL_COLUMNS,
     FIELD_COLUMNS,
@@ -21,10 +20,11 @@ from jdm_core.report.field.tables import (
     cell_rows,
     count_row,
     field_row,
-    write_rows,
+    row_writer,
 )
 from jdm_core.report.language import ENGLISH
 
+Told = tuple[dict[str, Any] | None, dict[str, Any]]  # a field's JSON, None where it could not be read, and its line
 _NUMBER = re.compile(r"[\W_]*\d+[\W_]*$")  # at the end of a field's name, behind what names its smear
 
 
@@ -78,28 +78,55 @@ def mixed_names(files: Sequence[Path], smears: Mapping[Path, str]) -> list[str]:
     return lines
 
 
-def write_tables(fields: Sequence[tuple[Path, Path, str, Outcome]], out: Path) -> Totals:
-    """Writes fields.csv, cells.csv and smears.csv of (place, stem, smear, outcome) a field; returns what all come to.
+def write_tables(fields: Iterable[Told], out: Path) -> Totals:
+    """Writes fields.csv, cells.csv and smears.csv, field by field as they come; returns what all come to.
 
-    They are made of the fields' JSON, one field after the other, so that memory holds no more than one.
+    Each is there whole or not at all, and memory holds no more than a field.
     """
-    totals: dict[str, Totals] = {}
-    known: dict[str, tuple[Mapping[str, Reading], float]] = {}
-    with_rows = partial(_rows, fields, out)
-    for record, _ in with_rows():
-        if record is None:
+    smears: dict[str, tuple[Totals, Mapping[str, Reading], float]] = {}
+
+    def write(of_fields: Path, of_cells: Path) -> None:
+        with (
+            of_fields.open("w", newline="", encoding="utf-8") as first,
+            of_cells.open("w", newline="", encoding="utf-8") as second,
+        ):
+            add_field, add_cell = row_writer(first, FIELD_COLUMNS), row_writer(second, CELL_COLUMNS)
+            for record, row in fields:
+                add_field(row)
+                for cell in cell_rows(record) if record else ():
+                    add_cell(cell)
+                if record:
+                    smears[record["smear"]] = _with(smears.get(record["smear"]), record)
+
+    def write_smears(partial: Path) -> None:
+        with partial.open("w", newline="", encoding="utf-8") as file:
+            add = row_writer(file, SMEAR_COLUMNS)
+            for name, (totals, known, red_cells) in smears.items():
+                add({"smear": name} | count_row(totals_json(totals, known, red_cells)))
+
+    replace_file(out / "fields.csv", lambda one: replace_file(out / "cells.csv", lambda two: write(one, two)))
+    replace_file(out / "smears.csv", write_smears)
+    return sum((totals for totals, _, _ in smears.values()), NOTHING)
+
+
+def told_of(fields: Iterable[tuple[Path, Path, str, Outcome]], out: Path) -> Iterator[Told]:
+    """Each field's JSON and its line in fields.csv, of (place, stem, smear, outcome) a field."""
+    for place, stem, smear, outcome in fields:
+        name = on_one_line(place.as_posix())
+        if outcome.error:
+            yield None, {"file": name, "smear": smear, "error": outcome.error}
             continue
-        smear = record["smear"]
-        totals[smear] = totals.get(smear, NOTHING) + Totals(**record["totals"])
-        rests = (record["estimate"] or {}).get("rests_on")
-        if rests or smear not in known:
-            reading = {kind: Reading(**rests) for kind in ("familiar", "other")} if rests else {}
-            known[smear] = reading, record["red_cells_per_ul"]
-    _write(out / "fields.csv", FIELD_COLUMNS, (row for _, row in with_rows()))
-    _write(out / "cells.csv", CELL_COLUMNS, (row for record, _ in with_rows() if record for row in cell_rows(record)))
-    rows = ({"smear": name} | count_row(totals_json(of, *known[name])) for name, of in totals.items())
-    _write(out / "smears.csv", SMEAR_COLUMNS, rows)
-    return sum(totals.values(), NOTHING)
+        path = stem.with_name(f"{stem.name}.json")
+        record = json.loads(path.read_text(encoding="utf-8"))
+        yield record, field_row(record) | {"report": on_one_line(path.relative_to(out).as_posix())}
+
+
+def _with(
+    so_far: tuple[Totals, Mapping[str, Reading], float] | None, record: Mapping[str, Any]
+) -> tuple[Totals, Mapping[str, Reading], float]:
+    """A smear's totals with one more field, how well such cells are read, and the red cells per µL."""
+    totals, known, red_cells = so_far or (NOTHING, {}, record["red_cells_per_ul"])
+    return totals + Totals(**record["totals"]), known or known_from(record), red_cells
 
 
 def summary(totals: Totals, outcomes: Sequence[Outcome], out: Path) -> str:
@@ -118,26 +145,3 @@ def summary(totals: Totals, outcomes: Sequence[Outcome], out: Path) -> str:
         if count:
             words.append(f"{ENGLISH.number(count)} {said}")
     return f"{', '.join(words)}: {out / 'fields.csv'}"
-
-
-def _rows(
-    fields: Sequence[tuple[Path, Path, str, Outcome]], out: Path
-) -> Iterator[tuple[dict[str, Any] | None, dict[str, Any]]]:
-    """Each field's JSON, None where it could not be read, and its line in fields.csv."""
-    for place, stem, smear, outcome in fields:
-        name = on_one_line(place.as_posix())
-        if outcome.error:
-            yield None, {"file": name, "smear": smear, "error": outcome.error}
-            continue
-        path = stem.with_name(f"{stem.name}.json")
-        record = json.loads(path.read_text(encoding="utf-8"))
-        report = on_one_line(path.relative_to(out).as_posix())
-        yield record, field_row(record) | {"report": report}
-
-
-def _write(path: Path, columns: Sequence[str], rows: Any) -> None:
-    def write(partial: Path) -> None:
-        with partial.open("w", newline="", encoding="utf-8") as file:
-            write_rows(file, columns, rows)
-
-    replace_file(path, write)

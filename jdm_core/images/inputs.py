@@ -31,3 +31,8 @@ def read_images(images: ImageLike | Sequence[ImageLike], finds_cells: bool) -> l
     if not cells:
         raise ValueError("images: none given")
     return cells
+
+
+def read_field(image: ImageLike | bytes, name: str | None = None) -> np.ndarray:
+    """The pixels (H, W, 3) uint8 of a whole field, as it is; `name` stands for it in errors. Raises CellImageError."""
+    return read_cell(image, name)

@@ -41,21 +41,27 @@ def field_json(entry: FieldEntry, smear: Smear) -> dict[str, Any]:
 def totals_json(totals: Totals, known: Mapping[str, Reading], red_cells: float) -> dict[str, Any]:
     """The counts of a field or a smear: found, by status, suspicious; the machine's estimate and the reviewed count.
 
-    `totals` are the same as `Totals(**...)` takes.
+    `totals` are what `Totals(**...)` takes, and `known` what the estimate rests on.
     """
-    reading, estimate, reviewed = totals.reading(known), totals.estimate(known), totals.reviewed_share()
+    estimate, reviewed = totals.estimate(known), totals.reviewed_share()
     return {
         "found": totals.found,
         "counts": {status: totals.counts[status] for status in STATUSES},
         "read": totals.read,
         "suspicious": totals.suspicious,
-        "estimate": _share(estimate, red_cells) | {"rests_on": reading and asdict(reading)} if estimate else None,
+        "estimate": _share(estimate, red_cells) if estimate else None,
         "reviewed": {"cells": totals.reviewed, "infected": totals.infected, **_share(reviewed, red_cells)}
         if reviewed
         else None,
         "red_cells_per_ul": red_cells,
         "totals": asdict(totals),
+        "known": {kind: asdict(reading) for kind, reading in known.items()},
     }
+
+
+def known_from(record: Mapping[str, Any]) -> dict[str, Reading]:
+    """How well cells of each kind are read, by a record."""
+    return {kind: Reading(**values) for kind, values in record["known"].items()}
 
 
 def _share(estimate: Estimate, red_cells: float) -> dict[str, Any]:

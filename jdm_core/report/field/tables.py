@@ -1,7 +1,7 @@
 """cells.csv, fields.csv and smears.csv, made of fields' JSON: the first columns are a contract, more come behind."""
 
 import csv
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from io import StringIO
 from typing import Any, TextIO
 
@@ -59,16 +59,22 @@ def cell_rows(record: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         yield {"file": record["file"], "smear": record["smear"]} | dict(cell)
 
 
-def write_rows(file: TextIO, columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
-    """Writes a table with the notice in each line; no text of it is a formula to a spreadsheet."""
+def row_writer(file: TextIO, columns: Sequence[str]) -> Callable[[Mapping[str, Any]], object]:
+    """Begins a table, and returns what adds a line with the notice; no text is a formula to a spreadsheet."""
     writer = csv.DictWriter(file, columns, restval="", extrasaction="ignore")
     writer.writeheader()
-    for row in rows:
-        writer.writerow({name: harmless(value) for name, value in row.items()} | {"notice": NOTICE})
+    return lambda row: writer.writerow(plain(row))
+
+
+def plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A line as it stands in a table."""
+    return {name: harmless(value) for name, value in row.items()} | {"notice": NOTICE}
 
 
 def table(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> bytes:
-    """The same as a file's bytes."""
+    """A whole table as a file's bytes."""
     text = StringIO(newline="")
-    write_rows(text, columns, rows)
+    add = row_writer(text, columns)
+    for row in rows:
+        add(row)
     return text.getvalue().encode()
