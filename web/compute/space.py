@@ -13,6 +13,8 @@ COMPUTING = (
     "saliency",
     "field",
     "stream_field",
+    "field_with",
+    "field_parted",
 )
 DRAWING = ("evidence", "evidence_scale", "difference", "difference_scale", "saliency")
 

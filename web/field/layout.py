@@ -45,8 +45,9 @@ def add_field_tab(explainer: Explainer, compute: dict[str, Any], batch: dict[str
 
     `compute` says in which queue a cell's explanation waits, `batch` in which the reading of fields.
     """
-    parts: Parts = {"smear": gr.State(time_to_live=kept_seconds)}
+    parts: Parts = {}
     with gr.Tab(label("A field"), id=FIELD, elem_id="a-field"):
+        parts["smear"] = gr.State(time_to_live=kept_seconds)
         parts["readings"] = _html("field-readings", "field_store", html_template="<span hidden></span>", value="{}")
         parts["incoming"] = _html("field-incoming", "field_incoming", html_template="<span hidden></span>")
         parts["intro"] = gr.HTML(block("field_intro"), elem_id="field-intro")

@@ -122,7 +122,8 @@ def counts(smear: Smear, worth: Mapping[str, float] | None, say: Language) -> Ma
     rows = [(state, words.SIGNS[state], say(name), states.count(state)) for state, name in words.STATES.items()]
     foreign = 2 * (entry.read.kind == OTHER).sum() > max(1, told.read)
     warning = kind_warning(OTHER, worth, say) if foreign else ""
-    return render("field_counts", say, name=entry.name, headline=words.headline(told, say), rows=rows, warning=warning)
+    name = entry.name if len(smear.entries) == 1 else ""  # among several its button says it
+    return render("field_counts", say, name=name, headline=words.headline(told, say), rows=rows, warning=warning)
 
 
 def gallery(smear: Smear, say: Language) -> Markup:

@@ -13,7 +13,7 @@ from gradio.utils import get_upload_folder
 from PIL import Image
 
 from jdm_core import CellImageError, Explainer
-from jdm_core.explain.matching import AS_GIVEN, MATCHED, ColourChoice
+from jdm_core.explain.matching import AS_GIVEN, ColourChoice
 from jdm_core.field.results import Field
 from jdm_core.images.pixels import content_sha256
 from jdm_core.images.refused import on_one_line
@@ -23,7 +23,6 @@ from web.parts.reading import plain_stem, read_upload
 MOST = 40  # fields of one smear
 SEED = 0
 SHOWN_PIXELS = 24_000_000  # of a picture in the viewer: browsers keep it unpacked
-COLOUR_SAMPLE = 32  # cells that say what colours those of a field have in common
 QUALITY = 90  # of JPEG
 
 
@@ -58,16 +57,8 @@ def read_entry(explainer: Explainer, entry: Entry, draws: int, colours: ColourCh
         entry.error = error.reason
         return
     if entry.read is not None:
-        entry.colours = colours_of(explainer, entry.read)
+        entry.colours = AS_GIVEN if entry.read.measured is None else entry.read.measured
         yield entry.read
-
-
-def colours_of(explainer: Explainer, read: Field) -> ColourChoice:
-    """The colours in which the model saw the cells of a field: those that they have in common, or their own."""
-    cells = [read.cells[i] for i in np.flatnonzero(read.read)]
-    if read.colours != MATCHED or not cells or read.trouble:
-        return AS_GIVEN
-    return explainer.measure_colours(cells) or AS_GIVEN
 
 
 def kept_picture(pixels: np.ndarray, name: str) -> str:

@@ -24,7 +24,7 @@ def parsed(sent: str | None) -> Readings:
     if not isinstance(fields, dict):
         return {}
     return {
-        digest: {place: letter for place, letter in cells.items() if letter in LETTERS}
+        digest: {place: letter for place, letter in cells.items() if isinstance(letter, str) and letter in LETTERS}
         for digest, cells in fields.items()
         if isinstance(cells, dict)
     }

@@ -43,7 +43,12 @@ BROWSER = {
 # As jdm_core says them of pictures that are no field; whatever else it says stays English.
 TROUBLES = (
     noop("No red cells were found in this picture."),
-    noop("This picture shows one cell: it is read in the tab for one cell."),
+    noop(
+        "Red cells cannot be told apart in this picture: it is not a field of a thin blood smear, or it is out of "
+        "focus. Nothing is counted."
+    ),
+    noop("This picture shows a single cell: open it as a cell, not as a field."),
+    noop("Nearly all cells of this field lie in clumps that cannot be parted: nothing is counted."),
 )
 
 
