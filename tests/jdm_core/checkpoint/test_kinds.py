@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from jdm_core import Explainer
+from jdm_core.checkpoint.figures import figures_markdown
 from jdm_core.checkpoint.kinds import kinds_of
+from jdm_core.checkpoint.manifest import read_manifest
 from jdm_core.checkpoint.red_cells import RedCells
 from jdm_core.images.traits import NAMES, measure_cell
 from tests.support.toy import toy_cell
@@ -66,3 +68,17 @@ def test_the_rule_is_the_formula_and_far_traits_count_no_more():
 def test_a_rule_of_a_manifest_is_checked(changes, message):
     with pytest.raises(ValueError, match=message):
         rule(**changes)
+
+
+def test_the_card_for_outsiders_tells_the_kinds_of_pictures_from_elsewhere_and_what_a_verdict_is_worth_there():
+    checkpoint = read_manifest()["malaria-64"]
+    text = figures_markdown("malaria-64", checkpoint)
+    assert "| Pictures | n | Familiar | Other | Not a red cell | Right |" in text
+    kinds, abroad = (checkpoint.metrics["familiarity"][key] for key in ("kinds", "abroad"))
+    for row in kinds:
+        shares = " | ".join(f"{row[kind]:.3f}" for kind in ("familiar", "other", "not a red cell"))
+        assert f"| {row['set']}: {row['what']} | {row['n']} | {shares} | {row['right']:.3f} (" in text
+    assert f"sensitivity falls as low as {abroad['lowest_sensitivity']:.2f}" in text
+    bare = {name: value for name, value in checkpoint.metrics["familiarity"].items() if name not in ("kinds", "abroad")}
+    older = replace(checkpoint, metrics=checkpoint.metrics | {"familiarity": bare})
+    assert "Not a red cell" not in figures_markdown("malaria-64", older)

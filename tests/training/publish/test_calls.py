@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from jdm_core.checkpoint.calibration import Promise
-from jdm_core.checkpoint.card import figures_markdown
+from jdm_core.checkpoint.figures import figures_markdown
 from jdm_core.checkpoint.manifest import read_manifest
 from training.metrics import summarise
 from training.publish.card import SHIPPED, Sources, calls, worth
