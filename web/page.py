@@ -125,6 +125,6 @@ def _told(metrics: dict[str, Any], say: Language) -> str:
         "Tested on {cells} cells of {slides} slides ({test_set}): {verdicts}.",
         cells=cells,
         slides=slides,
-        test_set=metrics["test_set"],
+        test_set=metrics["test_set"] or say("no name recorded"),
         verdicts=verdicts,
     )

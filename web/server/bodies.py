@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -29,11 +29,11 @@ NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
 class Refused(Exception):
-    """A request that is answered with this status, these words as `detail`, and these headers."""
+    """A request that is answered with this status, these words as `detail`, in which `fields` stand, and headers."""
 
-    def __init__(self, status: int, words: Any, **headers: str) -> None:
+    def __init__(self, status: int, words: Any, fields: Mapping[str, object] | None = None, **headers: str) -> None:
         super().__init__(str(words))
-        self.status, self.words, self.headers = status, words, headers
+        self.status, self.words, self.fields, self.headers = status, words, fields or {}, headers
 
 
 class Bodies:

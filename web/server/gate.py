@@ -64,8 +64,8 @@ class Gate:
         try:
             await self._answer(scope, route, headers, receive, watched_send)
         except Refused as refusal:
-            say = say_in(preferred(headers.get(b"accept-language", b"").decode("latin-1")))
-            words = say(refusal.words) if isinstance(refusal.words, str) else refusal.words
+            say = say_in(_language(headers))
+            words = say(refusal.words, **refusal.fields) if isinstance(refusal.words, str) else refusal.words
             await answer(watched_send, refusal.status, {"detail": words}, refusal.headers)
         except ClientDisconnect:  # in the middle of an upload
             status = 499  # as proxies call it
@@ -178,7 +178,8 @@ class Gate:
         if body is not None and paths.starts_job(route):
             pages.check_jobs(visitor)
             session = _session_in(body)
-            pages.enter(session, visitor) if session else pages.make_room(visitor)
+            language = _language(dict(scope["headers"]))
+            pages.enter(session, visitor, language) if session else pages.make_room(visitor)
         if route.endswith("/upload_progress"):
             bound_progress()
         with here:
@@ -201,6 +202,10 @@ class Gate:
 def public_path(path: str) -> str:
     """A path without what it may tell of a person: names of files, of sessions and of jobs."""
     return PRIVATE_PART.sub(r"\1…", path)[:80]
+
+
+def _language(headers: dict[bytes, bytes]) -> str:
+    return preferred(headers.get(b"accept-language", b"").decode("latin-1"))
 
 
 def _is_form(headers: dict[bytes, bytes]) -> bool:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from starlette.requests import cookie_parser
 
+from jdm_core.report.words import noop
 from web.server.bodies import Message, Refused
 from web.server.private import user_of
 
@@ -18,6 +19,7 @@ FREE_TRIES = 5  # wrong passwords of one address until it has to wait
 LONGEST_WAIT = 60.0  # seconds
 FORGOTTEN = 900.0  # seconds after the last try
 ADDRESSES = 10_000
+TOO_MANY = noop("too many wrong passwords: try again in {seconds} s")
 LOOPBACK = ("localhost", "127.0.0.1", "::1", "0.0.0.0")
 
 
@@ -47,7 +49,7 @@ class Tries:
             tries, free = 0, 0.0
         if now < free:
             wait = int(free - now) + 1
-            raise Refused(429, f"too many wrong passwords: try again in {wait} s", **{"retry-after": str(wait)})
+            raise Refused(429, TOO_MANY, {"seconds": wait}, **{"retry-after": str(wait)})
         tries += 1
         wait = min(2.0 ** (tries - FREE_TRIES), LONGEST_WAIT) if tries >= FREE_TRIES else 0.0
         self._known[visitor] = tries, now + wait, now

@@ -18,6 +18,7 @@ from gradio.state_holder import SessionState, StateHolder
 
 from jdm_core.report.words import noop
 from web.server.bodies import Refused
+from web.words.language import say_in
 
 PAGES = 400  # 0.2 MB each, before anything is shown on it
 PAGES_OF_ONE = 100  # of one address, behind which there may be a classroom
@@ -38,9 +39,10 @@ NO_MEMORY = noop(
 
 @dataclass
 class Page:
-    """What is known of a page: whose it is, how many connections are open, when it was seen, bytes of its values."""
+    """What is known of a page: visitor, language, how many connections are open, when seen, bytes of its values."""
 
     visitor: str
+    language: str = "en"
     here: int = 0
     seen: float = field(default_factory=time.monotonic)
     sizes: dict[tuple[str, int], int] = field(default_factory=dict)
@@ -92,12 +94,13 @@ class Pages(StateHolder):
     def update(self, session_id: str) -> None:
         """Forgets nobody, as Gradio would here; nor is a page seen because a job looks its state up."""
 
-    def enter(self, session_id: str, visitor: str) -> Page:
+    def enter(self, session_id: str, visitor: str, language: str | None = None) -> Page:
         """The page of a session, made for this visitor where there is none. Raises Refused where there is no room."""
         page = self.pages.get(session_id)
         if page is None:
             self.make_room(visitor)
             page = self.pages[session_id] = Page(visitor)
+        page.language = language or page.language
         page.seen = time.monotonic()
         return page
 
@@ -134,10 +137,10 @@ class Pages(StateHolder):
         if more > 0:
             while self._bytes(page.visitor) + more > STATE_BYTES_OF_ONE:
                 if not self._drop_one(page.visitor, page):
-                    raise gr.Error(NO_MEMORY, print_exception=False)
+                    raise gr.Error(say_in(page.language)(NO_MEMORY), print_exception=False)
             while self._bytes() + more > STATE_BYTES:
                 if not self._drop_one(None, page):
-                    raise gr.Error(NO_MEMORY, print_exception=False)
+                    raise gr.Error(say_in(page.language)(NO_MEMORY), print_exception=False)
         page.sizes[key] = size
 
     def delete_state(self, session_id: str, expired_only: bool = False) -> None:

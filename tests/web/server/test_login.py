@@ -22,8 +22,10 @@ def test_wrong_passwords_are_slowed_down_by_address(explainer, tmp_path):
 
         codes = [attempt(f"wrong{number}").status_code for number in range(12)]
         assert codes[:5] == [400] * 5 and codes.count(429) >= 4
-        answer = attempt("secret")
-        assert answer.status_code == 429 and int(answer.headers["retry-after"]) >= 1
+        answer = attempt("secret", **{"accept-language": "fr"})
+        seconds = int(answer.headers["retry-after"])
+        assert answer.status_code == 429 and seconds >= 1
+        assert answer.json()["detail"] == f"trop de mots de passe erronés : réessayez dans {seconds} s"
         assert attempt("secret", **{"x-forwarded-for": "192.0.2.7"}).status_code == 200
 
 

@@ -1,5 +1,6 @@
 """Whose page it is: room on the disk and in memory, and work that nobody waits for."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -25,6 +26,7 @@ from tests.support.server import (
     readings,
     serving,
 )
+from web.words.language import say_in
 
 
 @pytest.fixture
@@ -115,6 +117,11 @@ def test_what_pages_hold_is_bounded_in_bytes(explainer, tmp_path, monkeypatch):
         join(web, "explain_1", [None, 8, 0, False, False], "third")
         with httpx.stream("GET", f"{running.address}/gradio_api/queue/data?session_hash=third", timeout=60) as stream:
             assert any(sessions.NO_MEMORY in line for line in stream.iter_lines())
+        web.headers["accept-language"] = "fr"
+        join(web, "explain_1", [None, 8, 0, False, False], "third")
+        with httpx.stream("GET", f"{running.address}/gradio_api/queue/data?session_hash=third", timeout=60) as stream:
+            told = [json.loads(line.removeprefix("data: ")) for line in stream.iter_lines() if line]
+        assert any(say_in("fr")(sessions.NO_MEMORY) == (one.get("output") or {}).get("error") for one in told)
 
 
 def test_what_a_value_weighs():
