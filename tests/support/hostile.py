@@ -15,7 +15,12 @@ from io import BytesIO
 from PIL import Image
 
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
+Files = dict[str, Callable[[], bytes]]  # what makes each, by its name
 TIFF_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 7: 1}  # bytes of a value by type
+
+
+def _by_name(*makes: Callable[[], bytes]) -> Files:
+    return {make.__name__: make for make in makes}
 
 
 # JPEG
@@ -225,36 +230,30 @@ def gif_comment_flood(blocks: int = 7_000) -> bytes:
     return whole[:start] + b"!\xfe" + (b"\xff" + b"x" * 255) * blocks + b"\0" + whole[start:]
 
 
-PICTURES: dict[str, Callable[[], bytes]] = {
-    make.__name__: make
-    for make in (
-        jpeg_fill_bytes,
-        jpeg_many_scans,
-        jpeg_segment_flood,
-        png_chunk_flood,
-        tiff_huge_tiles,
-        tiff_tile_flood,
-        tiff_shared_values,
-        tiff_many_samples,
-        webp_huge_canvas,
-        webp_chunk_flood,
-        bmp_rle,
-        bmp_huge,
-        gif_huge_canvas,
-    )
-}
-HONEST_BUT_LARGE: dict[str, Callable[[], bytes]] = {
-    make.__name__: make
-    for make in (
-        gif_comment_flood,
-        jpeg_fill_within,
-        jpeg_exif_flood,
-        png_16bit_large,
-        png_text_bombs,
-        png_profile_bomb,
-        png_exif_of_shared_values,
-    )
-}
+PICTURES: Files = _by_name(
+    jpeg_fill_bytes,
+    jpeg_many_scans,
+    jpeg_segment_flood,
+    png_chunk_flood,
+    tiff_huge_tiles,
+    tiff_tile_flood,
+    tiff_shared_values,
+    tiff_many_samples,
+    webp_huge_canvas,
+    webp_chunk_flood,
+    bmp_rle,
+    bmp_huge,
+    gif_huge_canvas,
+)
+HONEST_BUT_LARGE: Files = _by_name(
+    gif_comment_flood,
+    jpeg_fill_within,
+    jpeg_exif_flood,
+    png_16bit_large,
+    png_text_bombs,
+    png_profile_bomb,
+    png_exif_of_shared_values,
+)
 
 
 # Zips
@@ -345,22 +344,10 @@ def form_without_end(megabytes: int = 2) -> bytes:
     return b"--b\r\nContent-Disposition: " + b"x" * (megabytes * 2**20)
 
 
-ZIPS: dict[str, Callable[[], bytes]] = {
-    make.__name__: make
-    for make in (zip_many_members, zip_bombs, zip_shared_member, zip_nested, zip_of_hostile_pictures)
-}
-BODIES: dict[str, Callable[[], bytes]] = {
-    make.__name__: make
-    for make in (
-        json_deep,
-        json_wide,
-        json_long_number,
-        json_files_of_the_server,
-        form_field,
-        form_many_parts,
-        form_without_end,
-    )
-}
+ZIPS: Files = _by_name(zip_many_members, zip_bombs, zip_shared_member, zip_nested, zip_of_hostile_pictures)
+BODIES: Files = _by_name(
+    json_deep, json_wide, json_long_number, json_files_of_the_server, form_field, form_many_parts, form_without_end
+)
 
 
 def _encoded(image: Image.Image, kind: str, **options: object) -> bytes:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
 
 import httpx
 
@@ -95,9 +96,14 @@ def call(web, path: str, endpoint: str = "predict") -> str:
     return web.get(f"/gradio_api/call/{endpoint}/{event}").text
 
 
+_FUNCTIONS: WeakKeyDictionary[httpx.Client, dict[str, int]] = WeakKeyDictionary()
+
+
 def function(web, name: str) -> int:
     """The number of a function of the page."""
-    return next(item["id"] for item in web.get("/config").json()["dependencies"] if item["api_name"] == name)
+    if web not in _FUNCTIONS:  # the page's whole configuration: large
+        _FUNCTIONS[web] = {item["api_name"]: item["id"] for item in web.get("/config").json()["dependencies"]}
+    return _FUNCTIONS[web][name]
 
 
 def join(web, name: str, data: list, session: str):
