@@ -15,32 +15,43 @@ LARGE = 2.2  # of the median area: a cell so large is more than one
 PIECE, CLUMPED = 0.2, 0.45  # of the median area: from here on what no polygon holds is told, and is a clump
 OTHER_SHARE = 0.5  # of a polygon's pixels that are no red cell: it is something else
 SMALL_OTHER = 0.12  # of the median area: smaller things that are no red cell are dots, and not told
-RED, OTHER = 1, 2  # classes of a pixel
+GROUND, RED, OTHER = 0, 1, 2  # classes of a pixel
+DARK = 45  # of 255 in every channel, joined to the picture's side: the surround of a round field, and no ground
+SURROUND = 0.1  # of half the picture's outline: less of it dark is a cell or a mark
+HIDDEN, OUTSIDE = 0.03, 0.5  # of a cell in the surround: it is cut off; it is none
 
 
 def assemble(pixels: np.ndarray, polygons: Polygons, maps: Maps, scale: np.ndarray) -> Found:
     """The cells of a field uint8 (H, W, 3), from what was found in it at a scale (2,) of x and y."""
     height, width = pixels.shape[:2]
     classes = _classes(maps, scale, (height, width))
+    dark = _surround(pixels, classes.shape)
+    classes[dark] = GROUND
     median = float(np.median(polygons.areas)) if len(polygons.scores) else 0.0
     covered = np.zeros(classes.shape, bool)
-    outlines, status = [], []
-    for outline, area in zip(polygons.outlines, polygons.areas, strict=True):
+    outlines, status, scores = [], [], []
+    for outline, area, score in zip(polygons.outlines, polygons.areas, polygons.scores, strict=True):
         mask = filled(outline, classes.shape)
-        own = classes[mask]
+        hidden = float(dark[mask].mean()) if mask.any() else 1.0
+        if hidden > OUTSIDE:
+            continue
         covered |= mask
         outlines.append(outline / scale)
-        if len(own) and (own == OTHER).mean() > OTHER_SHARE:
+        scores.append(score)
+        if (classes[mask] == OTHER).mean() > OTHER_SHARE:
             status.append(NO_RED_CELL)
-        elif _cut_off(outline, classes.shape, EDGE * np.sqrt(median)):
+        elif hidden > HIDDEN or _cut_off(outline, classes.shape, EDGE * np.sqrt(median)):
             status.append(CUT_OFF)
         else:
             status.append(CLUMP if area > LARGE * median else READ)
+    red = classes == RED
+    explained = float((red & covered).sum() / max(1, red.sum()))
     for outline, what in _left(classes, covered, median):
         outlines.append(outline / scale)
         status.append(what)
     areas = np.array([area_of(outline) for outline in outlines])
-    return _found(pixels, outlines, status, trouble_of(np.array(status), areas, polygons.scores, (height, width)))
+    trouble = trouble_of(np.array(status), areas, np.array(scores), explained, (height, width))
+    return _found(pixels, outlines, status, trouble)
 
 
 def crop(pixels: np.ndarray, outline: np.ndarray) -> np.ndarray:
@@ -84,6 +95,19 @@ def _classes(maps: Maps, scale: np.ndarray, size: tuple[int, int]) -> np.ndarray
     height, width = (round(side * float(by)) for side, by in zip(size, scale[::-1], strict=True))
     large = F.interpolate(maps.stained, scale_factor=float(STRIDE), mode="bilinear")
     return large[0, :, :height, :width].argmax(0).to(dtype=maps.stained.dtype).numpy().astype(np.uint8)
+
+
+def _surround(pixels: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """The dark surround of a phone's round field, (h, w) bool at the network's size: what joins the picture's sides."""
+    small = Image.fromarray(pixels).resize((shape[1], shape[0]), Image.Resampling.BOX, reducing_gap=3.0)
+    dark = ndimage.binary_opening(np.asarray(small).max(axis=2) < DARK, iterations=2, border_value=1)
+    numbered = np.empty(shape, np.int32)
+    ndimage.label(dark, output=numbered)
+    sides = np.concatenate([numbered[0], numbered[-1], numbered[:, 0], numbered[:, -1]])
+    sizes = np.bincount(sides, minlength=1)
+    sizes[0] = 0
+    joined = np.flatnonzero(sizes > SURROUND * (shape[0] + shape[1]))
+    return ndimage.binary_dilation(np.isin(numbered, joined), iterations=2) if len(joined) else np.zeros(shape, bool)
 
 
 def filled(outline: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

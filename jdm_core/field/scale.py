@@ -11,8 +11,8 @@ LEVELS = (224, 450, 900, 1800)  # pixels of the longer side at which cells are l
 KNOWN = (20.0, 52.0)  # pixels of the diameters that the network was trained on
 SURE = (24.0, 48.0)  # and of those that it measures well
 DOUBTFUL = 0.45  # a score that things have at scales at which they are no cells
-ENOUGH = 0.04  # of the picture, each cell times its score beyond that
-CLEAR = 0.62  # of the scores' median: cells that are well seen
+ENOUGH = 0.012  # of the picture, each cell times its score beyond that
+CLEAR = 0.66  # of the scores' median: cells that are well seen
 LARGEST = 2.2  # a picture is not enlarged further
 MAX_SIDE, MIN_SIDE = 2400, 96  # pixels of the longer side in which cells are found
 
@@ -28,7 +28,7 @@ def scale_of(shape: tuple[int, ...], look: Callable[[float], Polygons]) -> float
     scale, most = min(1.0, LEVELS[1] / longest), 0.0
     for side in LEVELS:
         level = side / longest
-        if level > LARGEST and most > 0:
+        if level > LARGEST and side > LEVELS[0]:
             break
         found = look(level)
         diameters = found.diameters

@@ -4,7 +4,8 @@ import numpy as np
 
 from jdm_core.field.found import CLUMP, READ
 
-CLEAR = 0.62  # of the scores' median: 48 fields of five microscopes have 0.63 and more, thick smears and figures 0.58
+CLEAR = 0.68  # of the scores' median: fields of five microscopes have 0.74 and more, thick smears 0.58 and less
+EXPLAINED = 0.65  # of what looks red: so much must lie in cells
 FEWEST = 3  # cells, of which something can be said of a field
 ALONE = 0.12  # of the picture: one cell that covers so much is meant alone
 CLUMPED = 0.6  # of what is red: so much in clumps leaves too little to count
@@ -18,17 +19,20 @@ ONE_CELL = "This picture shows a single cell: open it as a cell, not as a field.
 CLUMPS = "Nearly all cells of this field lie in clumps that cannot be parted: nothing is counted."
 
 
-def trouble_of(status: np.ndarray, areas: np.ndarray, scores: np.ndarray, size: tuple[int, int]) -> str:
+def trouble_of(
+    status: np.ndarray, areas: np.ndarray, scores: np.ndarray, explained: float, size: tuple[int, int]
+) -> str:
     """What is wrong with a picture of `size`, from the status (N,) and areas (N,) in pixels of the things found in it.
 
-    scores (M,) are those of the cells with an outline of their own. Empty where nothing is.
+    scores (M,) are those of the cells with an outline of their own, explained the share of what is red that these
+    hold. Empty where nothing is wrong.
     """
     share = areas / (size[0] * size[1])
     if len(scores) == 0:
         return NOTHING
     if len(scores) <= FEWEST and share.max(initial=0) > ALONE:
         return ONE_CELL
-    if float(np.median(scores)) < CLEAR:
+    if float(np.median(scores)) < CLEAR or explained < EXPLAINED:
         return NO_FIELD
     clumped, read = share[status == CLUMP].sum(), share[status == READ].sum()
     if clumped > CLUMPED * (clumped + read):

@@ -61,10 +61,13 @@ def register(commands: Commands) -> None:
     sureness.set_defaults(function=_sureness)
 
     examples = commands.add_parser(
-        "examples", parents=[checkpoint_options()], help="generate the example cells of the page"
+        "examples", parents=[checkpoint_options()], help="generate the example cells and the example field of the page"
     )
     examples.add_argument("--cells", type=int, default=4, help="of each class (default: 4)")
     examples.add_argument("--out", type=Path, default=Path("web/examples"))
+    examples.add_argument(
+        "--infected", type=int, default=5, help="infected cells of the example field (default: 5; 0: no field)"
+    )
     examples.set_defaults(function=_examples)
 
     card = commands.add_parser("card", help="write the manifest's figures into README.md and MODEL_CARD.md")
@@ -206,11 +209,14 @@ def _edits(options: argparse.Namespace) -> int:
 
 
 def _examples(options: argparse.Namespace) -> int:
+    from training.publish.example_field import FIELD, generate_field
     from training.publish.examples import generate
 
     explainer = Explainer.load(options.checkpoint, options.device, options.manifest)
     for path in generate(explainer, options.cells, options.seed, options.out):
         print(path)
+    if options.infected:
+        print(generate_field(explainer, options.infected, options.seed, options.out / FIELD))
     return 0
 
 

@@ -14,11 +14,13 @@ from jdm_core.files import replace_file
 from training.metrics import write_json
 from training.publish.export import THRESHOLDS
 from training.studies.ablations import Ablations
+from training.studies.causal.study import Causal
 from training.studies.compare import ClassifiersAlone, Resolutions
 from training.studies.editing.study import EditStudy
 from training.studies.features.objectives import Objectives
 from training.studies.features.probes import Probes
 from training.studies.few_labels import FewLabels, FewLabelsOfDigits
+from training.studies.field.study import Fields
 from training.studies.generation import Generation
 from training.studies.heatmaps.study import Heatmaps
 from training.studies.robustness import Robustness
@@ -37,8 +39,10 @@ STUDIES: tuple[Study, ...] = (
     Edits(),
     EditStudy(),
     Heatmaps(),
+    Causal(),
     Familiar(),
     Microscopes(),
+    Fields(),
     ClassifiersAlone(),
     SecondLook(),
     Resolutions(),

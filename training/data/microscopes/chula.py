@@ -16,7 +16,7 @@ LEAST = 0.08  # of the square: the cells are far smaller than it, and some than 
 
 def read_chula(folder: Path, at_most: int, seed: int) -> Sample:
     """Healthy cells of the folder, at most so many of a part. Raises DataError."""
-    fields = read_marked_fields(folder / "points.json", _squares)
+    fields = read_points(folder)
     places = [(field, i) for field in fields for i in range(len(field.boxes))]
     known = [Known("healthy", f.boxes[i].kind, f.path.name, part_of_field(f.path.name)) for f, i in places]
     wanted = choose_of_fields(places, known, at_most, seed)
@@ -28,6 +28,11 @@ def read_chula(folder: Path, at_most: int, seed: int) -> Sample:
             yield facts, cut_cell(pixels, foreground, field.boxes, i, least=LEAST)
 
     return framed("chula", "Chula, no malaria", "field", frame, [f for f in fields if f.path.name in wanted])
+
+
+def read_points(folder: Path) -> list[Field]:
+    """The fields of the folder, with a square round the centre of each marked cell. Raises DataError."""
+    return read_marked_fields(folder / "points.json", _squares)
 
 
 def _squares(entry: dict[str, Any]) -> tuple[Box, ...]:
