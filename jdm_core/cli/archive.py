@@ -21,7 +21,7 @@ from jdm_core.cli.inputs import stems_of
 from jdm_core.cli.smears import Outcome, Told, mixed_names, smear_names, summary, told_of, write_tables
 from jdm_core.files import replace_file
 from jdm_core.images.inputs import read_field
-from jdm_core.images.limits import MAX_FILE_BYTES
+from jdm_core.images.limits import OF_FIELD
 from jdm_core.images.read import IMAGE_EXTENSIONS
 from jdm_core.images.refused import on_one_line
 from jdm_core.report.field.tables import CELL_COLUMNS, FIELD_COLUMNS
@@ -127,7 +127,7 @@ def _pixels(address: str) -> Any:
 
     try:
         with fsspec.open(address, "rb") as file:
-            data = file.read(MAX_FILE_BYTES + 1)  # type: ignore[union-attr]
+            data = file.read(OF_FIELD.file_bytes + 1)  # type: ignore[union-attr]
     except OSError as error:
         raise CellImageError(address, f"cannot be read ({error})") from error
     return read_field(data, address)

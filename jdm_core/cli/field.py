@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 
 from jdm_core import CellImageError, Explainer
+from jdm_core.checkpoint.manifest import read_finders
 from jdm_core.checkpoint.reading import readings as known_readings
 from jdm_core.cli.inputs import given_files, places_of, progress_bar, stems_of
 from jdm_core.cli.smears import Outcome, mixed_names, smear_names, summary, told_of, write_tables
 from jdm_core.field.added import with_added
 from jdm_core.field.trouble import ONE_CELL
+from jdm_core.field.weights import FINDER
 from jdm_core.files import read_file, replace_file
 from jdm_core.images.inputs import read_field
 from jdm_core.images.pixels import content_sha256
@@ -55,7 +57,8 @@ class Task:
     def settings(self, sha256: str) -> dict[str, Any]:
         """The JSON by which a record of an earlier run is known for one of the same task."""
         given = self.readings.get(sha256)
-        asked = {"draws": self.draws, "seed": self.seed, "colours": self.colours}
+        finder = read_finders()[FINDER].sha256
+        asked = {"draws": self.draws, "seed": self.seed, "colours": self.colours, "finder_sha256": finder}
         return asked | {"red_cells_per_ul": self.red_cells_per_ul, "readings_sha256": given and digest_of(given)}
 
 

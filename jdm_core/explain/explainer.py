@@ -24,7 +24,7 @@ from jdm_core.explain.search import Search
 from jdm_core.explain.verdicts import Verdicts
 from jdm_core.field.results import Field
 from jdm_core.images.colours import Colours
-from jdm_core.images.inputs import ImageLike, read_image, read_images
+from jdm_core.images.inputs import ImageLike, read_field, read_image, read_images
 from jdm_core.images.pixels import to_uint8
 from jdm_core.model.device import choose_device
 from jdm_core.model.network import JointDiffusionNetwork
@@ -182,18 +182,18 @@ class Explainer:
         self, image: ImageLike, draws: int = FIELD_DRAWS, seed: int = 0, colours: ColourChoice = MATCHED
     ) -> Generator[Field, None, None]:
         """A field as it is read: each result holds all that is known so far. Closing the iterator stops the work."""
-        yield from FieldReader(self).read(read_image(image, False), draws, seed, colours)
+        yield from FieldReader(self).read(read_field(image), draws, seed, colours)
 
     def field_with(self, image: ImageLike, field: Field, x: float, y: float) -> Field:
         """The field of an image with one cell more, at its end, that a person sees at a place in pixels of the image.
 
         Found, read and ranked as the others. Raises CellImageError, and ValueError for a place beyond the image.
         """
-        return FieldReader(self).with_cell(read_image(image, False), field, x, y)
+        return FieldReader(self).with_cell(read_field(image), field, x, y)
 
     def field_parted(self, image: ImageLike, field: Field, index: int) -> Field:
         """The field of an image with the cells of one clump, by its index, in its place, at the end. CellImageError."""
-        return FieldReader(self).with_parts(read_image(image, False), field, index)
+        return FieldReader(self).with_parts(read_field(image), field, index)
 
     @torch.inference_mode()
     def saliency(self, images: ImageLike | Sequence[ImageLike], colours: ColourChoice = AS_GIVEN) -> np.ndarray:

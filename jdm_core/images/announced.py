@@ -10,13 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from jdm_core.images.limits import (
-    MAX_ASPECT,
     MAX_PARTS,
     MAX_PIXELS,
     MAX_RLE_PIXELS,
     MAX_SCAN_PIXELS,
     MAX_SCANS,
     MIN_SIDE,
+    OF_CELL,
+    Bounds,
 )
 from jdm_core.images.others import why_not_read
 from jdm_core.images.parts import (
@@ -60,7 +61,7 @@ class Announced:
     turn: int | None = 1
 
 
-def announced(data: bytes, name: str) -> Announced:
+def announced(data: bytes, name: str, bounds: Bounds = OF_CELL) -> Announced:
     """What a PNG, JPEG, TIFF, WebP, BMP or GIF, by content, says of itself, in time linear in the file.
 
     Raises CellImageError, for `name`, where its picture is not to be decoded.
@@ -71,7 +72,7 @@ def announced(data: bytes, name: str) -> Announced:
     reason = damaged(kind)
     try:
         said = read(data)
-        reason = wrong_size(said.width, said.height)
+        reason = wrong_size(said.width, said.height, bounds)
     except Excess as excess:
         reason = str(excess)
     except (struct.error, IndexError):
@@ -88,14 +89,14 @@ def damaged(kind: str | None) -> str:
     return f"a damaged, incomplete or unsupported {kind} image"
 
 
-def wrong_size(width: int, height: int) -> str:
+def wrong_size(width: int, height: int, bounds: Bounds = OF_CELL) -> str:
     """Why pictures of this size are not read; "" where they are."""
     if min(width, height) < MIN_SIDE:
         return f"{width} x {height} pixels, smaller than {MIN_SIDE} x {MIN_SIDE}"
     if width * height > MAX_PIXELS:
         return f"{width} x {height} pixels, more than {MAX_PIXELS // 10**6} million"
-    if max(width, height) > MAX_ASPECT * min(width, height):
-        return f"{width} x {height} pixels, too elongated for one cell (beyond 2:1)"
+    if max(width, height) > bounds.aspect * min(width, height):
+        return f"{width} x {height} pixels, too elongated for {bounds.what} (beyond {bounds.aspect:g}:1)"
     return ""
 
 

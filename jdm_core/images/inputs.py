@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 
 from jdm_core.images.find import prepare
+from jdm_core.images.limits import OF_FIELD
 from jdm_core.images.read import read_cell
 
 ImageLike = str | Path | Image.Image | np.ndarray
@@ -19,8 +20,7 @@ def read_image(image: ImageLike, finds_cells: bool) -> np.ndarray:
     """
     if not isinstance(image, np.ndarray):
         return prepare(image, find=finds_cells).cell
-    gray = image.ndim == 2 or image.shape[2:] == (1,)
-    return read_cell(np.repeat(image.reshape(*image.shape[:2], 1), 3, axis=2) if gray else image)
+    return read_cell(_coloured(image))
 
 
 def read_images(images: ImageLike | Sequence[ImageLike], finds_cells: bool) -> list[np.ndarray]:
@@ -35,4 +35,10 @@ def read_images(images: ImageLike | Sequence[ImageLike], finds_cells: bool) -> l
 
 def read_field(image: ImageLike | bytes, name: str | None = None) -> np.ndarray:
     """The pixels (H, W, 3) uint8 of a whole field, as it is; `name` stands for it in errors. Raises CellImageError."""
-    return read_cell(image, name)
+    return read_cell(_coloured(image) if isinstance(image, np.ndarray) else image, name, OF_FIELD)
+
+
+def _coloured(array: np.ndarray) -> np.ndarray:
+    """An array in three channels, if it has one."""
+    gray = array.ndim == 2 or array.shape[2:] == (1,)
+    return np.repeat(array.reshape(*array.shape[:2], 1), 3, axis=2) if gray else array

@@ -1,10 +1,25 @@
 """How much a picture may hold, announce and cost to decode: every limit of reading, defined once."""
 
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How large a file of `what` may be, and how many times its picture's one side may be the other."""
+
+    file_bytes: int
+    aspect: float
+    what: str
+
+
 MAX_FILE_BYTES = 64 * 2**20
 MAX_PIXELS = 40_000_000
 MIN_SIDE = 8
 SMALL_SIDE = 32  # pixels on a cell's longer side, below which it is read but gets no verdict
 MAX_ASPECT = 2.0
+# A field may be a strip of a few that were stitched. Its file may be as large as one of MAX_PIXELS in colour of 16 bits
+# that nothing compressed, 240 MB; what has more pixels is no camera's field but a scan, which is read in tiles.
+OF_CELL, OF_FIELD = Bounds(MAX_FILE_BYTES, MAX_ASPECT, "one cell"), Bounds(256 * 2**20, 4.0, "a field")
 # The brightest channel of a black background, of 255: lossy compression and squashing leave real ones below this, and
 # the darkest stain is far above it.
 BLACK = 32

@@ -38,19 +38,23 @@ _READERS: dict[str, type[ImageFile]] = {
 _STRIP_PIXELS = 2**20  # that are converted at once, so that a large picture is not held in several forms
 
 
-def read_cell(source: str | Path | bytes | Image.Image | np.ndarray, name: str | None = None) -> np.ndarray:
+def read_cell(
+    source: str | Path | bytes | Image.Image | np.ndarray,
+    name: str | None = None,
+    bounds: limits.Bounds = limits.OF_CELL,
+) -> np.ndarray:
     """The upright RGB pixels of a path, a file's bytes, a PIL image or an (H, W, 3) uint8 array: a new such array.
 
     Files are PNG, JPEG, TIFF, WebP, BMP or GIF by content, of one frame and at most 64 MiB; images have 8 x 8
     to 40 million pixels and no side over twice the other. EXIF orientation is applied, metadata is dropped,
     transparency laid on black. Grayscale deeper than 8 bits is scaled from the smallest of 8, 10, 12, 14 and
-    16 bits that holds its brightest pixel. `name` stands for the source in errors.
+    16 bits that holds its brightest pixel. `name` stands for the source in errors; a whole field has other `bounds`.
     Raises CellImageError, and nothing else, for a source that is not such an image.
     """
     if name is None:
         name = str(source) if isinstance(source, str | Path) else "image"
     try:
-        return _read(source, name)
+        return _read(source, name, bounds)
     except CellImageError as error:
         refusal = CellImageError(error.name, error.reason)
     # Raised here, outside of the handler: an error that somebody keeps holds no frame of the decoding, nor its pixels.
@@ -58,13 +62,13 @@ def read_cell(source: str | Path | bytes | Image.Image | np.ndarray, name: str |
     raise refusal
 
 
-def read_bytes(path: str | Path, name: str) -> bytes:
+def read_bytes(path: str | Path, name: str, bounds: limits.Bounds = limits.OF_CELL) -> bytes:
     """The bytes of an image's file. Raises CellImageError, for `name`."""
     try:
         mode = os.stat(path).st_mode
         if stat.S_ISREG(mode):  # never open anything else: a pipe might not end
             with open(path, "rb") as file:
-                return checked_bytes(file.read(limits.MAX_FILE_BYTES + 1), name)
+                return checked_bytes(file.read(bounds.file_bytes + 1), name, bounds)
         reason = "a folder, not an image" if stat.S_ISDIR(mode) else "not a regular file"
     except CellImageError:
         raise
@@ -75,12 +79,12 @@ def read_bytes(path: str | Path, name: str) -> bytes:
     raise CellImageError(name, reason)
 
 
-def checked_bytes(data: bytes, name: str) -> bytes:
+def checked_bytes(data: bytes, name: str, bounds: limits.Bounds = limits.OF_CELL) -> bytes:
     """The bytes, neither none nor too many. Raises CellImageError, for `name`."""
     if not data:
         raise CellImageError(name, "an empty file")
-    if len(data) > limits.MAX_FILE_BYTES:
-        raise CellImageError(name, f"a file of more than {limits.MAX_FILE_BYTES // 2**20} MiB")
+    if len(data) > bounds.file_bytes:
+        raise CellImageError(name, f"a file of more than {bounds.file_bytes // 2**20} MiB")
     return data
 
 
@@ -106,17 +110,19 @@ def _hidden(path: Path, folder: Path) -> bool:
     return any(part.startswith(".") for part in path.relative_to(folder).parts)
 
 
-def _read(source: str | Path | bytes | Image.Image | np.ndarray, name: str) -> np.ndarray:
+def _read(source: str | Path | bytes | Image.Image | np.ndarray, name: str, bounds: limits.Bounds) -> np.ndarray:
     if isinstance(source, np.ndarray):
-        return _check_array(source, name)
+        return _check_array(source, name, bounds)
     if isinstance(source, Image.Image):
-        return _rgb(source, name, "PIL", None)
+        return _rgb(source, name, "PIL", None, bounds)
     if not isinstance(source, str | Path | bytes):
         raise CellImageError(name, f"a path, a PIL image or an array is expected, not {type(source).__name__}")
-    said = announced(checked_bytes(source, name) if isinstance(source, bytes) else read_bytes(source, name), name)
+    whole = isinstance(source, bytes)
+    data = checked_bytes(source, name, bounds) if whole else read_bytes(source, name, bounds)
+    said = announced(data, name, bounds)
     with _decoding(said.kind, name):
         image = _READERS[said.kind](BytesIO(said.data))
-    return _rgb(image, name, said.kind, said.turn)
+    return _rgb(image, name, said.kind, said.turn, bounds)
 
 
 @contextmanager
@@ -135,19 +141,19 @@ def _decoding(kind: str, name: str) -> Iterator[None]:
     raise CellImageError(name, reason)
 
 
-def _check_size(width: int, height: int, name: str) -> None:
-    if reason := wrong_size(width, height):
+def _check_size(width: int, height: int, name: str, bounds: limits.Bounds) -> None:
+    if reason := wrong_size(width, height, bounds):
         raise CellImageError(name, reason)
 
 
-def _check_array(array: np.ndarray, name: str) -> np.ndarray:
+def _check_array(array: np.ndarray, name: str, bounds: limits.Bounds) -> np.ndarray:
     if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] != 3:
         raise CellImageError(name, f"an array {array.shape} of {array.dtype}, not (H, W, 3) of uint8")
-    _check_size(array.shape[1], array.shape[0], name)
+    _check_size(array.shape[1], array.shape[0], name, bounds)
     return np.array(array, order="C", subok=False)
 
 
-def _rgb(image: Image.Image, name: str, kind: str, turn: int | None) -> np.ndarray:
+def _rgb(image: Image.Image, name: str, kind: str, turn: int | None, bounds: limits.Bounds) -> np.ndarray:
     """RGB uint8 (H, W, 3) of an opened image; its size is checked before any pixel is decoded.
 
     `turn` is its orientation, or None where the image itself says.
@@ -159,7 +165,7 @@ def _rgb(image: Image.Image, name: str, kind: str, turn: int | None) -> np.ndarr
         white_is_zero = tags.get(PHOTOMETRIC_INTERPRETATION) == 0
     if several:
         raise CellImageError(name, SEVERAL)
-    _check_size(*image.size, name)
+    _check_size(*image.size, name, bounds)
     if separate:  # Pillow would read these as 8 bits without a word.
         raise CellImageError(name, "16-bit colour in separate planes: save it with interleaved channels")
     high_bytes_only = image.mode.startswith("RGB") and ";16" in str(getattr(image, "tile", ""))
