@@ -137,7 +137,7 @@ def write_report(
     sheet = draw_sheet(panels(explainer, explanation, drawn, say), spoken, say)
     for kind in sheets:
         name = f"{stem.name}{SHEETS[kind]}"
-        replace_file(stem.with_name(name), lambda path, kind=kind: save_sheet(sheet, report, path, kind))
+        replace_file(stem.with_name(name), lambda path, kind=kind: save_sheet(sheet, spoken, path, kind))
     if book is not None:
         book.savefig(sheet)
     text = json.dumps(report, indent=1, ensure_ascii=False) + "\n"
@@ -184,7 +184,7 @@ def save_png(picture: np.ndarray, path: Path) -> None:
 
 def _spoken(explainer: Explainer, e: Explanation, report: dict[str, Any], say: Language) -> dict[str, Any]:
     """Those of a report's values that are sentences, in the language of `say`."""
-    told = {}
+    told = {"notice": say(NOTICE)}
     if "warning" in report:
         told["warning"] = kind_warning(report["kind"], abroad(explainer.checkpoint.metrics), say)
     if e.finding is not None and "found_note" in report:

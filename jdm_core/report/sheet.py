@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from jdm_core.draw.colours import OPACITY, colour_table
+from jdm_core.draw.colours import OPACITY, colour_table, cover
 from jdm_core.report import told
 from jdm_core.report.language import ENGLISH, Language
 from jdm_core.report.words import NOTICE
@@ -23,7 +23,7 @@ A4 = (210 / 25.4, 297 / 25.4)  # inches
 LEFT, RIGHT = 0.085, 0.915  # margins, as shares of the page
 DPI = 120  # of the PNG
 PICTURE = 500  # pixels on the longer side of a picture in the PDF: 150 to the inch
-BELOW = 0.31  # of the page, kept for what stands below the pictures
+ROW, GAP, FOOT = 0.0155, 0.008, 0.052  # a row of the table, between blocks of lines, and the foot: shares of the page
 NAME_CHARACTERS = 86  # of a file name, in one line of a monospaced font
 GRAY = 0.66  # under the colours of a bar, about a cell's own
 INK, QUIET, ALERT = "#111827", "#4b5563", "#9b1c1c"
@@ -51,12 +51,13 @@ def draw_sheet(panels: list[Panel], report: dict[str, Any], say: Language = ENGL
     _text(figure, LEFT, 0.965, say("PlasmoLens report"), size=15, weight="bold")
     _text(figure, RIGHT, 0.965, say(NOTICE), size=9.5, weight="bold", color=ALERT, ha="right")
     _text(figure, LEFT, 0.944, printable(report["file"]), size=9, family=MONO)
+    rows, blocks = told.table(report, say), _blocks(report, say)
+    below = ROW * len(rows) + sum(GAP + _height(*block) for block in blocks) + FOOT
     bottom = _verdict(figure, 0.924, report, say)
-    bottom = _panels(figure, panels, bottom - 0.012, say)
-    bottom = _table(figure, bottom - 0.016, told.table(report, say))
-    bottom = _lines(figure, bottom, told.figure_lines(report, say), 105, size=8.5)
-    bottom = _lines(figure, bottom - 0.01, told.help_lines(report, say), 130, size=7.5)
-    _lines(figure, bottom - 0.008, told.origin_lines(report, say), 150, size=7)
+    bottom = _panels(figure, panels, bottom - 0.012, below, say)
+    bottom = _table(figure, bottom - 0.016, rows)
+    for lines, wide, size in blocks:
+        bottom = _lines(figure, bottom - GAP, lines, wide, size)
     foot = told.foot_line(report, say)
     _text(figure, LEFT, 0.028, foot.words, size=8, color=LOOKS[foot.look])
     return figure
@@ -65,7 +66,7 @@ def draw_sheet(panels: list[Panel], report: dict[str, Any], say: Language = ENGL
 def save_sheet(figure: "Figure", report: dict[str, Any], path: Path, kind: str) -> None:
     """Writes the page as "png" or "pdf", whose only date is the report's own."""
     metadata = {
-        "png": {"Comment": report["notice"], "Software": None},
+        "png": {"Comment": NOTICE, "Software": None},  # by which it is known for a report's own
         "pdf": {
             "Title": printable(report["file"]),
             "Subject": report["notice"],
@@ -98,18 +99,35 @@ def printable(name: str) -> str:
     return f"{shown[:half]}…{shown[-half:]}"
 
 
+def _blocks(report: dict[str, Any], say: Language) -> tuple[tuple[list[told.Line], int, float], ...]:
+    """What stands below the table: lines, how many characters of them go into a line, and their size."""
+    return (
+        (told.figure_lines(report, say), 105, 8.5),
+        (told.help_lines(report, say), 130, 7.5),
+        (told.origin_lines(report, say), 150, 7.0),
+    )
+
+
+def _height(lines: list[told.Line], wide: int, size: float) -> float:
+    """How much of the page such lines take."""
+    return sum(len(wrap(line.words, wide)) for line in lines) * _step(size)
+
+
+def _step(size: float) -> float:
+    return 1.45 * size / 72 / A4[1]
+
+
 def _text(figure: "Figure", x: float, y: float, words: str, **style: Any) -> None:
     style = {"va": "top", "color": INK, "family": SANS} | style
     figure.text(x, y, words, parse_math=False, **style)  # a name with $ signs is no formula
 
 
-def _lines(figure: "Figure", top: float, lines: list[told.Line], wide: int, **style: Any) -> float:
+def _lines(figure: "Figure", top: float, lines: list[told.Line], wide: int, size: float) -> float:
     """Lines from the top down, at most so many characters wide; returns where the last one ends."""
-    step = 1.45 * style["size"] / 72 / A4[1]
     for line in lines:
         for words in wrap(line.words, wide):
-            _text(figure, LEFT, top, words, color=LOOKS[line.look], **style)
-            top -= step
+            _text(figure, LEFT, top, words, size=size, color=LOOKS[line.look])
+            top -= _step(size)
     return top
 
 
@@ -118,14 +136,14 @@ def _verdict(figure: "Figure", top: float, report: dict[str, Any], say: Language
     title, tone, lines = told.verdict_lines(report, say)
     colour = ALERT if title.look == told.WARN else TONES.get(tone, INK)
     _text(figure, LEFT, top, title.words, size=14, weight="bold", color=colour)
-    return _lines(figure, top - 0.026, lines, WIDE, size=9.5)
+    return _lines(figure, top - 0.026, lines, WIDE, 9.5)
 
 
-def _panels(figure: "Figure", panels: list[Panel], top: float, say: Language) -> float:
-    """Two columns of pictures from `top` down, maps in the proportions of the cell; returns where they end."""
+def _panels(figure: "Figure", panels: list[Panel], top: float, below: float, say: Language) -> float:
+    """Two columns of pictures from `top` down, so large that `below` is left; maps in the cell's proportions."""
     height, width = panels[0].picture.shape[:2]
     rows = -(-len(panels) // 2)
-    tall = min(0.39 * A4[0] / A4[1] * height / width, (top - BELOW) / rows - 0.068)  # shares of the page
+    tall = min(0.39 * A4[0] / A4[1] * height / width, (top - below) / rows - 0.068)  # shares of the page
     shown = round(PICTURE * width / max(height, width)), round(PICTURE * height / max(height, width))
     for i, panel in enumerate(panels):
         left, above = LEFT + 0.44 * (i % 2), top - (tall + 0.068) * (i // 2)
@@ -142,8 +160,8 @@ def _bar(axis: "Axes", panel: Panel, say: Language) -> None:
     """The colours of a map over mid-gray, as they lie over the cell: the smaller the value, the less they cover."""
     values = np.linspace(-1, 1, 256)
     colours = colour_table(panel.stops, torch.device("cpu")).numpy()
-    cover = OPACITY * np.sqrt(np.abs(values))[:, None]
-    axis.imshow((cover * colours + (1 - cover) * GRAY)[None], aspect="auto", extent=(-1, 1, 0, 1))
+    covered = OPACITY * cover(torch.from_numpy(values)).numpy()[:, None]
+    axis.imshow((covered * colours + (1 - covered) * GRAY)[None], aspect="auto", extent=(-1, 1, 0, 1))
     full = float(f"{panel.scale:.2g}")
     ticks = [say.number(-full, sign=True), "0", say.number(full, sign=True)]
     axis.set_xticks((-1, 0, 1), ticks, fontsize=7, family=SANS, parse_math=False)
@@ -155,11 +173,10 @@ def _bar(axis: "Axes", panel: Panel, say: Language) -> None:
 
 def _table(figure: "Figure", top: float, rows: list[list[str]]) -> float:
     """Rows of numbers below their headings; returns where the table ends."""
-    at = (LEFT, 0.32, 0.43, 0.62, 0.765, RIGHT)
+    at = (LEFT, 0.31, 0.42, 0.57, 0.735, RIGHT)
     for row, cells in enumerate(rows):
+        style = {"size": 8.5, "color": INK} if row else {"size": 7.0, "color": QUIET}
         for column, words in enumerate(cells):
-            _text(
-                figure, at[column], top, words, size=8.5, ha="right" if column else "left", color=INK if row else QUIET
-            )
-        top -= 0.0155
+            _text(figure, at[column], top, words, ha="right" if column else "left", **style)
+        top -= ROW
     return top

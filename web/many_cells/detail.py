@@ -6,13 +6,11 @@ from jdm_core import Explainer
 from jdm_core.explain.matching import AS_GIVEN, ColourChoice
 from jdm_core.images.find import Finding
 from jdm_core.report.kinds import abroad, kind_warning
-from jdm_core.report.words import ENGLISH, HEAD, POSTERIOR, Language, found_note
+from jdm_core.report.words import ENGLISH, HEAD, POSTERIOR, Language, found_note, too_small, verdict_kind, verdict_words
 from web.one_cell.callbacks import USUAL_DRAWS
-from web.one_cell.panels import is_cell
 from web.parts.charts import bars, elbo_panel, legend
 from web.parts.html import render
 from web.parts.pictures import SHOWN, embedded, like
-from web.words.sentences import verdict
 
 
 def detail(
@@ -29,7 +27,9 @@ def detail(
     cell, labels = finding.cell, explainer.labels
     prediction, elbo = explainer.predict(cell, colours), explainer.elbo(cell, draws, seed, colours)
     head, posterior = prediction.probabilities[0].tolist(), elbo.posterior[0].tolist()
-    known = is_cell(prediction)
+    known = bool(prediction.is_cell[0])
+    unsure_below = explainer.checkpoint.thresholds.unsure_below
+    kind = verdict_kind(labels, head, posterior, unsure_below, known, too_small(cell.shape))
     evidence = explainer.draw.evidence(explainer.model_view(cell), elbo.evidence[0], SHOWN)
     paired = float(elbo.difference[0]), float(elbo.difference_standard_error[0])
     first, second = (say("speaks for {label}", label=say(label)) for label in labels[:2])
@@ -38,13 +38,13 @@ def detail(
         say,
         name=name,
         row=row,
-        verdict=verdict(labels, head, posterior, explainer.checkpoint.thresholds.unsure_below, known, say),
+        verdict=verdict_words(kind, labels, head, posterior, say),
         cell_known=known,
         warning=kind_warning(str(prediction.kind[0]), abroad(explainer.checkpoint.metrics), say),
         note=found_note(finding, known, say),
         title=say("The cell") if known else say("The picture"),
         cell=embedded(like(cell, cell), name),
-        evidence=embedded(like(evidence, cell), f"{say('Evidence map')}: {name}"),
+        evidence=embedded(like(evidence, cell), f"{say('What speaks for a parasite')}: {name}"),
         bars=bars(labels, {HEAD: head, POSTERIOR: posterior}, say),
         legend=legend(second, say("no evidence"), first),
         elbo=elbo_panel(labels, elbo.elbo[0], elbo.standard_error[0], paired, draws, say, posterior),

@@ -10,8 +10,10 @@ from jdm_core import CellImageError, Explainer
 from jdm_core.explain.likelihood import POSTERIOR_DRAWS
 from jdm_core.explain.matching import ColourChoice
 from jdm_core.images.find import Finding
-from jdm_core.report.report import NOTICE, Explanation, write_report
+from jdm_core.report.language import ENGLISH, Language
+from jdm_core.report.report import Explanation, write_report
 from jdm_core.report.sheet import sheet_book
+from jdm_core.report.words import NOTICE
 from jdm_core.version import VERSION
 from web.many_cells.run import Batch, Result
 from web.many_cells.table import table_csv
@@ -21,10 +23,13 @@ from web.parts.reading import find, plain_stem
 CHUNK = 4  # cells whose scores and edits pass through the network together, before others are let in
 
 
-def write_reports(explainer: Explainer, batch: Batch, edits: bool, seed: int, path: Path) -> Iterator[int]:
-    """Writes the ZIP and yields how many cells are in it; whole once the iterator is at its end.
+def write_reports(
+    explainer: Explainer, batch: Batch, edits: bool, seed: int, path: Path, say: Language = ENGLISH
+) -> Iterator[int]:
+    """Writes the ZIP, whose pages speak the language of `say`, and yields how many cells are in it.
 
-    One cell's files at a time are on disk, and the PDF of all, in folders that are gone afterwards.
+    It is whole once the iterator is at its end. One cell's files at a time are on disk, and the PDF of all, in folders
+    that are gone afterwards.
     """
     done, taken = batch.done, set[str]()
     with (
@@ -33,12 +38,12 @@ def write_reports(explainer: Explainer, batch: Batch, edits: bool, seed: int, pa
     ):
         archive.writestr("batch.csv", table_csv(batch.results, explainer.labels, batch.settings))
         pages = Path(whole, "all-cells.pdf")
-        with sheet_book(pages, NOTICE, f"PlasmoLens {VERSION}") as book:
+        with sheet_book(pages, say(NOTICE), f"PlasmoLens {VERSION}") as book:
             for start in range(0, len(done), CHUNK):
                 for explanation in _explained(explainer, done[start : start + CHUNK], edits, seed, batch.colours):
                     stem = _stem(explanation.file, taken)
                     with TemporaryDirectory() as folder:
-                        write_report(explainer, explanation, Path(folder, stem), seed, ("pdf",), book)
+                        write_report(explainer, explanation, Path(folder, stem), seed, ("pdf",), book, say)
                         for file in sorted(Path(folder).iterdir()):
                             archive.write(file, f"{stem}/{file.name}")
                     yield len(taken)
@@ -62,7 +67,8 @@ def _explained(
     prediction, elbo = explainer.predict(cells, colours), explainer.elbo(cells, POSTERIOR_DRAWS, seed, colours)
     edit = explainer.counterfactual(cells, seed=seed, colours=colours) if edits else None
     for i, (result, finding, digest) in enumerate(found):
-        yield Explanation(result.item.name, finding.cell, i, prediction, elbo, edit, finding, digest, colours)
+        own = edit if prediction.is_cell[i] else None  # as for one cell, what is no red cell gets no edit
+        yield Explanation(result.item.name, finding.cell, i, prediction, elbo, own, finding, digest, colours)
 
 
 def _stem(name: str, taken: set[str]) -> str:

@@ -13,7 +13,18 @@ from jdm_core.checkpoint.familiarity import NO_RED_CELL, OTHER
 from jdm_core.explain.likelihood import POSTERIOR_DRAWS
 from jdm_core.explain.matching import AS_GIVEN, ColourChoice
 from jdm_core.images.find import Finding
-from jdm_core.report.words import DISAGREE, ENGLISH, NOT_A_CELL, UNCLEAR, Language, found_words, noop, verdict_kind
+from jdm_core.report.words import (
+    DISAGREE,
+    ENGLISH,
+    NOT_A_CELL,
+    TOO_SMALL,
+    UNCLEAR,
+    Language,
+    found_words,
+    noop,
+    too_small,
+    verdict_kind,
+)
 from web.compute.shared import PIECE
 from web.many_cells.uploads import Item, read_item
 from web.parts.pictures import data_uri
@@ -25,7 +36,7 @@ COLOUR_SAMPLE = 32  # cells, evenly spread over a batch, that say what colours a
 UNFAMILIAR = noop("unfamiliar")
 FOREIGN = noop("other stain")
 OPEN, STRANGE = noop("Unclear"), noop("Not a cell?")  # what stands for a verdict where there is none
-_SHOWN = {UNCLEAR: OPEN, DISAGREE: OPEN, NOT_A_CELL: STRANGE}
+_SHOWN = {UNCLEAR: OPEN, DISAGREE: OPEN, TOO_SMALL: OPEN, NOT_A_CELL: STRANGE}
 
 
 @dataclass(frozen=True)
@@ -56,7 +67,8 @@ class Result:
 class Batch:
     """A batch as the page keeps it: its files, what its numbers depend on, and the results so far, in files' order.
 
-    `total` is how many files the uploads held, of which `items` are the first; `colours`, in which the model sees them.
+    `total` is how many pictures the uploads held, of which `items` are the first, beside `others` that are none by
+    their names; `colours`, in which the model sees them.
     """
 
     items: tuple[Item, ...]
@@ -64,6 +76,7 @@ class Batch:
     total: int
     results: tuple[Result, ...] = ()
     colours: ColourChoice = AS_GIVEN
+    others: int = 0
 
     @property
     def done(self) -> list[Result]:
@@ -128,8 +141,10 @@ def _result(
 ) -> Result:
     best = int(np.argmax(head))
     unsure_below = explainer.checkpoint.thresholds.unsure_below
-    kind = verdict_kind(explainer.labels, head, posterior, unsure_below, seen != NO_RED_CELL)
+    small = too_small(finding.cell.shape)
+    kind = verdict_kind(explainer.labels, head, posterior, unsure_below, seen != NO_RED_CELL, small)
     flags = {
+        noop("too few pixels"): small,
         noop("verdicts disagree"): best != int(np.argmax(posterior)),
         noop("not sure"): head[best] < unsure_below,
         UNFAMILIAR: seen == NO_RED_CELL,

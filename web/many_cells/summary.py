@@ -21,7 +21,7 @@ def _with_time(words: str, done: int, total: int, seconds: float, say: Language)
     if not 0 < done < total:
         return words
     left = seconds / done * (total - done)
-    shown = f"{left / 60:.0f} min" if left >= 90 else f"{max(1, round(left))} s"
+    shown = f"{say.number(left / 60, 0)} min" if left >= 90 else f"{max(1, round(left))} s"
     return say("{progress}; about {time} left", progress=words, time=shown)
 
 
@@ -35,6 +35,14 @@ def summary(batch: Batch, say: Language = ENGLISH) -> str:
                 "{count} file could not be read; the table says why.",
                 "{count} files could not be read; the table says why.",
                 failed,
+            )
+        )
+    if batch.others:
+        sentences.append(
+            say.plural(
+                "{count} other file, no picture by its name, was passed over.",
+                "{count} other files, no pictures by their names, were passed over.",
+                batch.others,
             )
         )
     if len(batch.items) < batch.total:

@@ -7,13 +7,14 @@ from typing import Any
 
 from markupsafe import Markup
 
-from jdm_core.report.report import NOTICE
+from jdm_core.report.fields import exact
 from jdm_core.report.spreadsheet import harmless
-from jdm_core.report.words import ENGLISH, HEAD, POSTERIOR, Language
+from jdm_core.report.words import ENGLISH, HEAD, NOTICE, POSTERIOR, Language
 from web.many_cells.run import FOREIGN, OPEN, STRANGE, Result
 from web.parts.html import note, render
 from web.words.refusals import refusal
 
+SHOWN_CHARACTERS = 34  # of a name: its end, where names of one series differ, is as telling as its beginning
 TEMPLATE = '<table role="table" aria-labelledby="batch-results">${value}</table>'  # which its head says
 
 
@@ -52,10 +53,19 @@ def table_rows(results: Sequence[Result], labels: Sequence[str], first: int, say
     return Markup("").join(_row(result, number, labels, say) for number, result in enumerate(results, start=first))
 
 
+def shortened(name: str) -> str:
+    """A name that fits into its column, its middle left out where it is long."""
+    if len(name) <= SHOWN_CHARACTERS:
+        return name
+    half = (SHOWN_CHARACTERS - 1) // 2
+    return f"{name[:half]}…{name[-half:]}"
+
+
 def _row(result: Result, number: int, labels: Sequence[str], say: Language) -> Markup:
     if result.error:
         why = refusal(result.error, say)
-        return render("table_row", say, result=result, number=number, name=result.item.name, kind="bad", why=why)
+        names = {"name": result.item.name, "short": shortened(result.item.name)}
+        return render("table_row", say, result=result, number=number, kind="bad", why=why, **names)
     strange = result.verdict == STRANGE
     settled = result.verdict == labels[1] and set(result.flags) <= {FOREIGN}
     return render(
@@ -64,6 +74,7 @@ def _row(result: Result, number: int, labels: Sequence[str], say: Language) -> M
         result=result,
         number=number,
         name=result.item.name,
+        short=shortened(result.item.name),
         kind="strange" if strange else "settled" if settled else "",
         tone=labels.index(result.verdict) if result.verdict in labels else "unsure",
         urgency=(labels[0], OPEN, STRANGE, *labels[1:]).index(result.verdict),
@@ -91,7 +102,7 @@ def table_csv(results: Sequence[Result], labels: Sequence[str], settings: dict[s
     writer = csv.writer(buffer, lineterminator="\r\n")
     writer.writerow(columns)
     for r in results:
-        shares = [f"{share:.6f}" for share in (*r.head, *r.posterior)] or [""] * (2 * len(labels))
+        shares = [*exact(r.head), *exact(r.posterior)] if r.head else [""] * (2 * len(labels))
         texts = [r.item.name, r.verdict], ["; ".join(r.flags), r.note(), r.error, *settings.values(), NOTICE]
         writer.writerow([*map(harmless, texts[0]), *shares, *map(harmless, texts[1])])
     return buffer.getvalue()

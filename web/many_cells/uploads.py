@@ -6,10 +6,11 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
-from typing import Any
+from typing import Any, NamedTuple
 
 from jdm_core import CellImageError
 from jdm_core.images.limits import MAX_FILE_BYTES
+from jdm_core.images.read import IMAGE_EXTENSIONS
 from web.many_cells.archives import MAGIC, Archive, Entry, is_archive
 from web.settings import Settings
 
@@ -17,6 +18,8 @@ MAX_DIRECTORY_BYTES = 4 * 2**20  # of the zips of one request together: some 40,
 MAX_RATIO = 200  # deflate reaches 1000 on what is no picture
 RATIO_FROM = 2**20  # bytes: below this a blank picture may shrink as much as it likes
 NAME_CHARACTERS = 200
+# Pictures in a form that is not read: whoever brings one is told, unlike of what lies beside pictures by chance.
+TOLD = frozenset({".zip", ".heic", ".heif", ".avif", ".jp2", ".pdf", ".czi", ".nd2", ".lif", ".dcm", ".svs", ".raw"})
 GONE, DAMAGED = "no longer kept: upload it again", "damaged in its archive"
 _DRIVE = re.compile(r"[A-Za-z]:")
 _BROKEN = (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error, NotImplementedError)
@@ -44,22 +47,37 @@ class Item:
 class _Listing:
     """What one upload holds: the first items, each with its size once unpacked, and how many there are.
 
-    And how many bytes of a zip's directory were read for it.
+    And how many bytes of a zip's directory were read for it, and how many files are no pictures by their names.
     """
 
     items: list[tuple[Item, int]]
     found: int
     directory_bytes: int = 0
+    others: int = 0
+
+
+class Listed(NamedTuple):
+    """The files of a batch, how many there would be without its limits, and how many others were passed over."""
+
+    items: list[Item]
+    found: int
+    others: int
 
 
 def list_items(uploads: list[dict[str, Any]], limits: Limits) -> tuple[list[Item], int]:
+    """The first two of `list_uploads`."""
+    return list_uploads(uploads, limits)[:2]
+
+
+def list_uploads(uploads: list[dict[str, Any]], limits: Limits) -> Listed:
     """The files of uploads (path, orig_name), those in zips too, as many as the limits allow; and how many there are.
 
-    What stands in the way of one of them is its `reason`. Folders, hidden files and __MACOSX are passed over. A zip is
-    listed once, however often it is named; uploads beyond as many as there may be images are counted, not opened.
+    What stands in the way of one of them is its `reason`. Folders, hidden files and __MACOSX are passed over, and what
+    is no picture by its name, such as Thumbs.db and notes, is counted apart. A zip is listed once, however often it is
+    named; uploads beyond as many as there may be images are counted, not opened.
     """
     items: list[Item] = []
-    used, room, listings = 0, MAX_DIRECTORY_BYTES, dict[str, _Listing]()
+    used, room, listings, others = 0, MAX_DIRECTORY_BYTES, dict[str, _Listing](), 0
     found = max(0, len(uploads) - limits.images)
     for upload in uploads[: limits.images]:
         path, left = upload["path"], limits.images - len(items)
@@ -67,6 +85,7 @@ def list_items(uploads: list[dict[str, Any]], limits: Limits) -> tuple[list[Item
             listings[path] = _list(path, upload.get("orig_name") or path, left, room)
             room -= listings[path].directory_bytes
         found += listings[path].found
+        others += listings[path].others
         for item, size in listings[path].items[:left]:
             if not item.reason:
                 used += size
@@ -74,7 +93,7 @@ def list_items(uploads: list[dict[str, Any]], limits: Limits) -> tuple[list[Item
                     reason = f"beyond the {limits.unpacked_bytes // 2**20} MiB of a batch"
                     item = Item(item.name, item.path, item.member, reason)
             items.append(item)
-    return items, found
+    return Listed(items, found, others)
 
 
 def read_item(item: Item) -> bytes:
@@ -104,6 +123,8 @@ def _list(path: str, given: str, most: int, room: int) -> _Listing:
     read = 0
     try:
         if not is_archive(path):
+            if _no_picture(name):
+                return _Listing([], 0, others=1)
             return _Listing([(Item(name, path), Path(path).stat().st_size)], 1)
         with open(path, "rb") as file:
             archive = Archive(file)
@@ -123,14 +144,17 @@ def _list(path: str, given: str, most: int, room: int) -> _Listing:
 def _list_archive(archive: Archive, path: str, most: int) -> _Listing | None:
     """What a zip holds; None where its directory is empty."""
     items: list[tuple[Item, int]] = []
-    entry, found = None, 0
+    entry, found, others = None, 0, 0
     for entry in archive.entries():
         if entry.name.endswith(b"/") or _passed_over(entry.name):
+            continue
+        if _no_picture(entry.name.decode(errors="replace")):
+            others += 1
             continue
         found += 1
         if found <= most:
             items.append(_member(archive, entry, path))
-    return _Listing(items, found, archive.directory_bytes) if entry is not None else None
+    return _Listing(items, found, archive.directory_bytes, others) if entry is not None else None
 
 
 def _member(archive: Archive, entry: Entry, path: str) -> tuple[Item, int]:
@@ -144,6 +168,12 @@ def _member(archive: Archive, entry: Entry, path: str) -> tuple[Item, int]:
 def _passed_over(name: bytes) -> bool:
     parts = name.replace(b"\\", b"/").split(b"/")
     return any(part == b"__MACOSX" or (part.startswith(b".") and part not in (b".", b"..")) for part in parts)
+
+
+def _no_picture(name: str) -> bool:
+    """Whether a file is none by its ending; one without an ending may be."""
+    ending = PureWindowsPath(name).suffix.lower()
+    return bool(ending) and ending not in IMAGE_EXTENSIONS | TOLD
 
 
 def _refused(info: zipfile.ZipInfo) -> str:

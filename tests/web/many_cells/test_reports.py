@@ -3,6 +3,7 @@
 import json
 import re
 import zipfile
+from types import SimpleNamespace
 
 import pytest
 
@@ -36,6 +37,20 @@ def test_reports_hold_the_table_and_a_folder_a_cell(callbacks, mixed, quick, mon
         "a/a_original.png",
         "a/a_evidence.png",
     }
+
+
+@pytest.mark.slow
+def test_reports_speak_the_language_of_the_page(callbacks, cell_files, quick, monkeypatch):
+    monkeypatch.setattr(batch_reports, "POSTERIOR_DRAWS", 3)
+    (batch,) = (view.batch for view in callbacks.read(upload_of(cell_files[0])) if getattr(view.batch, "done", None))
+    *_, last = callbacks.prepare(batch, False, SimpleNamespace(headers={"accept-language": "fr"}))
+    with zipfile.ZipFile(last.archive["value"]) as archive:
+        assert b"Usage de recherche uniquement" in archive.read("a/a.pdf")
+        assert json.loads(archive.read("a/a.json"))["notice"] == NOTICE
+
+
+def upload_of(path) -> list[dict]:
+    return [{"path": str(path), "orig_name": "a.png"}]
 
 
 @pytest.mark.slow

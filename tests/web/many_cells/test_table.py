@@ -12,7 +12,7 @@ from tests.support.many_cells import LABELS, PIXEL_NOISE
 from web.many_cells import run as batch_run
 from web.many_cells.run import Batch, Result
 from web.many_cells.summary import progress, report_progress, summary
-from web.many_cells.table import rule, table_csv, table_head, table_rows
+from web.many_cells.table import rule, shortened, table_csv, table_head, table_rows
 from web.many_cells.uploads import Item
 from web.words.language import say_in
 
@@ -24,9 +24,17 @@ def test_csv_follows_rfc_4180_and_no_cell_is_a_formula():
     assert written.count("\r\n") == 3 and '"\'=cmd|"" /C calc"", ""x"".png"' in written
     first, second = csv.DictReader(io.StringIO(written, newline=""))
     assert first["file"] == "'" + item.name and first["note"] == good.note() != ""
-    assert (first["classifier_Parasitized"], first["likelihood_Uninfected"]) == ("0.250000", "0.400000")
+    assert (first["classifier_Parasitized"], first["likelihood_Uninfected"]) == ("0.25", "0.4")
     assert (first["remarks"], first["model"], first["notice"]) == ("verdicts disagree; not sure", "m", NOTICE)
     assert (second["file"], second["error"], second["classifier_Parasitized"]) == ("'+b.png", "an empty file", "")
+
+
+def test_no_figure_of_the_csv_is_certain_and_a_long_name_keeps_both_its_ends():
+    sure = Result(Item("a.png", ""), "", "Parasitized", (1.0, 0.0), (0.99999999, 1e-8))
+    (line,) = csv.DictReader(io.StringIO(table_csv([sure], LABELS, {}), newline=""))
+    assert float(line["classifier_Parasitized"]) < 1 and line["likelihood_Parasitized"] == "0.99999999"
+    assert shortened("C33P1thinF_IMG_20150619_114756a_cell_179.png") == "C33P1thinF_IMG_2…56a_cell_179.png"
+    assert shortened("short name.png") == "short name.png"
 
 
 def test_names_in_the_table_are_text():
@@ -47,7 +55,7 @@ def test_verdicts_sort_by_how_much_they_deserve_a_look_and_figures_highest_first
 
 
 def test_remarks_of_a_cell(explainer):
-    finding = SimpleNamespace(status="several", count=3, cell=PIXEL_NOISE)
+    finding = SimpleNamespace(status="several", count=3, cell=PIXEL_NOISE.repeat(2, 0).repeat(2, 1))
     result = batch_run._result(explainer, Item("a", ""), finding, [0.55, 0.45], [0.1, 0.9], "not a red cell")
     assert result.flags == ("verdicts disagree", "not sure", "unfamiliar", "several cells")
     assert result.verdict == "Not a cell?" and result.note().startswith("3 cells, none of them clearly")

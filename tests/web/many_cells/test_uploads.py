@@ -10,7 +10,7 @@ from jdm_core import CellImageError
 from tests.support.many_cells import link, png, zipped
 from web.many_cells import uploads
 from web.many_cells.archives import Archive
-from web.many_cells.uploads import Limits, list_items, read_item
+from web.many_cells.uploads import Limits, list_items, list_uploads, read_item
 
 ATTACKS = {
     "up": ("../../etc/cell.png", png(), "a path that leads out of its archive"),
@@ -74,6 +74,18 @@ def test_hidden_files_are_passed_over_and_limits_hold(tmp_path):
     items, _ = list_items([upload], Limits(unpacked_bytes=2 * len(png()) + 1))
     assert [bool(item.reason) for item in items] == [False, False, True, True, True]
     assert "MiB of a batch" in items[2].reason
+
+
+def test_what_lies_beside_pictures_is_counted_and_no_failure(tmp_path):
+    beside = [("Thumbs.db", b"x"), ("cells/notes.txt", b"x"), (".DS_Store", b"x"), ("list.CSV", b"x")]
+    upload = zipped(tmp_path / "a.zip", *beside, ("a.png", png()), ("phone.heic", b"x"), ("paper.pdf", b"x"))
+    (tmp_path / "readme.md").write_text("x")
+    alone = {"path": str(tmp_path / "readme.md"), "orig_name": "readme.md"}
+    items, total, others = list_uploads([upload, alone], Limits())
+    assert [item.name for item in items] == ["a.png", "phone.heic", "paper.pdf"]  # whoever brings these is told
+    assert (total, others) == (3, 4) and list_items([upload, alone], Limits()) == (items, 3)
+    none = list_uploads([zipped(tmp_path / "b.zip", *beside), alone], Limits())
+    assert none == ([], 0, 4)
 
 
 def test_a_huge_directory_is_not_even_read(tmp_path, monkeypatch):
