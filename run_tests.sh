@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Makes the test environment where it is missing, then checks style and types and runs the tests.
-# Usage: bash run_tests.sh [--fast] [pytest arguments]
-#   --fast   leaves out what is slow, drives a browser or trains a network
+# Usage: bash run_tests.sh [--fast | --cluster] [pytest arguments]
+#   --fast      leaves out what is slow, drives a browser or trains a network
+#   --cluster   installs Ray too, and runs what needs it and nothing else
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 python=.venv-test/bin/python
@@ -11,6 +12,12 @@ arguments=()
 if [ "${1:-}" = --fast ]; then
     shift
     arguments+=(-m "not slow and not browser and not train")
+fi
+requirements=(-r requirements-dev.txt)
+if [ "${1:-}" = --cluster ]; then
+    shift
+    arguments+=(-m cluster)
+    requirements+=(-r requirements-cluster.txt)
 fi
 
 PATH="$PATH:/usr/sbin" # where Debian keeps nginx, also of users that are not root
@@ -22,7 +29,7 @@ if ! "$python" -m pip --version >/dev/null 2>&1; then
         { echo "run_tests.sh: python3 must be Python 3.11 or 3.12, not $(python3 --version 2>&1)" >&2; exit 1; }
     python3 -m venv --clear .venv-test
 fi
-"$python" -m pip install -qq --no-input --disable-pip-version-check -r requirements-dev.txt
+"$python" -m pip install -qq --no-input --disable-pip-version-check "${requirements[@]}"
 
 if [ "${#arguments[@]}" = 0 ]; then
     if [ -n "$(missing)" ] && [ "$(id -u)" = 0 ] && [ -e /etc/debian_version ] && command -v apt-get >/dev/null; then
@@ -33,7 +40,7 @@ if [ "${#arguments[@]}" = 0 ]; then
     fi
     [ -z "$(missing)" ] || echo "run_tests.sh: not on the PATH:$(missing): the tests that need it cannot run" >&2
 fi
-"$python" -c "import xdist" 2>/dev/null && arguments+=(-n 2)
+"$python" -c "import xdist" 2>/dev/null && arguments+=(-n 2 --dist worksteal)
 
 "$python" -m ruff check --quiet .
 "$python" -m ruff format --check --quiet .

@@ -136,8 +136,8 @@ def _pixels(address: str) -> Any:
 def _read(options: argparse.Namespace, task: Task, items: list[Item], outcomes: list[Outcome]) -> Iterator[Told]:
     """What stands in the tables of each field, in the order of the items; `outcomes` grows with them."""
     try:
-        import ray
-        import ray.data
+        import ray  # pyright: ignore[reportMissingImports]
+        import ray.data  # pyright: ignore[reportMissingImports]
     except ImportError:
         raise ValueError('--cluster needs Ray: pip install "plasmolens[cluster]"') from None
     ray.init(
@@ -188,8 +188,8 @@ def _told(
 
 def _as_parquet(path: Path, columns: tuple[str, ...]) -> None:
     """Writes a table's columns, in numbers, flags and texts, as Parquet beside it, a part after the other."""
-    import pyarrow
-    from pyarrow import csv, parquet
+    import pyarrow  # pyright: ignore[reportMissingImports]
+    from pyarrow import csv, parquet  # pyright: ignore[reportMissingImports]
 
     flags = _FLAGS if "cell" in columns else set()
     kinds = {
