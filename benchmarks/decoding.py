@@ -14,6 +14,7 @@ from torch import Tensor
 from jdm_core import Explainer
 from jdm_core.model import preconditioning
 from jdm_core.model.network import JointDiffusionNetwork
+from training.tables import Cell, Table
 
 ROUNDS = 10
 CASES = (("malaria-64", 1), ("malaria-64", 32), ("malaria-128", 32), ("mnist-28", 32))
@@ -51,9 +52,9 @@ def fastest(ways: Sequence[Callable[[], object]]) -> list[float]:
 
 
 @torch.inference_mode()
-def main() -> None:
-    """Times both in fp32 and prints the table."""
-    print(f"{'checkpoint':14} {'images':>6} {'classes':>7} {'plainly, ms':>12} {'shared, ms':>12} {'ratio':>6}")
+def measure() -> Table:
+    """Milliseconds of both in fp32, and their ratio."""
+    rows: list[list[Cell]] = []
     for name, count in CASES:
         explainer = Explainer.load(name, "cpu")
         network, architecture = explainer.network, explainer.network.architecture
@@ -65,7 +66,14 @@ def main() -> None:
             lambda n=network, z=z, s=logsnr, c=labels: n.decode_classes(z, s, c),
         )
         plain, shared = fastest(ways)
-        print(f"{name:14} {count:6} {len(labels):7} {1000 * plain:12.1f} {1000 * shared:12.1f} {plain / shared:6.2f}")
+        times = (f"{1000 * plain:.3g} ms", f"{1000 * shared:.3g} ms", f"{plain / shared:.2f}")
+        rows.append([f"`{name}`", count, len(labels), *times])
+    return Table.make(("", "Images", "Classes", "Plain", "Shared", "Ratio"), rows)
+
+
+def main() -> None:
+    """Prints the table."""
+    print(measure().markdown())
 
 
 if __name__ == "__main__":

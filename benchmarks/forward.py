@@ -18,6 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from jdm_core import Explainer
 from jdm_core.model.network import JointDiffusionNetwork
 from training.run.throughput import matrix_rate
+from training.tables import Table
 
 ROUNDS, BATCHES = 10, (1, 32)
 LOGSNR = 2.0  # within the window that the posterior reads
@@ -70,19 +71,15 @@ def variants(network: JointDiffusionNetwork, compiled: bool) -> list[Variant]:
 
 
 @torch.inference_mode()
-def main() -> None:
-    """Times every variant at every batch and prints the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--checkpoint", default="malaria-64", help="name in the manifest (default: malaria-64)")
-    options = parser.parse_args()
-    explainer = Explainer.load(options.checkpoint)
+def measure(checkpoint: str = "malaria-64") -> Table:
+    """Milliseconds, share and error of every variant at every batch."""
+    explainer = Explainer.load(checkpoint)
     network, size = explainer.network, explainer.size
     compiled = shutil.which("g++") is not None
-    if not compiled:
-        print("no C++ compiler: nothing is compiled")
     rates = {dtype: matrix_rate(explainer.device, dtype) for dtype in (torch.float32, torch.bfloat16)}
-    print("matrix products: " + ", ".join(f"{rate / 1e12:.2f} TFLOP/s in {str(d)[6:]}" for d, rate in rates.items()))
+    found: dict[str, list[str]] = {}
     generator = torch.Generator().manual_seed(0)
+    errors: dict[str, float] = {}
     for batch in BATCHES:
         x = torch.randn(batch, network.architecture.image_channels, size, size, generator=generator)
         x = x.to(explainer.device)
@@ -95,15 +92,21 @@ def main() -> None:
         for _ in range(ROUNDS):
             for way in ways:
                 way.time(x)
-        print(
-            f"\n{'batch of ' + str(batch):22} {'ms an image':>12} {'times fp32':>11} {'share':>7} {'largest error':>14}"
-        )
         for way in ways:
             share = counter.get_total_flops() / way.best / rates[way.dtype]
-            print(
-                f"{way.name:22} {1000 * way.best / batch:12.2f} {ways[0].best / way.best:11.2f} {share:7.0%} "
-                f"{errors[way.name]:14.4f}"
-            )
+            found.setdefault(way.name, []).extend([f"{1000 * way.best / batch:.1f} ms", f"{100 * share:.0f} %"])
+    rows = [[name, *row, f"{errors[name]:.2f}"] for name, row in found.items()]
+    names = {torch.float32: "fp32", torch.bfloat16: "bf16"}
+    reached = " and ".join(f"{rate / 1e12:.2f} TFLOP/s in {names[dtype]}" for dtype, rate in rates.items())
+    header = ("", "One cell", "Share", "32 cells, each", "Share", "Largest error of v̂")
+    return Table.make(header, rows, note=f"Square matrix products reach {reached} there.")
+
+
+def main() -> None:
+    """Prints the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--checkpoint", default="malaria-64", help="name in the manifest (default: malaria-64)")
+    print(measure(parser.parse_args().checkpoint).markdown())
 
 
 if __name__ == "__main__":

@@ -5,14 +5,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from jdm_core import Explainer
 from jdm_core.images.read import read_cell
+from training.tables import Table
 
 ROUNDS, DRAWS = 5, 16
 EXAMPLES = Path(__file__).parent.parent / "web" / "examples"
-LIMITS = {"prediction": 0.3, "scores": 2.0, "edit": 6.0}  # seconds on two CPU cores
+LIMITS = (0.3, 2.0, 6.0)  # seconds on two CPU cores, of prediction, scores and edit
 
 
 def timed(action: Callable[[], object]) -> float:
@@ -50,8 +52,8 @@ def counted(explainer: Explainer, action: Callable[[], object]) -> tuple[int, in
     return images["encode"], images["decode"]
 
 
-def main() -> None:
-    """Times prediction, scores and edit on the example cells and prints each with its passes."""
+def measure() -> Table:
+    """Seconds of prediction, scores and edit on the example cells, each with its passes."""
     explainer = Explainer.load()
     cells = [read_cell(path) for path in sorted(EXAMPLES.glob("*.png"))]
     classes = len(explainer.labels)
@@ -61,20 +63,26 @@ def main() -> None:
     own, attempts = passes[longest], edits[longest]["attempts"][0]
     encoder, decoder = counted(explainer, lambda: explainer.counterfactual(cells[longest]))
     rows = {
-        "prediction": (timed(lambda: explainer.predict(cells[0])), "1 encoder"),
-        "scores": (
+        "Prediction": (timed(lambda: explainer.predict(cells[0])), "1 encoder"),
+        f"Scores, {DRAWS} draws, bound and likelihood": (
             timed(lambda: explainer.elbo(cells[0], draws=DRAWS)),
-            f"{2 * DRAWS} encoder, {2 * DRAWS * classes} decoder, half for the bound and half for the posterior",
+            f"{2 * DRAWS} encoder, {2 * DRAWS * classes} decoder",
         ),
-        "edit": (
+        f"Edit, the longest search of {len(cells)} example cells": (
             timed(lambda: explainer.counterfactual(cells[longest])),
-            f"{own} encoder, {2 * own} decoder for the edit; "
-            f"{encoder - own} encoder, {decoder - 2 * own} decoder to check its {attempts} attempts",
+            f"{own} encoder, {2 * own} decoder; to check its attempts ({attempts}), "
+            f"{encoder - own} encoder, {decoder - 2 * own} decoder",
         ),
     }
-    for name, (seconds, passes) in rows.items():
-        print(f"{name:10} {seconds:6.3f} s (limit {LIMITS[name]} s): {passes}")
-    print(f"edit: the longest search of {len(cells)} example cells; device {explainer.device}")
+    times = [[name, f"{seconds:.2g}", passes] for name, (seconds, passes) in rows.items()]
+    limits = ", ".join(f"{limit:g}" for limit in LIMITS)
+    note = f"On {explainer.device}, {torch.get_num_threads()} threads. Two CPU cores should take at most {limits} s."
+    return Table.make(("", "Seconds", "Network passes"), times, note=note)
+
+
+def main() -> None:
+    """Prints the table."""
+    print(measure().markdown())
 
 
 if __name__ == "__main__":

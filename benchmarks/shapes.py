@@ -16,16 +16,18 @@ from jdm_core.model.device import half_precision
 from jdm_core.model.network import JointDiffusionNetwork
 from training.run.loss import JointLoss, draw_batch
 from training.run.recipe import load_recipe
+from training.tables import Table
 
 ROUNDS, BATCH = 5, 32
+SHIPPED = "**shipped**: 2×2 pixels folded, 64-128-256 channels"
 SHAPES: dict[str, dict[str, Any]] = {  # keys of Architecture
-    "shipped": {},
-    "no folding, narrow top": {"fold": 1, "widths": (32, 64, 128, 192), "blocks": (1, 1, 1, 2), "attention": (3,)},
-    "no folding, 64 on top": {"fold": 1, "widths": (64, 64, 128, 256), "blocks": (1, 1, 1, 2), "attention": (3,)},
-    "wide top": {"widths": (96, 128, 256)},
-    "shallow": {"blocks": (1, 1, 1)},
-    "deep": {"blocks": (2, 2, 2)},
-    "folding 4×4": {"fold": 4, "widths": (128, 256), "blocks": (1, 2), "attention": (1,)},
+    SHIPPED: {},
+    "no folding, 32-64-128-192": {"fold": 1, "widths": (32, 64, 128, 192), "blocks": (1, 1, 1, 2), "attention": (3,)},
+    "no folding, 64-64-128-256": {"fold": 1, "widths": (64, 64, 128, 256), "blocks": (1, 1, 1, 2), "attention": (3,)},
+    "folded, wide top 96-128-256": {"widths": (96, 128, 256)},
+    "folded, shallow": {"blocks": (1, 1, 1)},
+    "folded, two blocks a level": {"blocks": (2, 2, 2)},
+    "4×4 pixels folded, 128-256": {"fold": 4, "widths": (128, 256), "blocks": (1, 2), "attention": (1,)},
 }
 
 
@@ -58,23 +60,32 @@ class Candidate:
         self.forward = min(self.forward, (time.perf_counter() - started) / 8)
 
 
-def main() -> None:
-    """Times every shape and prints the table."""
+def measure() -> Table:
+    """What every shape costs."""
     base = load_recipe("malaria-64").architecture
     candidates = {name: Candidate(replace(base, **change)) for name, change in SHAPES.items()}
     images, labels = torch.rand(BATCH, 3, 64, 64) * 2 - 1, torch.randint(0, 2, (BATCH,))
     for _ in range(ROUNDS):
         for candidate in candidates.values():
             candidate.run(images, labels)
-    reference = candidates["shipped"].step
-    print(f"{'shape':24} {'parameters':>10} {'forward':>12} {'step of 32':>11} {'images/s':>9} {'ratio':>6}")
-    for name, c in candidates.items():
-        print(
-            f"{name:24} {c.parameters / 1e6:8.2f} M {1000 * c.forward:9.1f} ms {c.step:9.2f} s "
-            f"{BATCH / c.step:9.1f} {c.step / reference:6.2f}"
-        )
-    threads = torch.get_num_threads()
-    print(f"forward: encoder once, decoder under both classes, per image in a batch of 8; {threads} threads")
+    reference = candidates[SHIPPED].step
+    header = ("Shape", "Parameters", "Encoder and both classes, an image", "Training, images/s", "Cost")
+    rows = [
+        [
+            name,
+            f"{c.parameters / 1e6:.2f} M",
+            f"{1000 * c.forward:.1f} ms",
+            f"{BATCH / c.step:.1f}",
+            f"{c.step / reference:.2f}",
+        ]
+        for name, c in candidates.items()
+    ]
+    return Table.make(header, rows)
+
+
+def main() -> None:
+    """Prints the table."""
+    print(measure().markdown())
 
 
 if __name__ == "__main__":

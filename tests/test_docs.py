@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import __main__ as benchmarks
 from jdm_core.checkpoint.manifest import MANIFEST, read_manifest
 from training.publish.card import DOCUMENTS, END, PARTS, Sources, with_figures, write_card
 
@@ -171,3 +172,18 @@ def test_recorded_figures_name_the_shipped_weights(name):
     entry = read_manifest()[name]
     assert entry.metrics["sha256"] == entry.files[0].sha256
     assert entry.metrics["edits"]["sha256"] == entry.files[0].sha256
+
+
+def test_the_tables_of_benchmarks_are_those_of_their_figures(tmp_path):
+    page, figures = benchmarks.PAGE, json.loads(benchmarks.PAGE.with_suffix(".json").read_text(encoding="utf-8"))
+    text = page.read_text(encoding="utf-8")
+    assert benchmarks.written(text, figures) == text  # else: python -m benchmarks
+    assert sorted(figures) == sorted(benchmarks.NAMES)
+    assert all(f"<!-- table of {name}: " in text for name in benchmarks.NAMES)
+    copy = tmp_path / "performance.md"
+    copy.write_text(text.replace("| Prediction |", "| Something |"), encoding="utf-8")
+    copy.with_suffix(".json").write_text(json.dumps(figures), encoding="utf-8")
+    benchmarks.main([], copy)
+    assert copy.read_text(encoding="utf-8") == text
+    with pytest.raises(SystemExit):
+        benchmarks.main(["none"], copy)
