@@ -14,7 +14,7 @@ from jdm_core.checkpoint.reading import Reading
 from jdm_core.explain.matching import AS_GIVEN
 from jdm_core.explain.ranking import rank, worth_asking
 from training.data.cells import as_pixels, load_cells
-from training.data.microscopes.places import PLACES
+from training.data.microscopes.places import PLACES, UPLOADS
 from training.data.microscopes.sample import Sample
 from training.metrics import Json
 
@@ -47,10 +47,10 @@ def own_slides(explainer: Explainer, data: Path, slides: set[str], at_most: int,
 
 
 def other_microscopes(folder: Path, at_most: int, seed: int) -> Iterator[Alike]:
-    """The developers' part of every set below the folder, batch by batch. Raises DataError."""
+    """The developers' part of every microscope's set below the folder, batch by batch. Raises DataError."""
     for place in PLACES:
-        sample = place.read(folder / place.path, at_most, seed)
-        yield from _batches(sample)
+        if place.path != UPLOADS:  # of many microscopes, and reports
+            yield from _batches(place.read(folder / place.path, at_most, seed))
 
 
 def _batches(sample: Sample) -> Iterator[Alike]:

@@ -24,11 +24,12 @@ class Place:
 
 MPIDB = Path("microscopes/mpidb")
 IML = Path("iml_malaria")
+UPLOADS = Path("uploads")
 PLACES = (
     Place(IML, BoxedSet("iml", "IML, P. vivax").read),
     Place(MPIDB, read_mpidb, fitted=True),
     Place(Path("microscopes/bbbc041"), BoxedSet("bbbc041", "BBBC041, P. vivax", dark=True).read),
     Place(Path("microscopes/chula"), read_chula, fitted=True),
     Place(Path("microscopes/bccd"), BoxedSet("bccd", "BCCD, no malaria").read, fitted=True),
-    Place(Path("uploads"), lambda folder, at_most, seed: read_uploads(folder)),
+    Place(UPLOADS, lambda folder, at_most, seed: read_uploads(folder)),
 )
