@@ -14,6 +14,7 @@ EDGE = 0.03  # of the median diameter: an outline so near the picture's side, or
 LARGE = 2.2  # of the median area: a cell so large is more than one
 PIECE, CLUMPED = 0.2, 0.45  # of the median area: from here on what no polygon holds is told, and is a clump
 OTHER_SHARE = 0.5  # of a polygon's pixels that are no red cell: it is something else
+FULL, SOLID = (0.45, 1.7), 0.88  # of the median area, and of its hull: purple things that may be full of a parasite
 SMALL_OTHER = 0.12  # of the median area: smaller things that are no red cell are dots, and not told
 GROUND, RED, OTHER = 0, 1, 2  # classes of a pixel
 DARK = 45  # of 255 in every channel, joined to the picture's side: the surround of a round field, and no ground
@@ -38,7 +39,7 @@ def assemble(pixels: np.ndarray, polygons: Polygons, maps: Maps, scale: np.ndarr
         covered |= mask
         outlines.append(outline / scale)
         scores.append(score)
-        if (classes[mask] == OTHER).mean() > OTHER_SHARE:
+        if (classes[mask] == OTHER).mean() > OTHER_SHARE and not _as_a_cell(area, median):
             status.append(NO_RED_CELL)
         elif hidden > HIDDEN or _cut_off(outline, classes.shape, EDGE * np.sqrt(median)):
             status.append(CUT_OFF)
@@ -124,6 +125,11 @@ def _cut_off(outline: np.ndarray, shape: tuple[int, ...], near: float) -> bool:
     return bool(low.min() < near or high[0] > shape[1] - 1 - near or high[1] > shape[0] - 1 - near)
 
 
+def _as_a_cell(area: float, median: float) -> bool:
+    """Whether a purple thing has a red cell's size: it may be one that a parasite fills, and is read."""
+    return FULL[0] * median < area < FULL[1] * median
+
+
 def _left(classes: np.ndarray, covered: np.ndarray, median: float) -> list[tuple[np.ndarray, str]]:
     """Outlines of what is stained and in no polygon, and what to call each."""
     from skimage.measure import find_contours, regionprops
@@ -138,8 +144,9 @@ def _left(classes: np.ndarray, covered: np.ndarray, median: float) -> list[tuple
                 continue
             outline = max(find_contours(np.pad(piece.image_filled, 1).astype(float), 0.5), key=len)[:, ::-1]
             outline = outline - 1 + (piece.bbox[1], piece.bbox[0])
+            alike = _as_a_cell(piece.area, median) and piece.solidity > SOLID
             if kind == OTHER:
-                what = NO_RED_CELL
+                what = READ if alike and not _cut_off(outline, classes.shape, 2.0) else NO_RED_CELL
             elif _cut_off(outline, classes.shape, 2.0):
                 what = CUT_OFF
             else:

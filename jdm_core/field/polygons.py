@@ -9,7 +9,7 @@ from torch import Tensor
 from jdm_core.field.network import STRIDE, Maps, directions
 
 LEAST_SCORE = 0.30  # of a centre
-INWARD = 0.94  # of the radii: light falls half-way to a cell's own at 0.92 to 0.95 of them, on five microscopes
+INWARD = 0.97  # of the radii: light falls half-way to a cell's own at 0.92 to 0.95 of them, and soft rims are to stay
 SAME_SHARE = 0.5  # of the smaller polygon: what lies so far within a better one is the same cell
 
 

@@ -1,4 +1,4 @@
-"""A field with cells that a person added: found by them, and not read by the machine."""
+"""A field with more rows, cells that a person added, or with fewer."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -32,3 +32,21 @@ def with_added(field: Field, pixels: np.ndarray, outlines: Sequence[np.ndarray])
         suspicion=np.concatenate([field.suspicion, unread[:, 0]]),
         suspicious=np.concatenate([field.suspicious, np.zeros(count, bool)]),
     )
+
+
+def kept_rows(field: Field, keep: np.ndarray) -> Field:
+    """The field with some of its things alone, `keep` (N,) bool, in their order."""
+    chosen = np.flatnonzero(keep)
+    new = np.full(len(keep), -1)
+    new[chosen] = np.arange(len(chosen))
+    order = new[field.order]
+    found = replace(
+        field.found,
+        boxes=field.boxes[chosen],
+        outlines=[field.outlines[i] for i in chosen],
+        status=field.status[chosen],
+        cells=[field.cells[i] for i in chosen],
+    )
+    names = ("probabilities", "posterior", "unfamiliarity", "kind", "suspicion", "suspicious")
+    arrays = {name: getattr(field, name)[chosen] for name in names}
+    return replace(field, found=found, order=order[order >= 0], **arrays)
