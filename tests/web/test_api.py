@@ -1,6 +1,7 @@
 """The endpoints for programs."""
 
 import json
+from pathlib import Path
 
 import httpx
 import numpy as np
@@ -94,6 +95,31 @@ def test_edit_endpoint(client, cell):
     result, picture, change = client.predict(handle_file(cell), target, api_name="/edit")
     assert result["target"] == target and isinstance(result["flipped"], bool) and result["settings"]["attempts"] > 0
     assert Image.open(picture).size == Image.open(change).size == (512, 384)
+
+
+def test_the_endpoints_take_draws_and_a_seed_and_tell_their_ranges(client, cell, explainer):
+    told = client.predict(handle_file(cell), draws=4, seed=3, api_name="/predict")
+    assert told["draws"] == 4 and told["likelihood"] == told["posterior"]
+    expected = explainer.elbo(np.asarray(Image.open(cell).convert("RGB")), 4, 3)
+    assert told["elbo_difference"] == pytest.approx(float(expected.difference[0]), rel=1e-3)
+    assert client.predict(handle_file(cell), draws=4, seed=4, api_name="/predict")["elbo"] != told["elbo"]
+    for name, numbers, words in (
+        ("/predict", {"draws": 2}, "draws: 2 is not a whole number within 3 to 128"),
+        ("/explain", {"draws": 4096}, "draws: 4096 is not a whole number within 3 to 128"),
+        ("/edit", {"seed": -1}, "seed: -1 is not a whole number within 0 to 2147483647"),
+    ):
+        with pytest.raises(AppError, match=words):
+            client.predict(handle_file(cell), **numbers, api_name=name)
+
+
+def test_the_files_of_the_endpoints_bear_the_name_of_the_upload(client, cell):
+    _, evidence = client.predict(handle_file(cell), draws=3, api_name="/explain")
+    _, edited, change = client.predict(handle_file(cell), api_name="/edit")
+    assert [Path(path).name for path in (evidence, edited, change)] == [
+        "drawn_cell_evidence.png",
+        "drawn_cell_edited.png",
+        "drawn_cell_change.png",
+    ]
 
 
 def test_endpoints_name_bad_files_and_targets(client, bad, cell):

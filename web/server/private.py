@@ -28,6 +28,10 @@ from starlette.formparsers import MultiPartException
 from web.logs import fault, note
 from web.server.scratch import FULL, is_full
 
+NOT_UPLOADED = (
+    "file: not an uploaded file. Post it to /gradio_api/upload first, and name it by the path that this answers: "
+    '{"path": PATH, "meta": {"_type": "gradio.FileData"}}'
+)
 MCP_USER = "\0mcp"  # which no login can be
 TRACKED = 1000  # uploads whose progress is known
 MANY_PARTS = 32  # in one piece of an upload: beyond this it is cut, so that few are open at once
@@ -126,6 +130,8 @@ def replace_private_names() -> None:
             raise HTTPException(404, "the page has no such function") from error
 
     def payload(error: BaseException | None, show_error: bool) -> dict[str, Any]:
+        if isinstance(error, ValueError) and not isinstance(error, gr.Error):  # Gradio's, of a file that is not its own
+            error = gr.Error(NOT_UPLOADED)
         return error_payload(gr.Error(FULL) if is_full(error) else error, show_error)
 
     async def refuse(url: str, request: Any) -> None:

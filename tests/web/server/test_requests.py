@@ -182,3 +182,20 @@ def test_an_upload_that_is_broken_off_leaves_nothing(web, service):
         connection.sendall(part('name="files"; filename=".."', b"x"))
         assert status_of(connection) == 400
     assert eventually(lambda: not kept(service))
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        {"path": "/nowhere/cell.png", "meta": {"_type": "gradio.FileData"}},
+        {"path": "cell.png", "meta": {"_type": "gradio.FileData"}},
+        {"path": ""},
+        {"path": "/etc/passwd"},
+    ],
+)
+@pytest.mark.parametrize("endpoint", ["predict", "edit"])
+def test_a_path_that_was_not_uploaded_is_a_sentence_with_the_way_out(web, endpoint, file):
+    event = web.post(f"/gradio_api/call/v2/{endpoint}", json={"file": file}).json()["event_id"]
+    answer = web.get(f"/gradio_api/call/{endpoint}/{event}").text
+    assert "event: error" in answer and "file: not an uploaded file. Post it to /gradio_api/upload" in answer
+    assert "nowhere" not in answer and "passwd" not in answer
