@@ -23,7 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Uploads a cell, runs the edit and writes the picture."""
     parser = argparse.ArgumentParser(prog="python -m web.screenshot", description=__doc__)
     parser.add_argument("out", type=Path, metavar="OUT.png")
-    parser.add_argument("--cell", type=Path, default=next(iter(sorted(EXAMPLES.glob("*.png"))), None))
+    parser.add_argument("--cell", type=Path, default=next(iter(sorted(EXAMPLES.glob("*-*.png"))), None))
     parser.add_argument("--width", type=int, default=1280, help="of the window, in pixels (default: 1280)")
     parser.add_argument("--dark", action="store_true", help="as in a dark system theme")
     parser.add_argument("--no-edit", action="store_true", help="stop at the verdict")

@@ -61,7 +61,7 @@ FORM = "Content-Type: multipart/form-data; boundary=b"
 CHUNKED = "Transfer-Encoding: chunked"
 SECRET = "Ward-7-Smith"  # in names and Exif of what is uploaded
 UPLOAD = "/gradio_api/upload"
-CELL = sorted(EXAMPLES.glob("*.png"))[0]
+CELL = sorted(EXAMPLES.glob("*-*.png"))[0]
 
 
 def kept(service) -> list[Path]:

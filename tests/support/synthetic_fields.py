@@ -8,7 +8,7 @@ from PIL import Image
 from jdm_core.field.found import CLUMP, CUT_OFF, NO_RED_CELL, READ, Found
 from jdm_core.field.results import Field
 
-EXAMPLES = sorted((Path(__file__).resolve().parents[2] / "web/examples").glob("*.png"))
+EXAMPLES = sorted((Path(__file__).resolve().parents[2] / "web/examples").glob("*-*.png"))
 GROUND = (228, 222, 226)
 DIAMETER = 84
 LABELS = ("Parasitized", "Uninfected")

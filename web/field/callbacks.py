@@ -8,7 +8,7 @@ import gradio as gr
 
 from jdm_core import Explainer
 from jdm_core.explain.fields import FIELD_DRAWS
-from jdm_core.explain.matching import AS_GIVEN, MATCHED
+from jdm_core.explain.matching import AS_GIVEN, MATCHED, ColourChoice
 from jdm_core.report.kinds import abroad
 from jdm_core.report.words import Language
 from web.field import panels
@@ -84,14 +84,16 @@ class FieldCallbacks:
         if smear is None:
             return empty()
         say = say_for(request)
+        return self.stop_words(smear, parsed(sent), red, say, status(say("Stopped. The fields that were read stay.")))
+
+    def stop_words(self, smear: Smear, readings: Readings, red: float | None, say: Language, words: str) -> View:
+        """The tab with the fields that were read, and words on why there are no more."""
         smear.entries = [entry for entry in smear.entries if entry.done]
         if not smear.entries:
-            return empty()._replace(status=status(say("Stopped before a field was read.")))
+            return empty()._replace(status=words)
         smear.shown = min(smear.shown, len(smear.entries) - 1)
-        words = status(say("Stopped. The fields that were read stay."))
-        return self.shown(smear, parsed(sent), red, say)._replace(
-            status=words, stop=hidden(), anew=gr.update(visible=True)
-        )
+        view = self.shown(smear, readings, red, say)
+        return view._replace(status=words, stop=hidden(), anew=gr.update(visible=True))
 
     def open_field(
         self,
@@ -159,6 +161,16 @@ class FieldCallbacks:
         colours = MATCHED if matched and self.explainer.checkpoint.calibration.colours else AS_GIVEN
         bar = progress_bar(say("Finding the cells …"), 0)
         yield View(smear=smear, files=None, status=bar, stop=gr.update(visible=True), intro=hidden())
+        try:
+            yield from self._steps(smear, colours, readings, red, say)
+        except Exception:  # whose watch tells of it: here the bar goes, and Stop with it
+            yield self.stop_words(smear, readings, red, say, alert(say("A field could not be read.")))
+            raise
+        yield self._finished(smear, readings, red, say)
+
+    def _steps(
+        self, smear: Smear, colours: ColourChoice, readings: Readings, red: float | None, say: Language
+    ) -> Iterator[View]:
         for number, entry in enumerate(smear.entries):
             if entry.done:
                 continue
@@ -173,7 +185,6 @@ class FieldCallbacks:
                     yield View(smear=smear, status=bar, strip=panels.strip(smear, readings, say))
             if smear.here is entry and (entry.error or entry.read is None):
                 yield self.shown(smear, readings, red, say)
-        yield self._finished(smear, readings, red, say)
 
     def _finished(self, smear: Smear, readings: Readings, red: float | None, say: Language) -> View:
         words = "".join(

@@ -18,7 +18,7 @@ def address():
 @pytest.fixture(scope="session")
 def cell(real_cells) -> Path:
     """A cell to upload: a real parasitized one where there is data, or an example."""
-    cells = [path for path, _ in real_cells or []] or sorted(EXAMPLES.glob("*.png"))
+    cells = [path for path, _ in real_cells or []] or sorted(EXAMPLES.glob("*-*.png"))
     return cells[0]
 
 

@@ -152,3 +152,17 @@ def test_every_component_of_a_view_is_on_the_tab(explainer):
     assert len(tab.outputs) == len(View._fields)
     data = next(block for block in blocks.blocks.values() if block.elem_id == "field-data")
     assert VIEWER.read_bytes() == Path(tab.callbacks.viewer).read_bytes() and data.value == ""
+
+
+def test_a_fault_leaves_no_bar_behind(callbacks, uploads, monkeypatch, explainer):
+    def broken(*_):
+        raise RuntimeError("a fault of the program")
+        yield
+
+    monkeypatch.setattr(explainer, "stream_field", broken)
+    views = callbacks.read(uploads, None, False)
+    assert "progress" in next(views).status
+    last = next(views)
+    assert 'role="alert"' in last.status and "progress" not in last.status and not last.stop["visible"]
+    with pytest.raises(RuntimeError):
+        next(views)
