@@ -11,15 +11,13 @@ from jdm_core import CellImageError, Explainer
 from jdm_core.explain.matching import AS_GIVEN, MATCHED
 from jdm_core.report.report import Explanation
 from jdm_core.report.words import Language
-from web.one_cell.edits import ready
 from web.one_cell.newest import Newest
-from web.one_cell.panels import answer, answer_panel, figures_panel, found_panel, is_cell
-from web.one_cell.research import explained_with, saliency_panel
-from web.one_cell.stage import cell_tile, evidence_tile, waiting, waiting_tiles
-from web.one_cell.view import Reading, View, empty, no_edit
+from web.one_cell.research import saliency_panel
+from web.one_cell.shown import explained_view, read_view
+from web.one_cell.view import Reading, View, empty
 from web.parts.reading import find, read_upload
 from web.parts.static import EXAMPLES
-from web.parts.updates import alert, hidden, shown
+from web.parts.updates import alert
 from web.words import sentences
 from web.words.language import say_for
 from web.words.refusals import refusal
@@ -147,51 +145,10 @@ class Callbacks:
         finding = find(pixels, name, bool(as_given))
         cell = finding.cell
         prediction = self.explainer.predict(cell, colours)
-        known, label = is_cell(prediction), prediction.labels[int(prediction.probabilities[0].argmax())]
-        edited, change = waiting_tiles(label, say) if known else ("", "")
-        yield no_edit()._replace(
-            reading=None,
-            status="",
-            intro=hidden(),
-            results=shown(),
-            said="",
-            verdict=answer_panel(self.explainer, finding, name, prediction, None, say),
-            found=found_panel(pixels, finding, name, known, say),
-            cell=cell_tile(cell, name, known, say),
-            evidence=waiting(say(sentences.EVIDENCE), say(sentences.WORKING)) if known else "",
-            edited=edited,
-            change=change,
-            figures=figures_panel(self.explainer, prediction, None, say),
-            elbo="",
-            repeat="",
-            gradient=hidden(),
-            saliency="",
-            flip=hidden(),
-            stop=hidden(),
-            progress="",
-            reports=hidden(),
-        )
+        yield read_view(self.explainer, name, pixels, finding, prediction, say)
         elbo = self.explainer.elbo(cell, draws, seed, colours)
         explanation = Explanation(name, cell, 0, prediction, elbo, finding=finding, colours=colours)
         yield explained_view(self.explainer, Reading(explanation, seed, pixels), say)
-
-
-def explained_view(explainer: Explainer, reading: Reading, say: Language) -> View:
-    """The page of a cell that was read by both verdicts, and not edited."""
-    one = reading.explanation
-    finding, prediction, posterior = one.finding, one.prediction, one.elbo.posterior[0].tolist()
-    assert finding is not None
-    known, verdict = is_cell(prediction), answer(explainer, prediction, posterior, say)
-    return ready(reading, say)._replace(
-        reading=reading,
-        said=f"{one.file}: {verdict.title}. {verdict.detail}",
-        verdict=answer_panel(explainer, finding, one.file, prediction, posterior, say),
-        evidence=evidence_tile(explainer, one.cell, one.file, one.elbo.evidence[0], say) if known else "",
-        figures=figures_panel(explainer, prediction, posterior, say),
-        gradient=gr.update(value=say(sentences.GRADIENT), visible=True),
-        saliency="",
-        **explained_with(explainer, reading, say),
-    )
 
 
 def _refused(error: CellImageError, say: Language) -> View:

@@ -12,6 +12,7 @@ from gradio.utils import get_upload_folder
 from jdm_core import Explainer
 from jdm_core.report.report import write_report
 from jdm_core.report.words import Language
+from web.one_cell.kept import animation
 from web.one_cell.view import Reading, View, empty
 from web.parts.reading import plain_stem
 from web.words import sentences
@@ -19,7 +20,7 @@ from web.words.language import say_for
 
 
 class Downloads:
-    """The callbacks of the two buttons."""
+    """The callbacks of the buttons that give a file."""
 
     def __init__(self, explainer: Explainer) -> None:
         self.explainer = explainer
@@ -32,6 +33,19 @@ class Downloads:
             return f"{stem}.pdf"
 
         yield from _prepared("pdf", sentences.PDF, reading, make, say_for(request))
+
+    def animation(self, reading: Reading | None, request: gr.Request | None = None) -> Iterator[View]:
+        """The cell through the strengths of its edit, as an animated WebP."""
+        say = say_for(request)
+
+        def make(reading: Reading, stem: Path) -> str:
+            path = stem.with_name(f"{stem.name}-edit.webp")
+            if reading.explanation.edit is not None:
+                animation(reading.explanation.cell, reading.explanation.edit, path, say)
+            return str(path)
+
+        edited = reading if reading and reading.explanation.edit else None
+        yield from _prepared("animation", sentences.ANIMATION, edited, make, say)
 
     def archive(self, reading: Reading | None, request: gr.Request | None = None) -> Iterator[View]:
         """A ZIP of everything that the page shows of the cell."""

@@ -6,27 +6,19 @@ from contextlib import closing
 from dataclasses import replace
 
 import gradio as gr
-import numpy as np
-from markupsafe import Markup
 
 from jdm_core import Explainer, Frame
 from jdm_core.explain.edit import Strength
 from jdm_core.explain.results import Counterfactual
-from jdm_core.report.words import Language
 from web.one_cell.change_map import Wanted, within
-from web.one_cell.checks import check_panel, variant
-from web.one_cell.kept import kept_animation
-from web.one_cell.stage import change_tile, edit_tile, frame_tile, waiting_tiles
+from web.one_cell.shown import VARIANTS, edited_view, ready, says, variants_panel
+from web.one_cell.stage import change_tile, frame_tile, waiting_tiles
 from web.one_cell.view import Reading, View, empty, no_edit
-from web.parts.html import render
-from web.parts.pictures import like
 from web.parts.updates import alert, hidden, progress_bar, shown, status
 from web.words import sentences
 from web.words.language import say_for
 
 FRAMES_PER_SECOND = 8
-VARIANTS = 4
-_VARIANT = 256  # pixels a side
 
 
 class Edits:
@@ -128,52 +120,6 @@ class Edits:
             return None
         steps = self.explainer.edit.steps
         return Strength(round(within(start, steps, 1, steps)), within(guidance, 2.0, 0.0, 10.0))
-
-
-def ready(reading: Reading, say: Language) -> View:
-    """The page with no edit running: the one on offer, and none for what is no cell."""
-    cell = bool(reading.explanation.prediction.is_cell[0])
-    return View(
-        flip=gr.update(value=say(sentences.button(says(reading))), visible=cell),
-        stop=hidden(),
-        progress="" if cell else status(say(sentences.NO_EDIT)),
-        reports=shown(),
-    )
-
-
-def edited_view(explainer: Explainer, reading: Reading, wanted: Wanted, say: Language) -> View:
-    """The page of a cell with its finished edit."""
-    one = reading.explanation
-    edit, thresholds = one.edit, explainer.checkpoint.thresholds
-    if edit is None:
-        raise ValueError("a cell that was not edited")
-    cell, name, effort = one.cell, one.file, edit.efforts[0]
-    several = edit.variants.shape[1] > 1
-    return ready(reading, say)._replace(
-        reading=reading,
-        edited=edit_tile(cell, name, edit, thresholds, says(reading), say),
-        change=change_tile(explainer, cell, name, edit, wanted, say),
-        check=check_panel(one, edit, thresholds, reading.strength is not None, say),
-        animation=gr.update(value=kept_animation(name, cell, edit, say), visible=True),
-        variants=gr.update(visible=effort.strength is not None and not several),
-        several=variants_panel(edit, cell, say) if several else "",
-    )
-
-
-def variants_panel(edit: Counterfactual, cell: np.ndarray, say: Language) -> Markup:
-    """The edits of a cell beside each other, in its proportions, each with the outcome of its check."""
-    target = edit.labels[int(edit.target[0])]
-    figures = [
-        variant(number, target, bool(turned), like(pixels, cell, _VARIANT), say)
-        for number, (pixels, turned) in enumerate(zip(edit.variants[0], edit.variants_flipped[0], strict=True), 1)
-    ]
-    return render("variants", say, note=say(sentences.VARIANTS_NOTE), figures=figures)
-
-
-def says(reading: Reading) -> str:
-    """The label that the classifier gives the cell."""
-    prediction = reading.explanation.prediction
-    return prediction.labels[int(prediction.probabilities[0].argmax())]
 
 
 def finished(frame: Frame) -> Counterfactual:

@@ -1,5 +1,6 @@
 """The layout of the page for one cell, and which callback answers to what."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import gradio as gr
@@ -10,6 +11,9 @@ from web.one_cell.callbacks import DRAWS, USUAL_DRAWS, Callbacks
 from web.one_cell.change_map import THRESHOLD
 from web.one_cell.downloads import Downloads
 from web.one_cell.edits import Edits
+from web.one_cell.opening import NAME, opener
+from web.one_cell.opening import read as read_opening
+from web.one_cell.stage import waiting
 from web.one_cell.view import View
 from web.parts.html import render
 from web.parts.pictures import thumbnail
@@ -17,6 +21,7 @@ from web.parts.static import EXAMPLES, script
 from web.parts.updates import QUIET, ends
 from web.words import sentences
 from web.words.browser import block, label, with_numbers
+from web.words.language import say_for
 
 DRAW = {"concurrency_id": "draw", "concurrency_limit": 2}  # maps drawn anew need not wait for an edit
 OPTIONS = {"preprocess": False, **QUIET}
@@ -40,14 +45,14 @@ class OneCell(NamedTuple):
 
 def add_examples() -> gr.HTML | None:
     """Adds the examples to the surrounding page, if there are any; a press of one is a `select` with its name."""
-    files = sorted(EXAMPLES.glob("*.png"))
+    files = sorted(EXAMPLES.glob("*-*.png"))
     if not files:
         return None
     pictures = [(file.stem, thumbnail(file)) for file in files]
 
     def examples(say: Language) -> str:
         named = [(stem, uri, sentences.example(stem, say)) for stem, uri in pictures]
-        return str(render("examples", say, examples=named))
+        return str(render("examples", say, examples=named, opened=NAME))
 
     return gr.HTML(with_numbers("examples", examples), elem_id="examples", js_on_load=script("examples"))
 
@@ -55,12 +60,16 @@ def add_examples() -> gr.HTML | None:
 def add_one_cell(
     explainer: Explainer, compute: dict[str, Any], kept_seconds: int, examples: gr.HTML | None = None
 ) -> OneCell:
-    """Adds answer, stage and figures of one cell to the surrounding tab; forgotten after some seconds."""
+    """Adds answer, stage and figures of one cell to the surrounding tab; forgotten after some seconds.
+
+    It opens with the example that was made for these weights, and without, where there is none.
+    """
+    opening = read_opening(explainer)
     parts: Parts = {"reading": gr.State(time_to_live=kept_seconds)}
     parts["status"] = gr.HTML(elem_id="status")
     parts["said"] = gr.HTML(elem_id="said", elem_classes="unseen", js_on_load=script("said"))
-    parts["intro"] = gr.HTML(block("introduction"), elem_id="intro")
-    with gr.Column(visible=False, elem_id="results") as parts["results"]:
+    parts["intro"] = gr.HTML(block("introduction"), visible=opening is None, elem_id="intro")
+    with gr.Column(visible=opening is not None, elem_id="results") as parts["results"]:
         with gr.Row(elem_classes="card", elem_id="answer"):
             parts["verdict"] = gr.HTML(elem_id="verdict", js_on_load=script("answer"))
             with gr.Column(elem_id="edit", min_width=200):
@@ -68,7 +77,8 @@ def add_one_cell(
         with gr.Column(elem_classes="card", elem_id="show"):
             with gr.Row(elem_id="stage"):
                 for name in TILES:
-                    parts[name] = gr.HTML(elem_id=name, js_on_load=script("strength") if name == "edited" else None)
+                    moves = script("strength") if name == "edited" else None
+                    parts[name] = gr.HTML(str(waiting("", "")), elem_id=name, js_on_load=moves)
             gr.HTML(block("stage"), elem_id="stage-tools", js_on_load=script("stage"))
             parts |= _outcome()
         parts["found"] = gr.HTML(elem_id="found")
@@ -77,7 +87,20 @@ def add_one_cell(
             parts |= _figures()
             controls |= _settings(explainer.edit.steps)
             parts["repeat"] = gr.HTML(elem_id="repeat")
-    return _wire(Callbacks(explainer), Edits(explainer), parts, controls, examples, compute)
+    one_cell = _wire(Callbacks(explainer), Edits(explainer), parts, controls, examples, compute)
+    if opening is not None:
+        opened = opener(explainer, opening)
+        gr.on(None, _opens(opened), None, one_cell.outputs, queue=False, **QUIET)
+    return one_cell
+
+
+def _opens(opened: Callable[[Language], View]) -> Callable[..., View]:
+    """The callback of a page that was loaded."""
+
+    def opens(request: gr.Request | None = None) -> View:
+        return opened(say_for(request))
+
+    return opens
 
 
 def _action() -> Parts:
@@ -92,9 +115,8 @@ def _outcome() -> Parts:
     parts: Parts = {"check": gr.HTML(elem_id="check"), "several": gr.HTML(elem_id="several")}
     with gr.Row(elem_classes="buttons", elem_id="take"):
         parts["variants"] = gr.Button(label("Show four different edits"), size="sm", visible=False, elem_id="variants")
-        parts["animation"] = gr.DownloadButton(
-            label("Save as animated WebP"), size="sm", visible=False, elem_id="animation"
-        )
+        parts["animation"] = gr.Button(label(sentences.ANIMATION), size="sm", visible=False, elem_id="animation")
+        parts["animation_file"] = gr.DownloadButton(label(sentences.ANIMATION), elem_id="animation_file")
         with gr.Row(visible=False, elem_classes="buttons", elem_id="reports") as parts["reports"]:
             for name, words in (("pdf", sentences.PDF), ("archive", sentences.FILES)):
                 parts[name] = gr.Button(label(words), size="sm", elem_id=name)
@@ -194,7 +216,7 @@ def _wire(
     redraw = {"trigger_mode": "always_last", **OPTIONS, **DRAW}  # while one is drawn, only the last wish is kept
     gr.on([part.input for part in maps], edits.redraw, [reading, *maps], page, **redraw)
     controls["mode"].input(_strength_controls, [controls["mode"]], strength[1:], queue=False, **QUIET)
-    for name in ("pdf", "archive"):
+    for name in ("animation", "pdf", "archive"):
         made = parts[name].click(getattr(Downloads(callbacks.explainer), name), [reading], page, **OPTIONS)
         made.success(None, [parts[f"{name}_file"]], None, js=script("save"), **QUIET)
     clicks = [examples.select] if examples is not None else []

@@ -50,6 +50,7 @@ class View(NamedTuple):
     progress: Any = SKIP
     check: Any = SKIP
     animation: Any = SKIP
+    animation_file: Any = SKIP
     variants: Any = SKIP
     several: Any = SKIP
     reports: Any = SKIP

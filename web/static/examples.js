@@ -1,4 +1,5 @@
-// One place in the order of Tab for all examples: arrow keys move among them. On a telephone they fold once one is chosen.
+// One place in the order of Tab for all examples: arrow keys move among them. On a telephone they are folded while one is shown.
+const telephone = matchMedia('(max-width: 640px)').matches;
 const buttons = () => [...element.querySelectorAll('[data-example]')];
 
 function choose(button) {
@@ -8,11 +9,12 @@ function choose(button) {
     });
 }
 
+if (telephone && element.querySelector('[aria-pressed]')) element.querySelector('details').open = false;
 element.addEventListener('click', (event) => {
     const button = event.target.closest('[data-example]');
     if (!button) return;
     choose(button);
-    if (matchMedia('(max-width: 640px)').matches) element.querySelector('details').open = false;
+    if (telephone) element.querySelector('details').open = false;
     trigger('select', { name: button.dataset.example });
 });
 element.addEventListener('keydown', (event) => {

@@ -17,6 +17,7 @@ GRADIENT, NO_GRADIENT = noop("Compare with the classifier’s gradient"), noop("
 LOST = noop("Upload a cell first: this page no longer holds one.")
 TRY = noop("You can try another seed or a fixed strength.")
 TRY_FIXED = noop("You can try another seed or another strength.")
+ANIMATION = noop("Save as animated WebP")
 PDF, FILES, PREPARING = noop("Download PDF"), noop("All files (ZIP)"), noop("Preparing …")
 MILDEST, FIXED = noop("The mildest that changes both verdicts"), noop("Fixed strength")
 EVIDENCE, CHANGE = noop("What speaks for a parasite"), noop("What changed")

@@ -11,6 +11,7 @@ from PIL import Image
 from jdm_core.explain.edit import Strength
 from jdm_core.report.words import ENGLISH
 from tests.support.one_cell import explained, shown
+from web.one_cell.downloads import Downloads
 from web.one_cell.kept import STEPS
 from web.one_cell.stage import turning
 from web.one_cell.view import View
@@ -39,7 +40,9 @@ def test_edit_shows_frames_and_then_the_checked_result(callbacks, edits, cell, m
 
 def test_what_is_kept_runs_through_the_strengths(callbacks, edits, cell):
     *_, last = edits.flip(explained(callbacks, cell).reading)
-    with Image.open(last.animation["value"]) as kept:
+    assert last.animation["visible"]
+    *_, made = Downloads(edits.explainer).animation(last.reading)
+    with Image.open(made.animation_file["value"]) as kept:
         assert (kept.format, kept.n_frames, kept.size) == ("WEBP", 2 * STEPS, (512, 384 + 22))
         frames = [np.asarray(kept.convert("RGB"), np.int32)[:384] for _ in kept_frames(kept)]
     far = [np.abs(frame - frames[0]).mean() for frame in frames]
