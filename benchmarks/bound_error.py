@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--draws", type=int, default=ELBO_DRAWS)
     options = parser.parse_args(arguments)
     explainer = Explainer.load(options.checkpoint, manifest=options.manifest)
-    cells = [read_cell(path) for path in sorted(EXAMPLES.glob("*.png"))]
+    cells = [read_cell(path) for path in sorted(EXAMPLES.glob("*-*.png"))]
     found = [explainer.elbo(cells, options.draws, seed) for seed in range(options.seeds)]
     rows = {"difference": [(e.difference, e.difference_standard_error) for e in found]}
     for k, label in enumerate(explainer.labels):

@@ -50,7 +50,7 @@ def large() -> dict[str, bytes]:
 
 def main() -> None:
     """Prints both tables."""
-    cells = [path.read_bytes() for path in sorted(EXAMPLES.glob("*.png"))]
+    cells = [path.read_bytes() for path in sorted(EXAMPLES.glob("*-*.png"))]
     with closing(Decoders()) as decoders:
         start = time.perf_counter()
         decoders.read(cells[0], "cell")

@@ -20,7 +20,7 @@ from jdm_core.images.pixels import from_uint8
 from jdm_core.model.diffusion import cosine_logsnr
 from training.studies.editing.methods import Method, edit_once
 
-EXAMPLES = sorted((Path(__file__).resolve().parents[1] / "web/examples").glob("*.png"))
+EXAMPLES = sorted((Path(__file__).resolve().parents[1] / "web/examples").glob("*-*.png"))
 INVERSION_STEPS = 75  # up under one class, and as many down under two: 225 decoder passes
 
 

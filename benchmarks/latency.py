@@ -55,7 +55,7 @@ def counted(explainer: Explainer, action: Callable[[], object]) -> tuple[int, in
 def measure() -> Table:
     """Seconds of prediction, scores and edit on the example cells, each with its passes."""
     explainer = Explainer.load()
-    cells = [read_cell(path) for path in sorted(EXAMPLES.glob("*.png"))]
+    cells = [read_cell(path) for path in sorted(EXAMPLES.glob("*-*.png"))]
     classes = len(explainer.labels)
     edits = [explainer.counterfactual(cell).settings for cell in cells]
     passes = [settings["encoder_passes"][0] for settings in edits]

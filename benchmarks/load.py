@@ -14,7 +14,7 @@ from benchmarks.start import ROOT, memory, start_server, stop_server
 
 PATIENCE = 120  # seconds for one request: the clients share the processor with the server
 SAMPLE_SECONDS = 15  # between two looks at the server's memory
-EXAMPLES = sorted((ROOT / "web/examples").glob("*.png"))
+EXAMPLES = sorted((ROOT / "web/examples").glob("*-*.png"))
 
 
 def main() -> int:

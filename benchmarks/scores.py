@@ -78,7 +78,7 @@ def draws_needed(differences: np.ndarray) -> float:
 def main() -> None:
     """Times every estimator and prints the table."""
     explainer = Explainer.load()
-    cells = [read_cell(path) for path in sorted(EXAMPLES.glob("*.png"))]
+    cells = [read_cell(path) for path in sorted(EXAMPLES.glob("*-*.png"))]
     estimators = Estimators(explainer, to_tensor(cells, explainer.size).to(explainer.device))
     rows: dict[str, Callable[[int], Tensor]] = {
         "official": estimators.official,

@@ -33,7 +33,7 @@ def _run() -> tuple[float, float, float]:
         cpu = _cpu_seconds(server.pid)
         from gradio_client import Client, handle_file
 
-        client, cell = Client(address, verbose=False), next(iter(sorted((ROOT / "web/examples").glob("*.png"))))
+        client, cell = Client(address, verbose=False), next(iter(sorted((ROOT / "web/examples").glob("*-*.png"))))
         start = time.monotonic()
         client.predict(handle_file(cell), api_name="/predict")
         return served, cpu, time.monotonic() - start

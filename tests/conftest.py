@@ -12,6 +12,23 @@ from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
 REAL_CELLS = 32
+# Fixtures that take long, and what a test that asks for one of them is marked as: none of the fast tier's.
+LONG = {
+    "trained": "train",
+    "browser": "browser",
+    "edit": "slow",
+    "several": "slow",
+    "explanation": "slow",
+    "guarded": "slow",
+}
+
+
+@pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks the tests that ask for a fixture of LONG, by way of another fixture too."""
+    for item in items:
+        for name in LONG.keys() & set(getattr(item, "fixturenames", ())):
+            item.add_marker(LONG[name])
 
 
 @pytest.fixture(scope="session")
@@ -102,7 +119,7 @@ def network(explainer):
 def cell_files(real_cells) -> list[Path]:
     """Eight cells, both classes in turn: real ones where there are any, else those that the model made."""
     if real_cells is None:
-        made = sorted((ROOT / "web/examples").glob("*.png"))
+        made = sorted((ROOT / "web/examples").glob("*-*.png"))
         real_cells = [(path, path.stem.split("-")[0].capitalize()) for path in made]
     by_label = [[path for path, label in real_cells if label == wanted] for wanted in ("Parasitized", "Uninfected")]
     return [path for pair in zip(*by_label, strict=True) for path in pair][:8]

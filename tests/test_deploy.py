@@ -7,7 +7,6 @@ import re
 import shutil
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,9 +18,10 @@ import yaml
 from gradio_client import Client, handle_file
 
 from benchmarks.start import start_server, stop_server
+from tests.support.warm_python import warm_python
 
 ROOT = Path(__file__).resolve().parents[1]
-EXAMPLE = next(iter(sorted((ROOT / "web/examples").glob("*.png"))))
+EXAMPLE = next(iter(sorted((ROOT / "web/examples").glob("*-*.png"))))
 REPLICAS = ("first", "second")
 PAGE = {"accept": "text/html,application/xhtml+xml"}  # as browsers ask for a page
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:::gradio.queueing")]
@@ -40,7 +40,7 @@ def replicas(tmp_path_factory) -> Iterator[list[str]]:
     try:
         for name in REPLICAS:
             (folder / name).mkdir()
-            address, server, _ = start_server(GRADIO_TEMP_DIR=str(folder / name))
+            address, server, _ = start_server(warm_python(), GRADIO_TEMP_DIR=str(folder / name))
             addresses.append(address)
             servers.append(server)
         yield addresses
@@ -174,7 +174,7 @@ def test_the_image_holds_all_that_serves_and_its_health_check_sees_it(tmp_path):
         (rest,) = [rest for first, rest in said if first == word]
         python, *arguments = json.loads(rest[rest.index("[") :])
         assert python == "python"
-        return [sys.executable, *(argument.replace(variables["GRADIO_SERVER_PORT"], port) for argument in arguments)]
+        return [warm_python(), *(argument.replace(variables["GRADIO_SERVER_PORT"], port) for argument in arguments)]
 
     server = subprocess.Popen(command("CMD"), cwd=app, env=environment)
     try:

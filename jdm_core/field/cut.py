@@ -59,7 +59,7 @@ def crop(pixels: np.ndarray, outline: np.ndarray) -> np.ndarray:
     """What an outline (P, 2) of x, y holds of a field, uint8 (h, w, 3) on black, with a margin of a pixel."""
     height, width = pixels.shape[:2]
     left, top = np.floor(outline.min(axis=0)).astype(int).clip(0, (width - 1, height - 1))
-    right, bottom = (np.ceil(outline.max(axis=0)).astype(int) + 1).clip((left + 1, top + 1), (width, height))
+    right, bottom = (np.floor(outline.max(axis=0)).astype(int) + 1).clip((left + 1, top + 1), (width, height))
     mask = Image.new("1", (int(right - left), int(bottom - top)))
     ImageDraw.Draw(mask).polygon([(float(x - left), float(y - top)) for x, y in outline], fill=1)
     cell = pixels[top:bottom, left:right] * np.asarray(mask)[:, :, None]

@@ -17,7 +17,7 @@ from jdm_core.images.read import read_cell
 from jdm_core.report.report import found_fields
 from jdm_core.report.words import found_note
 
-EXAMPLES = sorted((Path(__file__).resolve().parents[3] / "web/examples").glob("*.png"))
+EXAMPLES = sorted((Path(__file__).resolve().parents[3] / "web/examples").glob("*-*.png"))
 SIDE = 90  # pixels of a cell within a field
 
 

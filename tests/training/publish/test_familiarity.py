@@ -22,7 +22,7 @@ from training.data.cells import Cells, load_cells
 from training.data.outliers import outliers
 from training.publish.familiarity import fit_familiarity
 
-EXAMPLES = sorted((Path(__file__).parents[3] / "web/examples").glob("*.png"))
+EXAMPLES = sorted((Path(__file__).parents[3] / "web/examples").glob("*-*.png"))
 
 
 @pytest.fixture
@@ -204,6 +204,7 @@ def test_outliers_are_what_they_say(tmp_path):
     assert len(kinds["photographs"].pictures) == 4
 
 
+@pytest.mark.train
 def test_export_fits_and_the_command_measures_and_records(toy, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("training.metrics.RESAMPLES", 50)
     data, folder = toy
@@ -243,6 +244,7 @@ def test_export_fits_and_the_command_measures_and_records(toy, tmp_path, capsys,
         assert error.startswith("error: ") and "nowhere" in error and named in error
 
 
+@pytest.mark.train
 def test_explain_warns_of_what_is_no_cell(toy, tmp_path, capsys):
     Image.fromarray(strange_pictures()["noise"]).save(tmp_path / "noise.png")
     own = [toy_cell(False, slide * 100) for slide in range(10)]
@@ -267,6 +269,7 @@ def test_explain_warns_of_what_is_no_cell(toy, tmp_path, capsys):
     assert ["not to be trusted" in line for line in capsys.readouterr().out.splitlines()] == [False, True]
 
 
+@pytest.mark.train
 def test_an_adapted_checkpoint_does_not_inherit_the_fit(toy, tmp_path):
     images, run = tmp_path / "images", tmp_path / "run"
     images.mkdir()
