@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from scipy import ndimage
 
 from jdm_core import Explainer
 from jdm_core.images.pixels import cell_mask, from_uint8
@@ -20,6 +21,7 @@ from training.data.cells import as_pixels, load_cells
 STAIN_CELLS = 400  # parasitized training cells that the proxy is fitted on
 DARKEST = 0.01  # the share of a cell's pixels from which the direction is fitted
 NOISE = 3.0  # deviations of the cell's own texture that do not count
+RIM = 2 / 64  # of the side: of a cell that the baseline of colour leaves out
 DEVIATION = 1.4826  # of a normal distribution, in median absolute deviations
 
 
@@ -40,6 +42,23 @@ class StainProxy:
             return np.zeros(amount.shape)
         deviation = DEVIATION * np.median(np.abs(amount[inside] - np.median(amount[inside])))
         return np.where(inside, np.maximum(amount - NOISE * deviation, 0), 0)
+
+
+def colour_maps(squares: np.ndarray) -> np.ndarray:
+    """Purple (B, S, S) ≥ 0 of cells (B, S, S, 3) uint8, a baseline that knows no model and is fitted to nothing.
+
+    How much more of green than of the other channels each pixel absorbs, in optical density beyond the cell's median
+    and its own texture; at the rim, where a cell is mixed with the ground, it is 0.
+    """
+    maps = []
+    for square in squares:
+        excess, inside = _excess(square)
+        rim = max(1, round(RIM * len(square)))
+        core = np.asarray(ndimage.binary_erosion(inside, iterations=rim))
+        purple = excess[..., 1]
+        deviation = DEVIATION * np.median(np.abs(purple[core])) if core.any() else 0.0
+        maps.append(np.where(core, np.maximum(purple - NOISE * deviation, 0), 0))
+    return np.stack(maps)
 
 
 def fit_stain_proxy(squares: np.ndarray) -> StainProxy:

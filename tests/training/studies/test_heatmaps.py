@@ -24,9 +24,10 @@ from training.studies.heatmaps.attributions import (
     stain,
     usual_attributions,
 )
-from training.studies.heatmaps.localisation import correlation, energy_inside
+from training.studies.heatmaps.localisation import correlation
 from training.studies.heatmaps.measure import stability
 from training.studies.heatmaps.study import Heatmaps
+from training.studies.pointing import energy_inside
 from training.studies.stain import fit_stain_proxy
 
 LABELS = ("Parasitized", "Uninfected")
@@ -149,6 +150,7 @@ def toy(trained, tmp_path_factory):
     return folder / "marks.csv"
 
 
+@pytest.mark.train
 def test_study_from_marks_to_table_and_sheet(toy, inputs, monkeypatch, few_resamples):
     pytest.importorskip("captum")
     monkeypatch.setattr(
@@ -183,6 +185,7 @@ def test_study_from_marks_to_table_and_sheet(toy, inputs, monkeypatch, few_resam
     assert not found.pictures  # a sheet of patients' cells stays off the page
 
 
+@pytest.mark.train
 def test_marks_of_other_cells_are_refused_by_name(toy, inputs, tmp_path):
     elsewhere = tmp_path / "elsewhere.csv"
     write_marks(elsewhere, {**read_marks(toy), "cell_images/Parasitized/nowhere.png": (Box(0, 0, 1, 1),)})

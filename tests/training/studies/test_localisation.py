@@ -9,13 +9,11 @@ from training.studies.heatmaps.localisation import (
     average_precision,
     correlation,
     deletion_and_insertion,
-    energy_inside,
     mean_filled,
-    pointing,
-    pointing_by_chance,
     swap_in_order,
 )
 from training.studies.heatmaps.measure import summarise_maps
+from training.studies.pointing import energy_inside, pointing, pointing_by_chance
 from training.studies.stain import fit_stain_proxy
 
 SIDE = 8

@@ -9,15 +9,6 @@ from torch import Tensor
 STEPS = 10  # equal shares of the cell's pixels that are deleted or inserted one after the other
 
 
-def energy_inside(values: np.ndarray, inside: np.ndarray) -> float:
-    """Share of the map's sum that lies `inside` (S, S) bool (Wang et al. 2020, arXiv 1910.01279); 0 for a map of zeros.
-
-    Chance is the share of the picture that is inside.
-    """
-    total = values.sum(dtype=np.float64)
-    return float(values[inside].sum(dtype=np.float64) / total) if total > 0 else 0.0
-
-
 def average_precision(values: np.ndarray, inside: np.ndarray) -> float:
     """Average precision of finding the pixels `inside` by their value; NaN where nothing is inside.
 
@@ -27,16 +18,6 @@ def average_precision(values: np.ndarray, inside: np.ndarray) -> float:
     found = np.bincount(index, weights=inside.ravel(), minlength=len(levels))
     precision = found.cumsum() / np.bincount(index, minlength=len(levels)).cumsum()
     return float((found * precision).sum() / found.sum()) if inside.any() else float("nan")
-
-
-def pointing(values: np.ndarray, inside: np.ndarray) -> float:
-    """Whether the largest value lies inside, 1 or 0 (Zhang et al. 2018); of several largest, the share that does."""
-    return float(inside[values == values.max()].mean())
-
-
-def pointing_by_chance(inside: np.ndarray, cell: np.ndarray) -> float:
-    """The share of the cell's pixels (S, S) bool that is inside: how often a pixel drawn from the cell points there."""
-    return float((inside & cell).sum() / max(cell.sum(), 1))
 
 
 def correlation(first: np.ndarray, second: np.ndarray) -> float:

@@ -16,18 +16,9 @@ from training.data.marks import Marks, box_mask
 from training.data.members import DataError, chunks, list_members, read_all, slide_of
 from training.metrics import Summary, clustered_interval, summarise
 from training.run.classifier import judge_probabilities, load_judge
-from training.studies.heatmaps.attributions import (
-    Attribution,
-    Maps,
-)
-from training.studies.heatmaps.localisation import (
-    average_precision,
-    correlation,
-    deletion_and_insertion,
-    energy_inside,
-    pointing,
-    pointing_by_chance,
-)
+from training.studies.heatmaps.attributions import Attribution, Maps
+from training.studies.heatmaps.localisation import average_precision, correlation, deletion_and_insertion
+from training.studies.pointing import energy_inside, pointing, pointing_by_chance
 
 CHUNK = 16
 STABLE_UNDER = ("blur", "noise", "jpeg")  # the mildest severity of each, which no verdict should mind
