@@ -84,7 +84,8 @@ class Search:
             wanted = []
             for i in own:
                 if attempt < len(parts[i]) and self._turned(i, tried[i], checker) < variants:
-                    wanted += [(i, number, ladders[i][number]) for number in parts[i][attempt]]
+                    numbers = _tried_in_order(cells.removes(i), parts[i][attempt], cells.seeds[i])
+                    wanted += [(i, number, ladders[i][number]) for number in numbers]
             if not wanted:
                 break
             steps, made = max(strength.start for *_, strength in wanted), None
@@ -101,7 +102,7 @@ class Search:
     def _check(self, made: Made, cells: Cells, tried: list[Tried], checker: Checker, variants: int) -> None:
         """Reads what was made; of a cell's candidates the posterior reads no more than are wanted and turn the head.
 
-        In the order of the ladder: the most natural one that turns both is kept.
+        In the order in which they were made: the first that turns both is kept.
         """
         removes = np.array([cells.removes(i) for i in made.cells], np.float32)
         renewed = made.areas * removes[:, None, None]
@@ -185,6 +186,14 @@ def _attempts(removes: bool, count: int, variants: int) -> list[range]:
     """Which of the ladder's candidates are made at once; to remove, where no place is sought, one may do."""
     first = min(count, variants if removes else max(AT_ONCE, variants))
     return [range(first), *(range(i, min(i + AT_ONCE, count)) for i in range(first, count, AT_ONCE))]
+
+
+def _tried_in_order(removes: bool, part: range, seed: int) -> list[int]:
+    """In which order candidates that are made at once are read: to remove, the mildest first; to add, as a seed has it.
+
+    Of parasites that all turn both verdicts the mildest were always alike, and real ones differ.
+    """
+    return list(part) if removes else np.random.default_rng(seed).permutation(part).tolist()
 
 
 def _order(cell: int, tried: Tried, checker: Checker) -> list[int]:

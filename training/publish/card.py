@@ -159,8 +159,8 @@ def edits(sources: Sources) -> str:
             )
     note = (
         "Cells drawn at random from the test slides, counted where classifier and judge both read the cell as "
-        "labelled. An edit passes its own check where the classifier reaches 90 %, for the edit at the upload's own "
-        "resolution too, and the likelihood 50 %."
+        "labelled. An edit passes its own check where the classifier is as sure as of 98 % of real cells "
+        "(`flip_head`), of the edit at the upload's own resolution too, and the likelihood reaches 50 %."
     )
     header = (
         "Edit",

@@ -9,6 +9,7 @@ import torch
 from jdm_core.explain import results
 from jdm_core.explain.edit import DEFAULT_EDIT, EditSettings, Strength
 from jdm_core.explain.results import Effort
+from jdm_core.explain.search import _tried_in_order
 from jdm_core.images.pixels import cell_mask
 from training.run.classifier import judge_probabilities, load_judge
 from training.studies.study import JUDGE
@@ -102,6 +103,7 @@ def test_how_many_variants_is_limited(explainer, cells):
             explainer.counterfactual(cells[0], variants=count)
 
 
+@pytest.mark.slow
 def test_passes_are_counted_as_they_were_made(explainer, cells, monkeypatch):
     """Beside those of the verdicts, which are read of clean pictures and over the posterior's window."""
     rows, encode = [], explainer.network.encode
@@ -123,6 +125,7 @@ def test_a_search_keeps_to_its_budget(edit, several):
     assert first and max(first) <= 60
 
 
+@pytest.mark.slow
 def test_a_strength_is_not_searched(explainer, cells):
     strength = Strength(3, 0.5, region=1.2)
     edit = explainer.counterfactual(cells[0], strength=strength)
@@ -139,6 +142,7 @@ def test_a_strength_is_not_searched(explainer, cells):
         explainer.counterfactual(cells[0], strength=Strength(99, 1.0))
 
 
+@pytest.mark.slow
 def test_a_cell_that_is_the_target_already_stays(explainer, cells):
     label = explainer.labels[int(explainer.predict(cells[0]).probabilities[0].argmax())]
     edit = explainer.counterfactual(cells[0], target=label, variants=2)
@@ -148,6 +152,7 @@ def test_a_cell_that_is_the_target_already_stays(explainer, cells):
     assert np.ptp(edit.curve, axis=1).max() == 0
 
 
+@pytest.mark.slow
 def test_same_seed_same_edit_and_batch_equals_single(explainer, cells):
     def made(some):
         return explainer.counterfactual(some, strength=Strength(12, 1.5))
@@ -169,6 +174,7 @@ def test_stream_ends_with_the_result_of_counterfactual(explainer, cells, edit):
     assert np.array_equal(frames[-1].image, frames[-1].result.images[0])
 
 
+@pytest.mark.slow
 def test_full_resolution_edit_keeps_untouched_pixels(explainer, cells):
     from skimage.transform import resize
 
@@ -205,6 +211,7 @@ def test_what_is_removed_is_tried_from_less_noise():
     assert single.candidates(removes=True) == single.ladder
 
 
+@pytest.mark.slow
 def test_the_heat_map_is_drawn_when_it_is_asked_for(explainer, cells, monkeypatch):
     drawn = []
     draw = results.change_pictures
@@ -218,6 +225,7 @@ def test_the_heat_map_is_drawn_when_it_is_asked_for(explainer, cells, monkeypatc
         assert np.array_equal(first[i], alone)
 
 
+@pytest.mark.slow
 def test_settings_are_told_of_what_was_done(explainer, cells):
     """An image that stays as it is beside one that is edited."""
     own = explainer.labels[int(explainer.predict(cells[0]).probabilities[0].argmax())]
@@ -237,3 +245,12 @@ def test_settings_are_told_of_what_was_done(explainer, cells):
 def test_as_many_targets_as_images(explainer, cells):
     with pytest.raises(ValueError, match="for each image"):
         explainer.counterfactual(cells[:2], [explainer.labels[0]] * 3)
+
+
+def test_parasites_made_at_once_are_read_in_an_order_of_their_own():
+    """So that not always the mildest of those that turn the verdicts is kept; what removes goes from mild to strong."""
+    part = range(4, 8)
+    orders = [_tried_in_order(False, part, seed) for seed in range(8)]
+    assert all(sorted(order) == list(part) for order in orders) and len({order[0] for order in orders}) > 1
+    assert orders == [_tried_in_order(False, part, seed) for seed in range(8)]
+    assert _tried_in_order(True, part, 3) == list(part)
