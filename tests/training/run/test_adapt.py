@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 
 import numpy as np
@@ -17,6 +16,7 @@ from safetensors.torch import load_file
 from jdm_core import CheckpointError, Explainer
 from jdm_core.checkpoint.manifest import locate
 from tests.support.toy import toy_cell, train_toy
+from tests.support.warm_python import warm_python
 from training.cli import main
 from training.metrics import balanced_accuracy
 from training.publish.export import record_metrics
@@ -173,7 +173,7 @@ def test_what_there_is_is_kept_when_time_is_over(toy, cut, tmp_path, capsys):
 
 def test_interrupt_saves_what_there_is(toy, cut, tmp_path):
     run = tmp_path / "run"
-    arguments = [sys.executable, "-m", "training", *command(toy, cut / "adapt", run, "--number", "8000000")]
+    arguments = [warm_python(), "-m", "training", *command(toy, cut / "adapt", run, "--number", "8000000")]
     process = subprocess.Popen(arguments, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
     while not (run / "metrics.jsonl").exists() and time.monotonic() < deadline and process.poll() is None:
@@ -213,13 +213,13 @@ def test_two_processes_adapt_as_one(toy, cut, tmp_path):
     assert main(command((data, folder / "manifest.json"), cut / "adapt", alone)) == 0
     program = tmp_path / "program.py"
     program.write_text("import sys; from training.cli import main; sys.exit(main())")
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--"]
+    launch = [warm_python(), "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "--"]
     done = subprocess.run(
         [*launch, str(program), *command((data, folder / "manifest.json"), cut / "adapt", together)],
         capture_output=True,
         text=True,
         timeout=240,
-        env=os.environ | {"PYTHONPATH": os.getcwd()},
+        env=os.environ | {"PYTHONPATH": os.getcwd(), "PYTHON_EXEC": warm_python()},
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.count("images seen of 10") == 1

@@ -2,13 +2,13 @@
 
 import os
 import subprocess
-import sys
 
 import pytest
 import torch
 
 from jdm_core.model.network import JointDiffusionNetwork
 from tests.support.toy import TINY, TINY_OPTIONS, write_toy_zip
+from tests.support.warm_python import warm_python
 from training.cli import main
 from training.run.loss import UNLABELLED, JointLoss, draw_batch
 from training.run.recipe import load_recipe
@@ -88,7 +88,7 @@ def test_two_processes_train_as_one(toy, more, alone, tmp_path):
     program.write_text(PROGRAM)
     done = subprocess.run(
         [
-            sys.executable,
+            warm_python(),
             "-m",
             "torch.distributed.run",
             "--standalone",
@@ -101,7 +101,7 @@ def test_two_processes_train_as_one(toy, more, alone, tmp_path):
         capture_output=True,
         text=True,
         timeout=240,
-        env=os.environ | {"PYTHONPATH": os.getcwd()},
+        env=os.environ | {"PYTHONPATH": os.getcwd(), "PYTHON_EXEC": warm_python()},
     )
     assert done.returncode == 0, done.stderr[-2000:]
     digests = [line.split()[1:] for line in done.stdout.splitlines() if line.startswith("parameters")]

@@ -18,6 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from jdm_core.model.network import JointDiffusionNetwork
 from tests.support.toy import TINY, TINY_OPTIONS, write_toy_zip
+from tests.support.warm_python import warm_python
 from training.cli import main
 from training.run import state as state_module
 from training.run import throughput
@@ -198,7 +199,7 @@ def test_full_disk_is_named_and_the_last_state_kept(toy, tmp_path):
         f"resource.setrlimit(resource.RLIMIT_FSIZE, ({len(before) // 2}, {len(before) // 2})); "
         f"from training.cli import main; sys.exit(main({train_command(toy, run, '--resume')!r}))"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([warm_python(), "-c", program], capture_output=True, text=True, timeout=120)
     assert done.returncode == 1
     assert f"{STATE_FILE}: step 20 cannot be saved" in done.stderr
     assert "the state before it is kept" in done.stderr
@@ -221,7 +222,7 @@ def test_non_finite_loss_names_step_and_cells(toy, tmp_path, monkeypatch, capsys
 
 def test_interrupt_saves_and_stops(toy, tmp_path):
     run = tmp_path / "run"
-    command = [sys.executable, "-m", "training", *train_command(toy, run, "--set", "images=800000")]
+    command = [warm_python(), "-m", "training", *train_command(toy, run, "--set", "images=800000")]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
     while not (run / "metrics.jsonl").exists() and time.monotonic() < deadline and process.poll() is None:
