@@ -40,9 +40,10 @@ if [ "${#arguments[@]}" = 0 ]; then
     fi
     [ -z "$(missing)" ] || echo "run_tests.sh: not on the PATH:$(missing): the tests that need it cannot run" >&2
 fi
-"$python" -c "import xdist" 2>/dev/null && arguments+=(-n 2 --dist worksteal)
+"$python" -c "import xdist" 2>/dev/null &&
+    arguments+=(-n 2 --dist worksteal) # each half in its order, so that what a file or a folder shares is made once
 
 "$python" -m ruff check --quiet .
 "$python" -m ruff format --check --quiet .
 "$python" -m pyright --pythonpath "$python"
-"$python" -m pytest "${arguments[@]}" "$@"
+"$python" -m pytest --durations=15 --durations-min=1 "${arguments[@]}" "$@"

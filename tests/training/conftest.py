@@ -35,7 +35,13 @@ def inputs(trained, tmp_path) -> Inputs:
     return Inputs({"cells": trained / "cells.zip"}, tmp_path / "runs", "toy", trained / "manifest.json", "cpu")
 
 
+@pytest.fixture(autouse=True)
+def resamples(monkeypatch) -> None:
+    """Intervals from 100 samples, where a file has no fixture of this name: they are most of what a study takes."""
+    monkeypatch.setattr("training.metrics.RESAMPLES", 100)
+
+
 @pytest.fixture
-def few_resamples(monkeypatch) -> None:
-    """Intervals from few samples: quick, and of the same form."""
+def few_resamples(resamples, monkeypatch) -> None:
+    """Intervals from still fewer: of the same form."""
     monkeypatch.setattr("training.metrics.RESAMPLES", 20)

@@ -21,6 +21,11 @@ from training.metrics import (
 )
 
 
+@pytest.fixture
+def resamples():
+    """As many as figures are made of."""
+
+
 def test_auroc_with_ties_and_one_class():
     positive = np.array([True, True, False, False])
     assert auroc(np.array([0.9, 0.8, 0.7, 0.1]), positive) == 1

@@ -3,6 +3,7 @@
 import math
 import time
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -44,8 +45,9 @@ def measure(loss: JointLoss, batch: Batch, half: bool, processes: int) -> Throug
     return Throughput(counter.get_total_flops() / len(batch.images), processes * rate)
 
 
+@cache
 def matrix_rate(device: torch.device, dtype: torch.dtype) -> float:
-    """Floating-point operations a second of square matrix products on a device, the best of a few."""
+    """Floating-point operations a second of square matrix products on a device, the best of a few; once a process."""
     a = torch.randn(SIDE, SIDE, device=device).to(dtype)
     best = float("inf")
     for _ in range(ROUNDS):

@@ -73,6 +73,7 @@ def test_a_changed_judge_is_refused_before_it_is_parsed(manifest, capsys):
         load_judge(judge.with_name("other.safetensors"), LABELS)
 
 
+@pytest.mark.train
 def test_a_command_says_in_one_line_that_its_judge_was_changed(manifest, toy, capsys, tmp_path):
     judge = manifest.parent / "weights" / JUDGE.name
     judge.write_bytes(judge.read_bytes()[:-1] + b"\xff")
@@ -82,6 +83,7 @@ def test_a_command_says_in_one_line_that_its_judge_was_changed(manifest, toy, ca
     assert "judge-64.safetensors: its sha256 is not the manifest's" in error
 
 
+@pytest.mark.train
 def test_a_classifier_that_is_trained_beside_a_manifest_is_recorded(manifest, toy):
     checkpoints = json.loads(manifest.read_text())["checkpoints"]
     out = manifest.parent / "weights" / "mine.safetensors"
@@ -155,6 +157,7 @@ def places(data: bytes) -> dict[str, int]:
     }
 
 
+@pytest.mark.train
 @pytest.mark.parametrize(
     "place", ["facts", "digest", "its name", "the facts' name", "the first value", "a value", "the last value"]
 )
@@ -172,6 +175,7 @@ def test_a_damaged_state_is_refused_wherever_it_is_damaged(run, toy, tmp_path, c
     assert str(folder / STATE_FILE) in capsys.readouterr().err
 
 
+@pytest.mark.train
 def test_a_state_of_earlier_code_is_read(run, tmp_path):
     with safe_open(run / STATE_FILE, "pt") as file:
         metadata = {"run": file.metadata()["run"]}

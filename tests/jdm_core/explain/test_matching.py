@@ -48,6 +48,7 @@ def test_a_part_of_a_batch_is_matched_by_the_colours_of_the_whole(explainer, for
     np.testing.assert_allclose(np.concatenate(parts), whole, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_an_edit_of_matched_cells_is_shown_in_the_uploads_own_colours(explainer, foreign):
     strength = Strength(explainer.edit.steps // 2, 2.0)
     edit = explainer.counterfactual(foreign[:2], strength=strength, colours="matched")

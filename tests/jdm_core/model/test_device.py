@@ -29,6 +29,7 @@ def test_products_take_the_precision_that_is_allowed_and_fast(hardware, allowed)
         assert (a @ a).dtype == (torch.bfloat16 if hardware and allowed else torch.float32)
 
 
+@pytest.mark.train
 def test_every_command_that_trains_keeps_to_it(hardware, tmp_path, monkeypatch, capsys):
     seen = set()
 

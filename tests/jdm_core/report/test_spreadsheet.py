@@ -48,6 +48,7 @@ def test_other_texts_and_figures_stay():
     assert [harmless(value) for value in (-1.5, -3, None, True)] == [-1.5, -3, None, True]
 
 
+@pytest.mark.slow
 def test_the_index_of_a_folder_has_no_formulas(cell_files, tmp_path, capsys):
     folder, out = tmp_path / "in", tmp_path / "out"
     names = ["=1+1.png", "+a.png", "-a.png", "@a.png", "＝a.png", "plain.png"]

@@ -8,6 +8,11 @@ from training.metrics import summarise
 from training.publish.worth import PREVALENCES, sensitivity, specificity, worth
 
 
+@pytest.fixture
+def resamples():
+    """As many as figures are made of."""
+
+
 def cells(infected_right: int, infected_wrong: int, healthy_right: int, healthy_wrong: int):
     called = [0] * infected_right + [1] * infected_wrong + [1] * healthy_right + [0] * healthy_wrong
     labels = np.array([0] * (infected_right + infected_wrong) + [1] * (healthy_right + healthy_wrong))

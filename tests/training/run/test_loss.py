@@ -64,6 +64,8 @@ def test_labels_are_dropped_and_counted():
     assert torch.equal(drawn(labels, 3).decoded_as, torch.where(labels == UNLABELLED, 3, labels))
     assert (drawn(labels, 3, dropout=1.0).decoded_as == 3).all()
     assert drawn(labels).margin_weight == 0
+    bare = Batch(batch.images, labels, batch.decoded_as, batch.logsnr, batch.noise, batch.labelled)
+    assert bare.margin_weight == 0
 
 
 def tiny_loss(*settings: str) -> JointLoss:

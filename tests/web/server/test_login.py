@@ -14,6 +14,7 @@ from PIL import Image
 from tests.support.server import UPLOAD, post_file, serving
 
 
+@pytest.mark.slow
 def test_wrong_passwords_are_slowed_down_by_address(explainer, tmp_path):
     with serving(explainer, tmp_path, login="ann:secret") as running, httpx.Client(base_url=running.address) as web:
 
@@ -105,6 +106,7 @@ def test_tools_ask_for_the_login_and_work_with_it(explainer, tmp_path):
             assert not answer.isError and "Parasitized" in answer.content[0].text
 
 
+@pytest.mark.slow
 def test_a_login_shuts_everything_but_health(explainer, cell, tmp_path):
     with serving(explainer, tmp_path, login="ann:secret") as running, httpx.Client(base_url=running.address) as web:
         assert web.get("/config").status_code == post_file(web, "a.png", b"x").status_code == 401

@@ -31,6 +31,7 @@ def slow_stream(explainer, monkeypatch, steps: int = 300):
     return done, closed
 
 
+@pytest.mark.slow
 def test_an_edit_whose_caller_is_gone_stops_and_frees_the_device(web, service, explainer, cell, monkeypatch):
     done, closed = slow_stream(explainer, monkeypatch)
     path = post_file(web, "cell.jpg", cell.read_bytes()).json()[0]
@@ -44,6 +45,7 @@ def test_an_edit_whose_caller_is_gone_stops_and_frees_the_device(web, service, e
     assert web.get("/status").json()["running"] == 0
 
 
+@pytest.mark.slow
 def test_a_cancelled_edit_stops(service, explainer, cell, monkeypatch):
     done, closed = slow_stream(explainer, monkeypatch)
     job = Client(service.address, verbose=False).submit(handle_file(cell), None, api_name="/edit")

@@ -96,6 +96,7 @@ def test_an_upload_of_many_files_opens_few_at_once(web, service):
         Path(path).unlink()
 
 
+@pytest.mark.slow
 def test_an_upload_waits_for_the_login_before_its_body(explainer, tmp_path):
     with serving(explainer, tmp_path, login="ann:secret") as running:
         for path in (UPLOAD, "/gradio_api/queue/join", "/gradio_api/cancel", "/gradio_api/heartbeat/x"):

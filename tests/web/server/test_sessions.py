@@ -61,6 +61,7 @@ def test_a_full_disk_is_said_and_left_again(explainer, small_disk):
         assert web.post(UPLOAD, files={"files": ("c.png", b"x" * 2**19)}).status_code == 200
 
 
+@pytest.mark.slow
 def test_one_visitor_fills_half_of_the_room_at_most(explainer, tmp_path):
     with serving(explainer, tmp_path, disk_megabytes=2) as running:
         with httpx.Client(base_url=running.address) as web:
@@ -81,6 +82,7 @@ def test_many_strangers_do_not_wipe_a_page(service, web):
         assert readings(service, "honest") and readings(service, "away")
 
 
+@pytest.mark.slow
 def test_who_comes_when_all_pages_are_taken_is_told(explainer, tmp_path, monkeypatch):
     from web.server import sessions
 
@@ -132,6 +134,7 @@ def test_what_a_value_weighs():
     assert 0.9e6 < size_of([f"{number:0100d}" for number in range(10_000)]) < 1.1e6
 
 
+@pytest.mark.slow
 def test_work_that_nobody_waits_for_ends(explainer, tmp_path, monkeypatch):
     from web.server import sessions
 

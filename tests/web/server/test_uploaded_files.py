@@ -67,6 +67,7 @@ def test_nothing_uploaded_comes_back_as_active_content(web, name, data):
     assert "event: error" in call(web, path)
 
 
+@pytest.mark.slow
 def test_nothing_of_exif_is_stored_or_returned(service, cell):
     client = Client(service.address, verbose=False)
     _, picture = client.predict(handle_file(cell), api_name="/explain")
@@ -76,6 +77,7 @@ def test_nothing_of_exif_is_stored_or_returned(service, cell):
     assert not [file for file in stored if SECRET.encode() in file.read_bytes()]
 
 
+@pytest.mark.slow
 def test_files_go_on_schedule_and_all_when_the_server_stops(explainer, cell, tmp_path):
     with serving(explainer, tmp_path, kept_seconds=2) as running, httpx.Client(base_url=running.address) as web:
         path = Path(post_file(web, "cell.jpg", cell.read_bytes()).json()[0])
@@ -105,6 +107,7 @@ def test_the_page_keeps_its_own_pictures(tmp_path):
     scratch.close()
 
 
+@pytest.mark.slow
 def test_what_a_killed_server_left_goes_at_the_next_start(tmp_path):
     script = (
         "import sys, os; from pathlib import Path; from web.server.scratch import Scratch;"
