@@ -16,7 +16,7 @@ from jdm_core.checkpoint.manifest import read_finders
 from jdm_core.checkpoint.reading import readings as known_readings
 from jdm_core.cli.inputs import given_files, places_of, progress_bar, stems_of
 from jdm_core.cli.smears import Outcome, mixed_names, smear_names, summary, told_of, write_tables
-from jdm_core.field.added import with_added
+from jdm_core.field.rows import with_added
 from jdm_core.field.trouble import ONE_CELL
 from jdm_core.field.weights import FINDER
 from jdm_core.files import read_file, replace_file

@@ -123,9 +123,9 @@ def test_a_killed_driver_goes_on_with_the_same_command(folder, alone, tmp_path):
 
 def test_addresses_of_other_file_systems_are_read(folder, alone, tmp_path):
     """Listed and opened by fsspec: here of the local one, under its own address."""
-    from jdm_core.cli.archive import _pixels, listed
+    from jdm_core.cli.addresses import listed, pixels_of
 
     items, empty = listed([f"file://{folder}"], tmp_path)
     assert empty == 0 and [item.place for item in items] == [f"f{number}.png" for number in range(FIELDS)]
     assert all(item.address.startswith("file://") and item.smear == "smear 7" for item in items)
-    assert (_pixels(items[0].address) == _pixels(str(folder / "f0.png"))).all()
+    assert (pixels_of(items[0].address) == pixels_of(str(folder / "f0.png"))).all()

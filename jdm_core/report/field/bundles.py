@@ -56,7 +56,7 @@ def _folder(group: str) -> str:
 
 def _roi(entry: FieldEntry, cell: int, rank: int | None) -> bytes:
     group = group_of(entry, cell)
-    points = np.array(ring(entry.field.outlines[cell], entry.field.boxes[cell])[:-1], dtype=np.float32)
+    points = np.array(ring(entry.outline(cell), entry.box(cell))[:-1], dtype=np.float32)
     roi = ImagejRoi.frompoints(points, name=f"{cell:05d} {group}" + (f" rank {rank}" if rank else ""))
     roi.roitype = ROI_TYPE.POLYGON
     roi.stroke_color = bytes((255, *COLOURS.get(group, OTHER_LABEL)))

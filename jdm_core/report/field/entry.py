@@ -24,7 +24,8 @@ class FieldEntry:
 
     sha256 is the digest of the picture's pixels (`content_sha256`). Cells that a person added are rows of the field
     too, and `added` holds their indices. seconds is what reading took; pixels uint8 (H, W, 3) are needed to mark the
-    picture, and nowhere else.
+    picture, and nowhere else. origin (x, y) is where the picture lies in a larger one, in whose pixels boxes and
+    outlines are told.
     """
 
     file: str
@@ -34,6 +35,15 @@ class FieldEntry:
     added: frozenset[int] = frozenset()
     seconds: float | None = None
     pixels: np.ndarray | None = None
+    origin: tuple[int, int] = (0, 0)
+
+    def box(self, cell: int) -> np.ndarray:
+        """A cell's box (4,) of x, y, w, h, from the origin."""
+        return self.field.boxes[cell] + np.array((*self.origin, 0, 0), np.float32)
+
+    def outline(self, cell: int) -> np.ndarray:
+        """A cell's outline (P, 2) of x, y, from the origin."""
+        return self.field.outlines[cell] + np.array(self.origin, np.float32)
 
     @property
     def stem(self) -> str:

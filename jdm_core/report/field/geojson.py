@@ -41,7 +41,7 @@ def group_of(entry: FieldEntry, cell: int) -> str:
 
 def _feature(entry: FieldEntry, cell: int, rank: int | None) -> dict[str, Any]:
     f, label, group = entry.field, entry.label_of(cell), group_of(entry, cell)
-    x, y, w, h = (round(float(v), 2) for v in f.boxes[cell])
+    x, y, w, h = (round(float(v), 2) for v in entry.box(cell))
     index = f.labels.index(label) if label else 0
     probability, posterior = (finite(values[cell, index]) for values in (f.probabilities, f.posterior))
     numbers: dict[str, float | None] = {"cell": cell, "x": x, "y": y, "w": w, "h": h, "rank": rank}
@@ -54,7 +54,7 @@ def _feature(entry: FieldEntry, cell: int, rank: int | None) -> dict[str, Any]:
     return {
         "type": "Feature",
         "id": str(uuid5(NAMESPACE_OID, f"{entry.sha256}/{cell}")),
-        "geometry": {"type": "Polygon", "coordinates": [ring(f.outlines[cell], f.boxes[cell])]},
+        "geometry": {"type": "Polygon", "coordinates": [ring(entry.outline(cell), entry.box(cell))]},
         "properties": {
             "objectType": "detection",
             "name": f"cell {cell}",

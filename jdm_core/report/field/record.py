@@ -81,7 +81,7 @@ def _cell(entry: FieldEntry, cell: int, rank: int | None) -> dict[str, Any]:
     index = f.labels.index(label) if label else 0
     return {
         "cell": cell,
-        **{name: round(float(value), 2) for name, value in zip("xywh", f.boxes[cell], strict=True)},
+        **{name: round(float(value), 2) for name, value in zip("xywh", entry.box(cell), strict=True)},
         "status": str(f.status[cell]),
         "label": label or None,
         "probability": finite(f.probabilities[cell, index]),

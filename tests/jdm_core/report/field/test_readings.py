@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from jdm_core.field.added import with_added
+from jdm_core.field.rows import with_added
 from jdm_core.report.field.entry import READINGS
 from jdm_core.report.field.readings import ReadingsError, digest_of, dump_readings, load_readings, matched
 from tests.support.synthetic_fields import circle, drawn_record

@@ -119,7 +119,7 @@ def test_json_has_no_number_that_json_lacks(reviewed):
         "clump": 1,
         "not a red cell": 1,
     }
-    assert record["reviewed"]["infected"] == 1 and record["estimate"]["rests_on"]["sensitivity"] == 0.9
+    assert record["reviewed"]["infected"] == 1 and record["known"]["familiar"]["sensitivity"] == 0.9
     assert [cell["reading"] for cell in record["cells"]][:4] == ["Parasitized", None, "unsure", "no cell"]
 
 
