@@ -29,6 +29,8 @@ def animation(cell: np.ndarray, edit: Counterfactual, path: Path, say: Language 
 def _captioned(image: Image.Image, share: float, say: Language) -> Image.Image:
     frame = Image.new("RGB", (image.width, image.height + CAPTION), "white")
     frame.paste(image)
-    words = f"{say('edit at {share}', share=say.share(share))}   {say(NOTICE)}"
-    ImageDraw.Draw(frame).text((6, image.height + 4), words, fill="black", font=ImageFont.load_default(13))
+    told = say("edit at {share}", share=say.share(share))
+    ImageDraw.Draw(frame).text(
+        (6, image.height + 4), f"{told}   {say(NOTICE)}", fill="black", font=ImageFont.load_default(13)
+    )
     return frame

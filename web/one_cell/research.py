@@ -1,5 +1,6 @@
 """What stands folded under the stage for those who want every figure: ELBO, units, gradient, and how to repeat it."""
 
+from shlex import quote
 from typing import Any
 
 import numpy as np
@@ -30,17 +31,20 @@ def explained_with(explainer: Explainer, reading: Reading, say: Language) -> dic
 def repeat_panel(explainer: Explainer, reading: Reading, say: Language) -> Markup:
     """The calls that give the figures of this page again: in Python, and by HTTP."""
     one = reading.explanation
-    colours = "" if one.colours == AS_GIVEN else f', colours="{one.colours}"'
-    whole = one.finding is None or one.finding.status == "as given"
+    matched = one.colours != AS_GIVEN
+    json = f', \\"colours\\": \\"{one.colours}\\"' if matched else ""
+    if one.finding is not None and one.finding.status == "as given":
+        json += ', \\"as_given\\": true'
     return render(
         "repeat",
         say,
         checkpoint=explainer.name,
-        file=one.file,
-        whole=whole,
+        file=repr(one.file),
+        form=quote(f"files=@{one.file}"),
         draws=one.elbo.draws,
         seed=reading.seed,
-        colours=colours,
+        colours=f", colours={one.colours!r}" if matched else "",
+        json=json,
     )
 
 

@@ -142,7 +142,7 @@ def test_what_the_browser_translates_has_no_sign_that_it_would_take_for_a_field(
         for key, phrase in phrases.items():
             assert not re.search(r"[{}']", phrase), (language, key)
     assert "Usage de recherche" in I18N.translations["fr"]["block-header"]
-    assert I18N.translations["en"]["Add a parasite"] == "Add a parasite"
+    assert I18N.translations["en"]["Show what would look infected"] == "Show what would look infected"
 
 
 @pytest.mark.parametrize(
@@ -158,6 +158,14 @@ def test_what_the_browser_translates_has_no_sign_that_it_would_take_for_a_field(
 )
 def test_the_first_language_of_the_request_counts(header, language):
     assert preferred(header) == language
+
+
+def test_a_language_that_was_chosen_on_the_page_goes_before_the_browser_s():
+    def spoken(**headers: str) -> str:
+        return say_for(SimpleNamespace(headers={"accept-language": "fr-FR", **headers})).code
+
+    assert spoken(cookie="session=x; language=pt") == "pt" and spoken(cookie="language=en") == "en"
+    assert spoken() == spoken(cookie="language=francais; alanguage=pt") == "fr" and spoken(cookie="language=xx") == "en"
 
 
 def test_sentences_follow_the_request():
