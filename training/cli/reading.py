@@ -25,7 +25,14 @@ def register(commands: Commands) -> None:
         "--cells", type=int, default=30, metavar="N", help="at most so many of a slide and label (default: %(default)s)"
     )
     reading.add_argument(
-        "--others", type=int, default=200, metavar="N", help="at most so many of a microscope (default: %(default)s)"
+        "--others", type=int, default=200, metavar="N", help="and of a microscope without whole fields (%(default)s)"
+    )
+    reading.add_argument(
+        "--fields",
+        type=int,
+        default=20,
+        metavar="N",
+        help="at most so many fields of a microscope (default: %(default)s)",
     )
     reading.add_argument(
         "--draws", type=int, default=POSTERIOR_DRAWS, help="draws of the posterior (default: %(default)s)"
@@ -45,7 +52,7 @@ def _reading(options: argparse.Namespace) -> int:
     test = set(split_of(explainer, options.data).test)
     batches = list(own_slides(explainer, options.data, test, options.cells, options.seed))
     if options.microscopes is not None:
-        batches += other_microscopes(options.microscopes, options.others, options.seed)
+        batches += other_microscopes(options.microscopes, options.others, options.fields, options.seed)
     figures = {"test_set": told, **measure_reading(explainer, batches, options.draws, options.seed)}
     write_json(options.out, figures)
     if options.record:

@@ -26,13 +26,15 @@ INFECTED, HEALTHY = 0, 1  # the labels' order
 class Alike:
     """Cells uint8 (h, w, 3) photographed alike, their labels (N,), 0 of infected ones, and the unit that they count to.
 
-    kind is what the model takes most of them for, "familiar" or "other"; a unit is a slide, or another microscope.
+    kind is what the model takes most of them for, "familiar" or "other"; a unit is a slide, or another microscope;
+    whole says that they are all the cells of a field.
     """
 
     kind: str
     unit: str
     cells: Sequence[np.ndarray]
     labels: np.ndarray
+    whole: bool = False
 
 
 def own_slides(explainer: Explainer, data: Path, slides: set[str], at_most: int, seed: int) -> Iterator[Alike]:
@@ -46,30 +48,40 @@ def own_slides(explainer: Explainer, data: Path, slides: set[str], at_most: int,
         yield Alike(FAMILIAR, str(slide), list(pixels[chosen]), labels[chosen])
 
 
-def other_microscopes(folder: Path, at_most: int, seed: int) -> Iterator[Alike]:
-    """The developers' part of every microscope's set below the folder, batch by batch. Raises DataError."""
+def other_microscopes(folder: Path, at_most: int, fields: int, seed: int) -> Iterator[Alike]:
+    """The developers' part of every microscope's set below the folder. Raises DataError.
+
+    At most so many whole fields, where every cell has a box; elsewhere at most so many cells of a label.
+    """
     for place in PLACES:
-        if place.path != UPLOADS:  # of many microscopes, and reports
-            yield from _batches(place.read(folder / place.path, at_most, seed))
+        if place.read_whole is not None:
+            sample = place.read_whole(folder / place.path, "developer", fields, seed)
+            yield from _batches(sample, [known.field for known in sample.known], whole=True)
+        elif place.path != UPLOADS:  # of many microscopes, and reports
+            sample = place.read(folder / place.path, at_most, seed)
+            yield from _batches(sample, [known.batch for known in sample.known], whole=False)
 
 
-def _batches(sample: Sample) -> Iterator[Alike]:
-    chosen = sample.where("developer", "infected", "healthy")
-    names = np.array([sample.known[i].batch for i in chosen])
-    for name in np.unique(names):
-        batch = chosen[names == name]
+def _batches(sample: Sample, alike: Sequence[str], whole: bool) -> Iterator[Alike]:
+    chosen, names = sample.where("developer", "infected", "healthy"), np.array(alike)
+    for name in np.unique(names[chosen]):
+        batch = chosen[names[chosen] == name]
         labels = np.array([HEALTHY if sample.known[i].role == "healthy" else INFECTED for i in batch])
-        yield Alike(OTHER, sample.title, [sample.cells[i] for i in batch], labels)
+        yield Alike(OTHER, sample.title, [sample.cells[i] for i in batch], labels, whole)
 
 
-def suspicious(explainer: Explainer, cells: Sequence[np.ndarray], draws: int, seed: int) -> np.ndarray:
-    """Which cells photographed alike are to be looked at, (N,) bool: as in a field, but for the budget."""
-    colours = explainer.measure_colours(cells) or AS_GIVEN
-    said = explainer.predict(cells, colours)
+def suspicious(explainer: Explainer, one: Alike, draws: int, seed: int) -> np.ndarray:
+    """Which of the cells are to be looked at, (N,) bool: as in a field, whose colours are those of its healthy cells.
+
+    What is no whole field has more infected cells than one, and is read without a field's budget.
+    """
+    healthy = [cell for cell, label in zip(one.cells, one.labels, strict=True) if label == HEALTHY]
+    colours = explainer.measure_colours(healthy or one.cells) or AS_GIVEN
+    said = explainer.predict(one.cells, colours)
     posterior = np.full_like(said.probabilities, np.nan)
-    asked = np.flatnonzero(worth_asking(said.probabilities, most=len(cells)))
+    asked = np.flatnonzero(worth_asking(said.probabilities, most=None if one.whole else len(one.cells)))
     if len(asked):
-        posterior[asked] = explainer.posterior([cells[i] for i in asked.tolist()], draws, seed, colours)
+        posterior[asked] = explainer.posterior([one.cells[i] for i in asked.tolist()], draws, seed, colours)
     return rank(said.probabilities, posterior, said.kind).suspicious
 
 
@@ -77,7 +89,7 @@ def measure_reading(explainer: Explainer, batches: Sequence[Alike], draws: int, 
     """What is recorded of a reading: `Reading` of each kind of cells, and every unit's counts; plain JSON values."""
     units: dict[tuple[str, str], np.ndarray] = {}
     for one in tqdm(batches, desc="reading", unit="batch"):
-        found = suspicious(explainer, one.cells, draws, seed)
+        found = suspicious(explainer, one, draws, seed)
         right = np.where(one.labels == INFECTED, found, ~found)
         counts = [[right[one.labels == k].sum(), (one.labels == k).sum()] for k in (INFECTED, HEALTHY)]
         units[one.kind, one.unit] = units.get((one.kind, one.unit), 0) + np.array(counts)

@@ -1,6 +1,9 @@
 """Cells of other microscopes in each layout: what they are, framed, half for choosing, few of each."""
 
+import json
+import shutil
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -40,6 +43,26 @@ def test_boxed_fields_give_cells_on_black_in_two_halves(sets):
         assert (known.part == "report") == (part_of(known.field, 0.5) == "test")
         assert (known.kind, known.drawn) == ("ring" if known.role == "infected" else "red blood cell", True)
     assert {known.part for known in sample.known} == {"report", "developer"}
+
+
+def test_whole_fields_are_of_one_part_and_those_with_infected_cells_come_first(sets, tmp_path):
+    boxed, folder = BoxedSet("iml", "IML"), Path(shutil.copytree(sets / "iml_malaria", tmp_path / "iml"))
+    every, two = boxed.read(folder, MANY, 0), boxed.read_whole(folder, "developer", 2, 0)
+    fields = sorted({known.field for known in two.known})
+    assert len(fields) == 2 and {known.part for known in two.known} == {"developer"}
+    of_fields = [i for i, known in enumerate(every.known) if known.field in fields]
+    assert [(known.field, known.kind) for known in two.known] == [
+        (every.known[i].field, every.known[i].kind) for i in of_fields
+    ]
+    assert all((a == every.cells[i]).all() for a, i in zip(two.cells, of_fields, strict=True))
+    annotations = folder / "annotations.json"
+    entries = json.loads(annotations.read_text())
+    for entry in entries:
+        if entry["image_name"] != fields[1]:
+            entry["objects"] = [marked for marked in entry["objects"] if marked["type"] != "ring"]
+    annotations.write_text(json.dumps(entries))
+    for seed in range(5):
+        assert {known.field for known in boxed.read_whole(folder, "developer", 1, seed).known} == {fields[1]}
 
 
 def test_cells_of_a_dark_stain_are_no_dirt(sets):

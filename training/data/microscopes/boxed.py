@@ -1,6 +1,6 @@
 """Sets of whole fields with a box per cell: IML, BBBC041, BCCD, and anybody's own in their layout."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from training.data.annotations import Field, read_fields, read_pixels
 from training.data.fields import KINDS, cut_cell, marked_twice, stained
-from training.data.microscopes.sample import Known, Role, Sample, choose_of_fields, framed, part_of_field
+from training.data.microscopes.sample import Known, Part, Role, Sample, choose_of_fields, framed, part_of_field
 
 NO_RED_CELL = ("leukocyte", "platelet")
 
@@ -26,8 +26,18 @@ class BoxedSet:
         fields = read_fields(folder)
         places = [(field, i) for field in fields for i, box in enumerate(field.boxes) if _role(box.kind)]
         known = [_known(field, i) for field, i in places]
-        wanted = choose_of_fields(places, known, at_most, seed)
+        return self._framed(fields, choose_of_fields(places, known, at_most, seed))
 
+    def read_whole(self, folder: Path, part: Part, at_most: int, seed: int) -> Sample:
+        """All cells of at most so many fields of a part, drawn, those with infected cells first. Raises DataError."""
+        fields = [field for field in read_fields(folder) if part_of_field(field.path.name) == part]
+        order = np.random.default_rng(seed).permutation(len(fields)).tolist()
+        order.sort(key=lambda i: not any(_role(box.kind) == "infected" for box in fields[i].boxes))
+        chosen = [fields[i] for i in sorted(order[:at_most])]
+        wanted = {f.path.name: {i: _known(f, i) for i, box in enumerate(f.boxes) if _role(box.kind)} for f in chosen}
+        return self._framed(chosen, wanted)
+
+    def _framed(self, fields: Sequence[Field], wanted: Mapping[str, Mapping[int, Known]]) -> Sample:
         def frame(field: Field) -> Iterator[tuple[Known, np.ndarray | str]]:
             pixels = read_pixels(field.path)
             foreground, twice = stained(pixels), marked_twice(field.boxes)
