@@ -1,17 +1,20 @@
 """What the page shows of a field and its smear: the list of fields, counts, the gallery, and the data of the viewer."""
 
 import json
+import math
 from collections.abc import Mapping
 
 import numpy as np
 from markupsafe import Markup
 
+from jdm_core.checkpoint.familiarity import NO_RED_CELL as STRANGE
 from jdm_core.checkpoint.familiarity import OTHER
 from jdm_core.field.estimate import Estimate, cells_needed
 from jdm_core.field.found import READ
+from jdm_core.field.results import Field
 from jdm_core.report.field.entry import Totals
 from jdm_core.report.kinds import kind_warning
-from jdm_core.report.words import Language
+from jdm_core.report.words import Language, noop
 from web.field import words
 from web.field.readings import Readings, totals, totals_of
 from web.field.smear import Entry, Smear
@@ -19,6 +22,7 @@ from web.parts.html import render
 from web.parts.updates import alert
 from web.words.refusals import refusal
 
+UNFAMILIAR = noop("unfamiliar")
 DIGITS = 1  # of a pixel, of what is drawn
 GOOD_WIDTH = 0.01  # of an interval that is told how to reach
 
@@ -144,16 +148,19 @@ def gallery(smear: Smear, say: Language) -> Markup:
             "words": ", ".join((words.cell_title(i + 1, say), say(words.STATES[states[i]]), *told)),
         }
         for i in [*order, *(k for k in range(len(read.status)) if k not in order)]
-        for share in [_percent(read.probabilities[i], say)]
+        for share in [_suspected(read, i, say)]
         for told in [[f"{say(read.labels[0])} {share}"] if share else []]
     ]
     filters = [(state, say(name), states.count(state)) for state, name in words.STATES.items()]
     return render("field_gallery", say, items=items, filters=filters)
 
 
-def _percent(probabilities: np.ndarray, say: Language) -> str:
-    """How infected the classifier takes a cell to be."""
-    return "" if np.isnan(probabilities[0]) else say.percent(float(probabilities[0]))
+def _suspected(read: Field, index: int, say: Language) -> str:
+    """How much a cell is suspected, by the figure that orders the list: of both verdicts, where both were asked."""
+    odds = float(read.suspicion[index])
+    if math.isnan(odds):
+        return ""
+    return say(UNFAMILIAR) if read.kind[index] == STRANGE else say.percent(1 / (1 + math.exp(-odds)))
 
 
 def tally(smear: Smear, readings: Readings, red_cells: float, machine: Estimate | None, say: Language) -> Markup:
@@ -166,7 +173,8 @@ def tally(smear: Smear, readings: Readings, red_cells: float, machine: Estimate 
     if machine is not None and reviewed is not None:
         machine_words = words.share_words(machine, say)
         if not machine.tells:
-            machine_words += f" · {say('cannot tell from none')}"
+            none = say("cannot tell from none")
+            machine_words = f"{machine_words} · {none}"
     return render(
         "field_tally",
         say,

@@ -61,7 +61,8 @@ field.show = (data) => {
     const own = data.smear.find(one => one.digest === data.digest);
     field.known[data.digest] = {name: own?.name, cells: data.cells};
     field.sizes[data.digest] = [data.width, data.height];
-    if (other) { field.past = []; field.filter = 'suspicious'; }
+    if (other) field.past = [];
+    if (other || data.done < 1) field.filter = data.done >= 1 && !data.cells.some(cell => cell.suspicious) ? 'read' : 'suspicious';
     const restored = Object.keys(field.readings[data.digest] ?? {}).length;
     if (data.done >= 1 && restored) {
         const lost = settle();
