@@ -172,6 +172,7 @@ def test_study_from_marks_to_table_and_sheet(toy, inputs, monkeypatch, few_resam
         "occlusion",
         "Grad-CAM",
         "stain proxy",
+        "colour, no model",
         "random, centred",
     }
     assert set(figures["methods"]) == set(figures["all_marked"]) == names
@@ -181,7 +182,7 @@ def test_study_from_marks_to_table_and_sheet(toy, inputs, monkeypatch, few_resam
     assert figures["stability"]["saliency"]["seed"] == pytest.approx(1)
     (table,) = found.tables
     assert {row[0] for row in table.rows} == names and found.sample.startswith("n 3 cells")
-    assert Image.open(inputs.folder / "heatmaps.png").size == (190 + 96 * 3, 96 * 11)
+    assert Image.open(inputs.folder / "heatmaps.png").size == (190 + 96 * 3, 96 * 12)
     assert not found.pictures  # a sheet of patients' cells stays off the page
 
 

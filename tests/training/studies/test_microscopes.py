@@ -136,6 +136,7 @@ def test_the_command_reads_every_set_in_both_colours(
     assert sum(row["n"] for row in measured["shares"] if (row["set"], row["what"]) == ("bccd", "leukocytes")) == 6
     assert {(row["reader"], row["n"]) for row in measured["uploads"]} == {("toy", 2), ("encoder", 2)}
     assert {row["what"].split(":")[0] for row in measured["evidence"]} == {"MP-IDB, P. falciparum", "IML, P. vivax"}
+    assert all(0 <= row["colour_points"] <= 1 for row in measured["evidence"])  # a baseline without a model
     text = (out / "microscopes.md").read_text()
     for title in ("The part that reports: toy", "The developers' part: toy less encoder", "What gets a verdict"):
         assert title in text

@@ -20,7 +20,7 @@ from jdm_core.images.pixels import cell_mask, content_seed, from_uint8, luminanc
 from jdm_core.model.network import JointDiffusionNetwork
 from training.data.cells import squares
 from training.studies.heatmaps.localisation import mean_filled
-from training.studies.stain import StainProxy
+from training.studies.stain import StainProxy, colour_maps
 
 Maps = dict[str, np.ndarray]
 Attribution = Callable[[Sequence[np.ndarray], int], Maps]
@@ -118,6 +118,11 @@ def usual_attributions(explainer: Explainer) -> Attribution:
 def stain(proxy: StainProxy, size: int) -> Attribution:
     """The stain proxy at the model's size."""
     return lambda cells, _: {"stain proxy": proxy.maps(squares(cells, size))}
+
+
+def colour(size: int) -> Attribution:
+    """Purple beyond the cell's median at the model's size: a baseline without a model, fitted to nothing."""
+    return lambda cells, _: {"colour, no model": colour_maps(squares(cells, size))}
 
 
 def by_chance(size: int) -> Attribution:

@@ -9,6 +9,7 @@ from training.data.marks import find_marks, read_marks
 from training.run.recipe import split_of
 from training.studies.heatmaps.attributions import (
     by_chance,
+    colour,
     edit_difference,
     evidence,
     stain,
@@ -45,12 +46,13 @@ class Heatmaps(Study):
     setup = """Boxes around the parasites of 97 test cells, drawn by a vision-language model that did not see the maps
         ([how](../../training/marks/README.md)): they say where something that looks at the picture sees a parasite,
         not where a microscopist does. *Energy* is the share of a map that lies in the boxes, *AP* the average
-        precision of its pixels, *pointing* whether its maximum lies in a box; *energy, first over this* is the first
-        row's energy over this row's. Deletion (lower is better) and insertion (higher) follow the classifier's and the
-        judge's probability while the map's strongest pixels are taken away or put in. Correlations are with the map of
-        the same cell blurred, with noise, as JPEG, and with another seed, on 8 cells. The usual attributions are
-        captum's, of the classifier's log-odds, against the cell's mean colour. Intervals of shares are exact where all
-        cells agree."""
+        precision of its pixels, *pointing* whether its maximum lies in a box; *energy, first over this* is the
+        first row's energy over this row's. Deletion (lower is better) and insertion (higher) follow the
+        classifier's and the judge's probability while the map's strongest pixels are taken away or put in.
+        Correlations are with the map of the same cell blurred, with noise, as JPEG, and with another seed, on 8
+        cells. The usual attributions are captum's, of the classifier's log-odds, against the cell's mean colour.
+        *Colour, no model*: how much more of green a pixel absorbs than of the other channels, beyond the cell's
+        median, the rim left out. Intervals of shares are exact where all cells agree."""
     conclusion = """Of the maps that the model itself gives, the evidence is the best: most energy in the boxes, the
         most precise pixels, never a maximum beside a box, and hardly moved by blur, noise, JPEG or seed. Its lead over
         integrated gradients, the best of the usual attributions, is small (1.08 times their energy, and 1.03, 0.98 to
@@ -73,6 +75,7 @@ class Heatmaps(Study):
             edit_difference(explainer),
             usual_attributions(explainer),
             stain(proxy, explainer.size),
+            colour(explainer.size),
             by_chance(explainer.size),
         ]
         measured, cells, maps = study_heatmaps(explainer, methods, inputs.judge, data, marks, inputs.seed)

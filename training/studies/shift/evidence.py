@@ -15,6 +15,7 @@ from training.data.microscopes.mpidb import read_parasites
 from training.data.microscopes.sample import PARTS, Part, Sample
 from training.metrics import Json
 from training.studies.shift.intervals import Resamples, figure
+from training.studies.stain import colour_maps
 
 
 def parasites(explainer: Explainer, folder: Path, at_most: int, draws: int, seed: int) -> list[Json]:
@@ -58,18 +59,24 @@ def _rows(
     draws: int,
     seed: int,
 ) -> list[Json]:
-    """A row for each way to take the colours: the share that points inside, and inside's share of the picture."""
+    """A row for each way to take the colours: the share that points inside, and inside's share of the picture.
+
+    Beside it how often purple alone points there, without any model.
+    """
     if not cells:
         return []
     choices: list[tuple[str, ColourChoice]] = [(AS_GIVEN, AS_GIVEN)]
     if explainer.checkpoint.calibration.colours is not None:
         choices.append((MATCHED, explainer.measure_colours(cells) or AS_GIVEN))
     resamples, rows = Resamples.of(fields, "field", seed), []
+    purple = colour_maps(squares(cells, explainer.size))
+    by_colour = np.array([m.max() > 0 and where[m == m.max()].any() for m, where in zip(purple, inside, strict=True)])
     for name, colours in choices:
         maps = explainer.elbo(cells, max(draws, 3), seed, colours).evidence
         points = np.array([where[values == values.max()].any() for values, where in zip(maps, inside, strict=True)])
         row: Json = {"what": what, "part": part, "colours": name, "n": len(cells)}
         row |= {"unit": resamples.unit, "units": resamples.units}
         row |= figure("points", resamples.share(points), len(cells))
+        row |= figure("colour_points", resamples.share(by_colour), len(cells))
         rows.append(row | {"chance": round(float(np.mean([where.mean() for where in inside])), 4)})
     return rows

@@ -103,7 +103,15 @@ def _uploads(rows: list[Mapping[str, Any]]) -> Table:
 def _evidence(rows: list[Mapping[str, Any]]) -> Table:
     table = []
     for row in rows:
-        points = Figure.of(row, "points")
-        table.append([row["what"], row["part"], row["colours"], row["n"], points, f"{row['chance']:.3f}"])
-    columns = ("The greatest evidence lies in", "Part", "Colours", "n", "Share", "Its share of the picture")
+        shares = (Figure.of(row, name) for name in ("points", "colour_points"))
+        table.append([row["what"], row["part"], row["colours"], row["n"], *shares, f"{row['chance']:.3f}"])
+    columns = (
+        "The greatest evidence lies in",
+        "Part",
+        "Colours",
+        "n",
+        "Share",
+        "Of purple, without a model",
+        "Its share of the picture",
+    )
     return Table.make(columns, table, "Where the evidence points on infected cells")
