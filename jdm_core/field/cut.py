@@ -11,7 +11,7 @@ from jdm_core.field.polygons import Polygons, area_of
 from jdm_core.field.trouble import trouble_of
 
 EDGE = 0.03  # of the median diameter: an outline so near the picture's side, or beyond it, is cut off
-LARGE = 2.2  # of the median area: a cell so large is more than one
+LARGE = 1.9  # of the median area: a cell so large is more than one
 PIECE, CLUMPED = 0.2, 0.45  # of the median area: from here on what no polygon holds is told, and is a clump
 OTHER_SHARE = 0.5  # of a polygon's pixels that are no red cell: it is something else
 FULL, SOLID = (0.45, 1.7), 0.88  # of the median area, and of its hull: purple things that may be full of a parasite
