@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import astuple, dataclass, field, replace
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -68,12 +69,21 @@ def is_slide(name: str) -> bool:
 
 
 def tiles_of(address: str, core: int = CORE) -> list[Tile]:
-    """The tiles of a scan, row by row. Raises CellImageError."""
-    width, height = _opened(address).dimensions
+    """The tiles of a scan, row by row, with cores of at most so many pixels a side. Raises CellImageError."""
+    return cut(*_opened(address).dimensions, core)
+
+
+def cut(width: int, height: int, core: int) -> list[Tile]:
+    """Tiles of about the same size that cover a scan; none is a sliver, of which nothing could be said."""
+    core = min(core, 2 * min(width, height))
+    columns, rows = (
+        [round(part * side / parts) for part in range(parts + 1)]
+        for side, parts in ((width, -(-width // core)), (height, -(-height // core)))
+    )
     return [
-        Tile(x, y, min(core, width - x), min(core, height - y))
-        for y in range(0, height, core)
-        for x in range(0, width, core)
+        Tile(left, top, right - left, bottom - top)
+        for top, bottom in pairwise(rows)
+        for left, right in pairwise(columns)
     ]
 
 

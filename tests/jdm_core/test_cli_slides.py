@@ -8,7 +8,7 @@ import pytest
 
 from jdm_core import CellImageError
 from jdm_core.cli.field import Task
-from jdm_core.cli.slides import MARGIN, Merged, Tile, _opened, is_slide, read_tile, slide_told, tiles_of
+from jdm_core.cli.slides import CORE, MARGIN, Merged, Tile, _opened, cut, is_slide, read_tile, slide_told, tiles_of
 from jdm_core.cli.smears import write_tables
 from tests.jdm_core.test_cli_field import rows
 from tests.support.synthetic_fields import EXAMPLES, GROUND, paste
@@ -16,7 +16,7 @@ from tests.support.synthetic_fields import EXAMPLES, GROUND, paste
 pytest.importorskip("tiffslide")
 pytestmark = pytest.mark.cluster
 TASK = Task(draws=3, seed=0, colours="as given", red_cells_per_ul=5e6)
-SEAMS = 256, 320  # cores of the tiles
+SEAMS = 256, 300  # cores of the tiles
 DIAMETER = 84
 
 
@@ -37,7 +37,7 @@ def scan(tmp_path_factory):
     return str(path)
 
 
-def cut(explainer, scan, core, folder):
+def read_all(explainer, scan, core, folder):
     tiles = tiles_of(scan, core)
     for tile in tiles:
         read_tile(explainer, scan, tile, folder, "smear", TASK)
@@ -47,7 +47,7 @@ def cut(explainer, scan, core, folder):
 @pytest.fixture(scope="module")
 def cuts(explainer, scan, tmp_path_factory):
     """The tiles' files of the scan in one piece, and cut in two other ways."""
-    return {core: cut(explainer, scan, core, tmp_path_factory.mktemp(f"cut{core}")) for core in (2048, *SEAMS)}
+    return {core: read_all(explainer, scan, core, tmp_path_factory.mktemp(f"cut{core}")) for core in (2048, *SEAMS)}
 
 
 def middles(cells):
@@ -60,7 +60,8 @@ def test_other_tiles_give_the_same_cells(cuts, core):
     whole, parts = (
         [cell for cell in Merged(paths).cells() if cell["status"] == "read"] for paths in (cuts[2048], cuts[core])
     )
-    at_seams = sum(min(x % core, -x % core) < DIAMETER / 2 for x, _ in middles(whole))
+    seams = {int(path.stem[1:].split("_")[0]) for path in cuts[core]} - {0}
+    at_seams = sum(min(abs(x - seam) for seam in seams) < DIAMETER / 2 for x, _ in middles(whole))
     assert len(whole) > 20 and at_seams > 5
     apart = np.hypot(*(middles(whole)[:, None] - middles(parts)[None]).transpose(2, 0, 1))
     assert len(parts) == len(whole)
@@ -123,8 +124,8 @@ def test_a_scans_tables_and_geojson_hold_every_cell(cuts, tmp_path):
 
 
 def test_tiles_that_are_there_are_not_read_again(explainer, scan, cuts):
-    before = {path: path.stat().st_mtime_ns for path in cuts[320]}
-    cut(explainer, scan, 320, cuts[320][0].parent)
+    before = {path: path.stat().st_mtime_ns for path in cuts[SEAMS[1]]}
+    read_all(explainer, scan, SEAMS[1], cuts[SEAMS[1]][0].parent)
     assert before == {path: path.stat().st_mtime_ns for path in before}
 
 
@@ -134,6 +135,15 @@ def test_tiles_cover_a_scan_once(scan):
         for tile in tiles_of(scan, core):
             covered[tile.y : tile.y + tile.height, tile.x : tile.x + tile.width] += 1
         assert (covered == 1).all()
+
+
+@pytest.mark.parametrize("size", [(2049, 4097), (300, 10_000), (100_001, 64), (5, 5)])
+def test_no_tile_is_a_sliver(size):
+    tiles = cut(*size, CORE)
+    assert sum(tile.width * tile.height for tile in tiles) == size[0] * size[1]
+    least = min(CORE / 2, *size)
+    for tile in tiles:
+        assert min(tile.width, tile.height) >= least and max(tile.width, tile.height) <= min(CORE, 2 * min(size))
 
 
 def test_what_is_no_scan_is_told(tmp_path):
