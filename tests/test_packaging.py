@@ -18,6 +18,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from benchmarks.start import stop_server
+from tests.support.warm_python import warm_python
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -56,14 +57,15 @@ def names(wanted: set[str]) -> set[str]:
 
 
 def test_requirements_for_development_are_the_extras():
-    extras = PROJECT["optional-dependencies"]
+    extras = {name: extra for name, extra in PROJECT["optional-dependencies"].items() if name != "cluster"}  # large
     assert required("requirements-dev.txt") == requirements([line for extra in extras.values() for line in extra])
+    assert required("requirements-cluster.txt") == requirements(PROJECT["optional-dependencies"]["cluster"])
     assert "-r requirements.txt" in (ROOT / "requirements-dev.txt").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
     "room, extras, others",
-    [("jdm_core", [], set()), ("web", [], OF_OTHERS | OPTIONAL | OF_DEVELOPERS), ("training", ["train"], set())],
+    [("jdm_core", ["cluster"], set()), ("web", [], OF_OTHERS | OPTIONAL | OF_DEVELOPERS), ("training", ["train"], set())],
 )
 def test_what_a_package_imports_is_required(room, extras, others):
     allowed = names(required("requirements.txt")) | others
@@ -77,13 +79,14 @@ def test_a_space_installs_nothing_that_only_training_needs():
     assert "torchvision" in only_training and not names(required("requirements.txt")) & only_training
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("missing", ["accelerate", "torchvision"])
 def test_training_without_its_packages_says_in_one_line_what_to_install(missing):
     code = (
         f"import sys; sys.modules[{missing!r}] = None; from training.cli import main; "
         "sys.exit(main(['judge', '--data', '.']))"
     )
-    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    run = subprocess.run([warm_python(), "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert run.returncode == 1 and run.stderr.count("\n") == 1
     assert missing in run.stderr and 'pip install "plasmolens[train]"' in run.stderr
 
@@ -123,7 +126,7 @@ def test_the_wheel_holds_every_file_of_its_packages(installed):
 def outside(installed: Path, folder: Path, *command: str) -> subprocess.CompletedProcess:
     """Runs an installed command as a user does who has no checkout."""
     environment = {**os.environ, "PYTHONPATH": str(installed), "PATH": f"{installed / 'bin'}:{os.environ['PATH']}"}
-    command = (str(installed / "bin" / command[0]), *command[1:])
+    command = (warm_python(), str(installed / "bin" / command[0]), *command[1:])
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=240)
 
 
@@ -151,7 +154,9 @@ def test_the_installed_page_serves_itself_and_its_files(installed, tmp_path):
         address = f"http://127.0.0.1:{free.getsockname()[1]}"
     environment = {**os.environ, "PYTHONPATH": str(installed), "PLASMOLENS_LOG_LEVEL": "warning"}
     page = subprocess.Popen(
-        [str(installed / "bin/plasmolens"), "--port", address.rsplit(":", 1)[1]], cwd=tmp_path, env=environment
+        [warm_python(), str(installed / "bin/plasmolens"), "--port", address.rsplit(":", 1)[1]],
+        cwd=tmp_path,
+        env=environment,
     )
     try:
         until = time.monotonic() + 200

@@ -17,6 +17,7 @@ import pytest
 
 from benchmarks.start import stop_server
 from tests.support.toy import TINY_OPTIONS, write_toy_zip
+from tests.support.warm_python import warm_python
 
 ROOT = Path(__file__).resolve().parents[1]
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -53,7 +54,7 @@ def folder(tmp_path) -> Path:
 
 def environment(**more: str) -> dict[str, str]:
     """The tests' Python as `python`, from anywhere."""
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    path = f"{Path(warm_python()).parent}:{Path(sys.executable).parent}:{os.environ['PATH']}"
     return {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), **more}
 
 
@@ -109,7 +110,7 @@ def test_commands_run_one_after_the_other(heading, folder):
 @pytest.mark.slow
 def test_the_python_example_runs(folder):
     code = fenced("python")["Python"]
-    subprocess.run([sys.executable, "-c", code], cwd=folder, env=environment(), check=True)
+    subprocess.run([warm_python(), "-c", code], cwd=folder, env=environment(), check=True)
 
 
 @pytest.mark.slow
@@ -119,7 +120,7 @@ def test_the_example_for_programs_runs(folder):
     with served("python app.py", folder) as address:
         shown = "\nassert verdicts['label'] == 'Parasitized' and check and edited and change_map and evidence_map"
         code = code.replace(ADDRESS, address) + shown
-        subprocess.run([sys.executable, "-c", code], cwd=folder, env=environment(), check=True)
+        subprocess.run([warm_python(), "-c", code], cwd=folder, env=environment(), check=True)
 
 
 def test_every_block_is_of_a_kind_that_is_run():

@@ -14,6 +14,7 @@ from PIL import Image
 from jdm_core import Explainer
 from jdm_core.cli import _parser, main
 from jdm_core.report.report import NOTICE, PICTURES
+from tests.support.warm_python import warm_python
 
 FIELDS = {
     "file",
@@ -36,7 +37,7 @@ def bad_files(tmp_path):
 
 def run(*arguments):
     return subprocess.run(
-        [sys.executable, "-m", "jdm_core", *map(str, arguments)], capture_output=True, text=True, check=False
+        [warm_python(), "-m", "jdm_core", *map(str, arguments)], capture_output=True, text=True, check=False
     )
 
 
@@ -151,7 +152,7 @@ def test_two_runs_on_one_folder_at_once_both_succeed(cell_files, tmp_path):
     arguments = ["explain", str(folder), "--out", str(out), "--draws", "3", "--overwrite", "--device", "cpu"]
     runs = [
         subprocess.Popen(
-            [sys.executable, "-c", program, *arguments, str(tmp_path / f"{i}.ready")],
+            [warm_python(), "-c", program, *arguments, str(tmp_path / f"{i}.ready")],
             stderr=subprocess.PIPE,
             text=True,
             env={**os.environ, "OMP_NUM_THREADS": "1"},
@@ -166,6 +167,7 @@ def test_two_runs_on_one_folder_at_once_both_succeed(cell_files, tmp_path):
         assert [row["error"] for row in csv.DictReader(file)] == [""] * 4
 
 
+@pytest.mark.slow
 def test_same_input_and_seed_give_the_same_report_but_for_the_time(cell_files, tmp_path):
     texts = []
     for name in ("a", "b"):

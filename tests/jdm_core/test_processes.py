@@ -4,11 +4,11 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 
 import pytest
 
 from jdm_core.processes import Shards
+from tests.support.warm_python import warm_python
 
 PICTURES = ("original", "evidence", "counterfactual", "difference")
 # Four files are a batch: the first process has a to d, of which b is no image, and the second e and f. Dealt out one by
@@ -32,8 +32,8 @@ sys.exit(cli.main())
 
 def run(*arguments):
     # One thread in every run: how sums are split over threads moves their last digits, as batches would.
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.getcwd()}
-    return subprocess.run([sys.executable, *map(str, arguments)], capture_output=True, text=True, env=environment)
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.getcwd(), "PYTHON_EXEC": warm_python()}
+    return subprocess.run([warm_python(), *map(str, arguments)], capture_output=True, text=True, env=environment)
 
 
 @pytest.fixture(scope="module")

@@ -102,7 +102,8 @@ _FUNCTIONS: WeakKeyDictionary[httpx.Client, dict[str, int]] = WeakKeyDictionary(
 def function(web, name: str) -> int:
     """The number of a function of the page."""
     if web not in _FUNCTIONS:  # the page's whole configuration: large
-        _FUNCTIONS[web] = {item["api_name"]: item["id"] for item in web.get("/config").json()["dependencies"]}
+        functions = reversed(web.get("/config").json()["dependencies"])  # so that the first of a name counts
+        _FUNCTIONS[web] = {item["api_name"]: item["id"] for item in functions}
     return _FUNCTIONS[web][name]
 
 

@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from jdm_core.checkpoint.familiarity import COLOURS, Ellipsoid, Familiarity, tra
 from jdm_core.checkpoint.manifest import MANIFEST, read_manifest
 from jdm_core.checkpoint.pretrained import save_pretrained
 from jdm_core.model.network import JointDiffusionNetwork
+from tests.support.warm_python import warm_python
 from web.page import figures
 
 ROOT = MANIFEST.parents[1]
@@ -152,8 +152,11 @@ def test_the_figures_of_a_checkpoint_may_be_anything_to_the_page_and_the_card(co
                     told.add(words)
                 elif (path, value) != (("test_set",), ""):
                     assert words == unreadable, (path, value)
+                else:
+                    assert "slides (no name recorded)" in words
                 try:
-                    model_card("tiny", replace(checkpoint, metrics=metrics))
+                    card = model_card("tiny", replace(checkpoint, metrics=metrics))
+                    assert path != ("test_set",) or value or "`tiny` on the test set without a name" in card
                 except CheckpointError as error:
                     assert "its figures are not what" in str(error)
     assert len(told) == 6 and not told & {usual, unreadable}
@@ -308,6 +311,7 @@ def test_files_that_are_none_are_refused(folder, config):
     refused(folder, "cannot be found|Too many|leads out|not a regular")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command",
     [
@@ -322,7 +326,7 @@ def test_every_command_says_it_in_one_line(folder, config, command):
     put_weights(folder, config, save({name: tensor * float("nan") for name, tensor in whole.items()}))
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "GRADIO_SERVER_PORT": "1"}
     done = subprocess.run(
-        [sys.executable, *command, str(folder)], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120
+        [warm_python(), *command, str(folder)], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
