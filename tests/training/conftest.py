@@ -5,8 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.toy import train_toy, write_toy_zip
+from tests.support.toy import few_windows, train_toy, write_toy_zip
 from training.studies.study import Inputs
+
+
+@pytest.fixture(scope="session", autouse=True)
+def calibrating():
+    """Of what is exported here; `test_calibrate.py` looks at all windows."""
+    with few_windows():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,17 @@
 """Calibration finds what was put in."""
 
 import numpy as np
+import pytest
 import torch
 
-from training.publish.calibrate import choose_window, evenly_spread
+from training.publish.calibrate import EDGES, choose_window, evenly_spread
 from training.temperature import fit_platt, fit_temperature
+
+
+@pytest.fixture(autouse=True)
+def all_windows(monkeypatch):
+    """Those that ship, which other tests of training choose fewer of."""
+    monkeypatch.setattr("training.publish.calibrate.EDGES", EDGES)
 
 
 def test_temperature_of_overconfident_logits():

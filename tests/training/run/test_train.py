@@ -340,7 +340,7 @@ def test_from_run_to_figures(toy, unbroken, tmp_path, capsys):
 
     examples = ["examples", "--checkpoint", "toy", "--manifest", str(manifest), "--cells", "1", "--device", "cpu"]
     assert main([*examples, "--out", str(tmp_path / "examples")]) == 0
-    assert sorted(os.listdir(tmp_path / "examples")) == ["parasitized-1.png", "uninfected-1.png"]
+    assert sorted(os.listdir(tmp_path / "examples")) == ["field.png", "parasitized-1.png", "uninfected-1.png"]
 
     slides = tmp_path / "slides.txt"
     slides.write_text("\ufeffC1P1\r\nC2P2 \n\nC3P3\nC4P5\n", encoding="utf-8")  # as Windows' editors save it
