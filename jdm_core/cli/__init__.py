@@ -15,11 +15,12 @@ from jdm_core.explain.matching import AS_GIVEN, MATCHED
 from jdm_core.field.estimate import RED_CELLS
 from jdm_core.processes import shards
 
+GOES_ON = ": what is done stays, and the same command goes on behind it"
 OWN = Path(__file__).resolve().parents[1]
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs one command; 0 when every file was done, 1 when any could not be, 2 for wrong usage.
+    """Runs one command; 0 when every file was done, 1 when any could not be, 2 for wrong usage, 130 when stopped.
 
     An error that did not arise in this package's own code, and every error with --debug, is told with its place.
     """
@@ -39,6 +40,9 @@ def main(arguments: list[str] | None = None) -> int:
             traceback.print_exc()
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print(f"stopped{GOES_ON if hasattr(options, 'out') else ''}", file=sys.stderr)
+        return 130  # as shells tell of it
 
 
 def _expected(error: Exception) -> bool:

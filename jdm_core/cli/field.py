@@ -14,7 +14,7 @@ import numpy as np
 from jdm_core import CellImageError, Explainer
 from jdm_core.checkpoint.manifest import read_finders
 from jdm_core.checkpoint.reading import readings as known_readings
-from jdm_core.cli.inputs import given_files, places_of, progress_bar, stems_of
+from jdm_core.cli.inputs import given_files, passed_over, places_of, progress_bar, stems_of
 from jdm_core.cli.smears import Outcome, mixed_names, smear_names, summary, told_of, write_tables
 from jdm_core.field.rows import with_added
 from jdm_core.field.trouble import ONE_CELL
@@ -68,7 +68,8 @@ def run(explainer: Explainer, options: argparse.Namespace, group: Shards) -> int
     Raises ValueError.
     """
     task = task_of(options)
-    files, empty = group.from_first(lambda: given_files(options.files))  # pictures may soon appear beside them
+    # Pictures and tables may soon appear beside them.
+    (files, empty), passed = group.from_first(lambda: (given_files(options.files), passed_over(options.files)))
     places = places_of(options.files, files)
     stems, smears = stems_of(places, options.out), smear_names(files, places)
     options.out.mkdir(parents=True, exist_ok=True)
@@ -89,7 +90,7 @@ def run(explainer: Explainer, options: argparse.Namespace, group: Shards) -> int
         print(line, file=sys.stderr)
     done = ((places[path], stems[path], smears[path], outcomes[path]) for path in files)
     totals = write_tables(told_of(done, options.out), options.out)
-    print(summary(totals, list(outcomes.values()), options.out))
+    print(summary(totals, list(outcomes.values()), options.out, passed))
     return 1 if empty or refused or any(not outcome.counted for outcome in outcomes.values()) else 0
 
 

@@ -70,7 +70,8 @@ def is_slide(name: str) -> bool:
 
 def tiles_of(address: str, core: int = CORE) -> list[Tile]:
     """The tiles of a scan, row by row, with cores of at most so many pixels a side. Raises CellImageError."""
-    return cut(*_opened(address).dimensions, core)
+    width, height = _opened(address).dimensions
+    return cut(width, height, core)
 
 
 def cut(width: int, height: int, core: int) -> list[Tile]:

@@ -129,8 +129,8 @@ def _with(
     return totals + Totals(**record["totals"]), known or known_from(record), red_cells
 
 
-def summary(totals: Totals, outcomes: Sequence[Outcome], out: Path) -> str:
-    """What a run came to, in one line."""
+def summary(totals: Totals, outcomes: Sequence[Outcome], out: Path, passed_over: int = 0) -> str:
+    """What a run came to, in one line; so many files of its folders were no pictures by their names."""
     words = [
         ENGLISH.plural("{count} field", "{count} fields", totals.fields),
         f"{ENGLISH.number(totals.found)} things found, {ENGLISH.number(totals.read)} cells read",
@@ -141,6 +141,7 @@ def summary(totals: Totals, outcomes: Sequence[Outcome], out: Path) -> str:
     for count, said in (
         (sum(bool(one.trouble) for one in outcomes), "not counted"),
         (sum(bool(one.error) for one in outcomes), "not read"),
+        (passed_over, "passed over as no pictures"),
     ):
         if count:
             words.append(f"{ENGLISH.number(count)} {said}")

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -80,6 +81,7 @@ def folder(tmp_path_factory):
     for number in (1, 3, 4):
         Image.fromarray(pasted_field(seed=number, cells=8)).save(folder / f"f{number}.png")
     (folder / "f2.png").write_text("no picture")
+    (folder / "Thumbs.db").write_text("a thing of Windows")
     return folder
 
 
@@ -98,7 +100,7 @@ def test_a_folder_of_fields_is_read(folder, alone):
     fields, cells = rows(out / "fields.csv"), rows(out / "cells.csv")
     assert [row["file"] for row in fields] == ["f1.png", "f2.png", "f3.png", "f4.png"]
     assert fields[1]["error"].startswith("not a PNG") and fields[1]["cells"] == ""
-    assert done.stdout.splitlines()[-1].startswith("3 fields, ") and "1 not read" in done.stdout
+    assert done.stdout.splitlines()[-1].startswith("3 fields, ") and "1 not read, 1 passed over" in done.stdout
     for row in (fields[0], *fields[2:]):
         stem = out / Path(row["file"]).stem
         record = json.loads(stem.with_suffix(".json").read_text())
@@ -154,6 +156,27 @@ def test_a_killed_process_is_made_up_for(folder, alone, tmp_path):
     assert run(*TORCHRUN, program, *field(folder, out)).returncode not in (0, -signal.SIGKILL)
     assert not (out / "fields.csv").exists() and not (out / "f4.json").exists()
     run("-m", "jdm_core", *field(folder, out))
+    assert_same(out, alone[0])
+
+
+@pytest.mark.slow
+def test_an_interrupted_run_is_told_in_one_line_and_goes_on(folder, alone, tmp_path):
+    out = tmp_path / "out"
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.getcwd()}
+    command = [sys.executable, "-m", "jdm_core", *field(folder, out)]
+    started = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
+    until = time.monotonic() + 250
+    while not list(out.glob("f*.json")):
+        assert started.poll() is None and time.monotonic() < until
+        time.sleep(0.02)
+    started.send_signal(signal.SIGINT)
+    _, errors = started.communicate()
+    assert started.returncode == 130
+    assert errors.splitlines()[-1] == "stopped: what is done stays, and the same command goes on behind it"
+    assert "Traceback" not in errors and not (out / "fields.csv").exists()
+    before = {path: path.stat().st_mtime_ns for path in out.glob("f*.json")}
+    run("-m", "jdm_core", *field(folder, out))
+    assert before == {path: path.stat().st_mtime_ns for path in before}
     assert_same(out, alone[0])
 
 
