@@ -29,7 +29,6 @@ BATCH = {"concurrency_id": "batch", "concurrency_limit": 2}
 LAUNCH = {
     "theme": Base(primary_hue="sky", neutral_hue="slate", font=FONTS, font_mono=MONO),
     "css_paths": STYLES,
-    "head": f"<script>{script('language')}</script>",
     "favicon_path": ICON,
     "i18n": I18N,
     "footer_links": [],
@@ -47,7 +46,7 @@ def build_page(
     limits = Limits(batch_cells)
     blocks = gr.Blocks(title="PlasmoLens", analytics_enabled=False, delete_cache=(kept_seconds, kept_seconds))
     with blocks:
-        gr.HTML(block("header"), elem_id="top", js_on_load=script("header"))
+        gr.HTML(block("header"), elem_id="top", js_on_load=script("tabs"))
         add_endpoints(explainer, COMPUTE)  # before all other events, which would take the names
         with gr.Row(elem_id="begin"):
             drop, examples = add_drop(kept_seconds), add_examples()

@@ -25,29 +25,36 @@ def stale():
     return [StaleElementReferenceException]
 
 
+def displayed(element) -> bool:
+    """Whether an element is in sight."""
+    return element.is_displayed()
+
+
 def loaded(image) -> bool:
     """Whether a picture is there."""
     return image.parent.execute_script("return arguments[0].complete && arguments[0].naturalWidth > 1", image)
 
 
-def upload(browser, path):
-    """Gives the page a file."""
-    wait(browser, "#upload input[type=file]").send_keys(str(path))
+def opened(browser):
+    """Waits until the page shows the result that it opens with."""
+    return wait(browser, "#edited .edited", loaded)
+
+
+def upload(browser, *paths):
+    """Drops files on the page."""
+    wait(browser, "#drop-files input[type=file]").send_keys("\n".join(map(str, paths)))
 
 
 def explained(browser, name):
-    """Waits until the cell of that name is explained."""
+    """Waits until the cell of that name is explained, and not edited; its evidence."""
     wait(browser, "#verdict .file", lambda e: e.text == name)
-    wait(browser, "#elbo svg", lambda e: True)
-    if browser.find_elements(By.CSS_SELECTOR, "#verdict .not-a-cell"):  # its figures are folded
-        wait(browser, "#anyway > button").click()
-    return wait(browser, "#evidence img", loaded)
+    wait(browser, "#edited .waiting")
+    wait(browser, "#flip", displayed)
+    return wait(browser, "#evidence .layer", loaded)
 
 
 def offered(browser):
-    """The edit on offer; the other must be off, with its reason."""
-    button = wait(browser, "#remove:enabled, #add:enabled")
-    other = browser.find_element(By.ID, {"remove": "add", "add": "remove"}[button.get_attribute("id")])
-    assert not other.is_enabled()
-    assert "so a parasite can be " in browser.find_element(By.ID, "reason").text
+    """The one button of the edit, named by what it does."""
+    button = wait(browser, "#flip", displayed)
+    assert button.text in ("Show it without the parasite", "Show what would look infected")
     return button

@@ -27,12 +27,13 @@ class Downloads:
 
     def pdf(self, reading: Reading | None, request: gr.Request | None = None) -> Iterator[View]:
         """The sheet of the cell as PDF."""
+        say = say_for(request)
 
         def make(reading: Reading, stem: Path) -> str:
-            write_report(self.explainer, reading.explanation, stem, reading.seed, ("pdf",))
+            write_report(self.explainer, reading.explanation, stem, reading.seed, ("pdf",), say=say)
             return f"{stem}.pdf"
 
-        yield from _prepared("pdf", sentences.PDF, reading, make, say_for(request))
+        yield from _prepared("pdf", sentences.PDF, reading, make, say)
 
     def animation(self, reading: Reading | None, request: gr.Request | None = None) -> Iterator[View]:
         """The cell through the strengths of its edit, as an animated WebP."""
@@ -49,12 +50,13 @@ class Downloads:
 
     def archive(self, reading: Reading | None, request: gr.Request | None = None) -> Iterator[View]:
         """A ZIP of everything that the page shows of the cell."""
+        say = say_for(request)
 
         def make(reading: Reading, stem: Path) -> str:
-            write_report(self.explainer, reading.explanation, stem.parent / "report" / stem.name, reading.seed)
+            write_report(self.explainer, reading.explanation, stem.parent / "report" / stem.name, reading.seed, say=say)
             return make_archive(f"{stem}-report", "zip", stem.parent / "report")
 
-        yield from _prepared("archive", sentences.FILES, reading, make, say_for(request))
+        yield from _prepared("archive", sentences.FILES, reading, make, say)
 
 
 def _prepared(

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import gradio as gr
 
 from jdm_core import Explainer
-from jdm_core.report.words import Language
+from jdm_core.report.words import ENGLISH, Language
 from web.one_cell.callbacks import DRAWS, USUAL_DRAWS, Callbacks
 from web.one_cell.change_map import THRESHOLD
 from web.one_cell.downloads import Downloads
@@ -90,6 +90,7 @@ def add_one_cell(
     one_cell = _wire(Callbacks(explainer), Edits(explainer), parts, controls, examples, compute)
     if opening is not None:
         opened = opener(explainer, opening)
+        opened(ENGLISH)  # drawn before anybody waits for it
         gr.on(None, _opens(opened), None, one_cell.outputs, queue=False, **QUIET)
     return one_cell
 

@@ -13,7 +13,7 @@ from jdm_core.checkpoint.worth import worth
 from jdm_core.explain.results import Prediction
 from jdm_core.images.find import Finding
 from jdm_core.report.kinds import abroad, kind_warning
-from jdm_core.report.words import HEAD, POSTERIOR, Language, Verdict, found_note
+from jdm_core.report.words import HEAD, POSTERIOR, Language, Verdict, found_note, too_small
 from web.parts.charts import bars
 from web.parts.html import note, render
 from web.parts.pictures import embedded, like, marked
@@ -28,11 +28,17 @@ def is_cell(prediction: Prediction) -> bool:
     return bool(prediction.is_cell[0])
 
 
-def answer(explainer: Explainer, prediction: Prediction, posterior: list[float] | None, say: Language) -> Verdict:
-    """The verdict in words; without a posterior it is being made."""
+def answer(
+    explainer: Explainer,
+    prediction: Prediction,
+    posterior: list[float] | None,
+    say: Language,
+    small: bool = False,
+) -> Verdict:
+    """The verdict in words, which a cell of few pixels has none of; without a posterior it is being made."""
     unsure_below = explainer.checkpoint.thresholds.unsure_below
     head = prediction.probabilities[0].tolist()
-    return sentences.verdict(explainer.labels, head, posterior, unsure_below, is_cell(prediction), say)
+    return sentences.verdict(explainer.labels, head, posterior, unsure_below, is_cell(prediction), say, small)
 
 
 def answer_panel(
@@ -44,7 +50,8 @@ def answer_panel(
     say: Language,
 ) -> Markup:
     """The answer: verdict, whether both agree, whether the model knows such cells, and what the verdict is worth."""
-    verdict, kind = answer(explainer, prediction, posterior, say), str(prediction.kind[0])
+    verdict = answer(explainer, prediction, posterior, say, too_small(finding.cell.shape))
+    kind = str(prediction.kind[0])
     metrics = explainer.checkpoint.metrics
     return render(
         "answer",

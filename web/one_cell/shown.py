@@ -7,7 +7,7 @@ from markupsafe import Markup
 from jdm_core import Explainer
 from jdm_core.explain.results import Counterfactual, Prediction
 from jdm_core.images.find import Finding
-from jdm_core.report.words import Language
+from jdm_core.report.words import Language, too_small
 from web.one_cell.change_map import Wanted
 from web.one_cell.checks import check_panel, variant
 from web.one_cell.panels import answer, answer_panel, figures_panel, found_panel, is_cell
@@ -59,7 +59,8 @@ def explained_view(explainer: Explainer, reading: Reading, say: Language) -> Vie
     one = reading.explanation
     finding, prediction, posterior = one.finding, one.prediction, one.elbo.posterior[0].tolist()
     assert finding is not None
-    known, verdict = is_cell(prediction), answer(explainer, prediction, posterior, say)
+    known = is_cell(prediction)
+    verdict = answer(explainer, prediction, posterior, say, too_small(finding.cell.shape))
     return ready(reading, say)._replace(
         reading=reading,
         said=f"{one.file}: {verdict.title}. {verdict.detail}",

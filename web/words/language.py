@@ -16,7 +16,6 @@ from babel.numbers import format_decimal, format_percent
 from jdm_core.report.language import ENGLISH, MINUS, Language
 
 LOCALE = Path(str(files("web.words") / "locale"))
-_CHOSEN = re.compile(r"(?:^|; )language=(\w\w)(?:;|$)")  # in the cookies, where the page puts it
 CODES = tuple(sorted(path.stem for path in LOCALE.glob("*.po")))
 
 
@@ -62,10 +61,9 @@ def say_in(code: str) -> Language:
 
 
 def say_for(request: gr.Request | None) -> Language:
-    """The language that was chosen on the page, or that the browser prefers, if it is one of the page's."""
-    headers = request.headers if request else {}
-    chosen = _CHOSEN.search(headers.get("cookie", ""))
-    return say_in(chosen[1] if chosen else preferred(headers.get("accept-language", "")))
+    """The language that the browser prefers, if it is one of the page's."""
+    header = request.headers.get("accept-language", "") if request else ""
+    return say_in(preferred(header))
 
 
 def preferred(accept_language: str) -> str:

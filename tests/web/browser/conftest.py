@@ -31,7 +31,7 @@ def page(browser, address):
         "Page.addScriptToEvaluateOnNewDocument", {"source": "performance.setResourceTimingBufferSize(10000)"}
     )
     browser.get(address)
-    wait(browser, "#upload input[type=file]")
+    wait(browser, "#drop-files input[type=file]")
     yield browser
     requests = browser.execute_script("return performance.getEntriesByType('resource').map(entry => entry.name)")
     browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", counted)

@@ -12,7 +12,7 @@ from web.compute.shared import PIECE
 
 @pytest.fixture(scope="module")
 def many(cell_files, tmp_path_factory) -> Path:
-    """A zip of 40 files, more than two chunks: cells over and over, a text, and a name that tries to be a script."""
+    """A zip of 39 cells, more than two chunks, one with a name that tries to be a script; and a text, passed over."""
     members = [(f"cell {i}.png", cell_files[i % len(cell_files)].read_bytes()) for i in range(38)]
     members += [("notes.txt", b"no image"), ("${alert(1)}{{x}}<b>`.png", cell_files[0].read_bytes())]
     path = tmp_path_factory.mktemp("many") / "many.zip"
@@ -40,10 +40,9 @@ def test_upload_stop_sort_open_and_download_in_the_browser(browser, many, tmp_pa
     browser.get_log("browser")  # empties it of what other tests' pages left
     with served() as address:
         browser.get(address)
-        wait(lambda: [tab for tab in all_of("button[role=tab]") if tab.text == "Many cells"])[0].click()
-        wait(lambda: all_of("#batch-files input[type=file]"))[0].send_keys(str(many))
+        wait(lambda: all_of("#drop-files input[type=file]"))[0].send_keys(str(many))
         wait(lambda: all_of("#batch-table tbody tr"))
-        wait(lambda: " of 40" in all_of("#batch-status")[0].text)
+        wait(lambda: " of 39" in all_of("#batch-status")[0].text)
         all_of("#batch-stop")[0].click()
         wait(lambda: "Stopped." in all_of("#batch-status")[0].text)
         done = len(all_of("#batch-table tbody tr"))
@@ -60,6 +59,12 @@ def test_upload_stop_sort_open_and_download_in_the_browser(browser, many, tmp_pa
         wait(lambda: all_of("#batch-detail .file") and all_of("#batch-detail section svg"))
         assert names[0] in all_of("#batch-detail .file")[0].text
         assert len(all_of("#batch-detail figure img")) == 2
+        row, card, table = (
+            browser.execute_script("return arguments[0].getBoundingClientRect().toJSON()", all_of(selector)[0])
+            for selector in ("#batch-table .chosen", "#batch-detail", "#batch-table")
+        )
+        assert row["top"] > 0 and row["bottom"] <= browser.execute_script("return innerHeight")  # in sight
+        assert card["left"] >= table["right"] and abs(card["top"] - max(table["top"], 56)) < 2  # beside the table
         assert browser.switch_to.active_element.get_attribute("aria-label") == names[0]
         assert [button.is_enabled() for button in all_of("#batch-detail [data-step]")] == [False, True]
         all_of("#batch-detail [data-step='1']")[0].send_keys(Keys.ENTER)
@@ -97,7 +102,7 @@ def test_upload_stop_sort_open_and_download_in_the_browser(browser, many, tmp_pa
         browser.execute_script("window.scrollTo(0, document.body.scrollHeight)")
         assert browser.execute_script("return window.scrollY") > 100
         all_of("#batch-detail [data-act='open']")[0].send_keys(Keys.ENTER)
-        wait(lambda: names[1] in all_of("#verdict .file")[0].text and all_of("#evidence img"))
+        wait(lambda: names[1] in all_of("#verdict .file")[0].text and all_of("#evidence .layer"))
         assert all_of("button[role=tab]")[0].get_attribute("aria-selected") == "true"
         assert browser.execute_script("return window.scrollY") == 0  # the verdict is at the top
         all_of("button[role=tab]")[1].send_keys(Keys.ENTER)

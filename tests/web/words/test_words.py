@@ -160,14 +160,6 @@ def test_the_first_language_of_the_request_counts(header, language):
     assert preferred(header) == language
 
 
-def test_a_language_that_was_chosen_on_the_page_goes_before_the_browser_s():
-    def spoken(**headers: str) -> str:
-        return say_for(SimpleNamespace(headers={"accept-language": "fr-FR", **headers})).code
-
-    assert spoken(cookie="session=x; language=pt") == "pt" and spoken(cookie="language=en") == "en"
-    assert spoken() == spoken(cookie="language=francais; alanguage=pt") == "fr" and spoken(cookie="language=xx") == "en"
-
-
 def test_sentences_follow_the_request():
     request = SimpleNamespace(headers={"accept-language": "fr-FR"})
     verdict = sentences.verdict(("Parasitized", "Uninfected"), [0.97, 0.03], [0.9, 0.1], 0.8, say=say_for(request))

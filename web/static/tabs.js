@@ -1,12 +1,3 @@
-// The language of the page, kept in a cookie of this visit, which the server reads as well.
-const language = element.querySelector('.language'), spoken = navigator.language.slice(0, 2);
-language.value = [...language.options].some(option => option.value === spoken) ? spoken : 'en';
-language.addEventListener('change', () => {
-    const within = location.protocol === 'https:' ? 'samesite=none; secure' : 'samesite=lax'; // a Space stands in a frame
-    document.cookie = `language=${language.value}; path=/; ${within}`;
-    location.reload();
-});
-
 // Arrow keys move between the tabs, of which only the one in front is in the order of Tab (WAI-ARIA, tabs pattern).
 const tabs = () => [...document.querySelectorAll('#tabs [role=tablist] button[role=tab]')].filter(tab => tab.offsetParent && !tab.closest('.visually-hidden'));
 const order = () => tabs().forEach(tab => {
