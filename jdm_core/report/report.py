@@ -179,7 +179,8 @@ def save_png(picture: np.ndarray, path: Path) -> None:
     """A picture (H, W, 3) uint8 as PNG, with the notice among its text fields and no other metadata."""
     notice = PngInfo()
     notice.add_text("Comment", NOTICE)
-    replace_file(path, lambda partial: Image.fromarray(picture).save(partial, "PNG", pnginfo=notice))
+    # Level 3 takes half the time of the usual 6, for a fifth more bytes.
+    replace_file(path, lambda partial: Image.fromarray(picture).save(partial, "PNG", pnginfo=notice, compress_level=3))
 
 
 def _spoken(explainer: Explainer, e: Explanation, report: dict[str, Any], say: Language) -> dict[str, Any]:

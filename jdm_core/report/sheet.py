@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 A4 = (210 / 25.4, 297 / 25.4)  # inches
 LEFT, RIGHT = 0.085, 0.915  # margins, as shares of the page
 DPI = 120  # of the PNG
-PICTURE = 500  # pixels on the longer side of a picture in the PDF: 150 to the inch
+PICTURE = 400  # pixels on the longer side of a picture in the PDF: 125 to the inch; a cell has some 130
 ROW, GAP, FOOT = 0.0155, 0.008, 0.052  # a row of the table, between blocks of lines, and the foot: shares of the page
 NAME_CHARACTERS = 86  # of a file name, in one line of a monospaced font
 GRAY = 0.66  # under the colours of a bar, about a cell's own

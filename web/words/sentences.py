@@ -56,9 +56,10 @@ def verdict(
     unsure_below: float,
     cell: bool = True,
     say: Language = ENGLISH,
+    small: bool = False,
 ) -> Verdict:
     """The verdict of the head (K,) and, once there, of the posterior (K,), in words; until then it is being made."""
-    kind = verdict_kind(labels, head, posterior, unsure_below, cell)
+    kind = verdict_kind(labels, head, posterior, unsure_below, cell, small)
     words = verdict_words(kind, labels, head, posterior, say)
     return words if words.detail else words._replace(detail=say(WORKING))
 

@@ -3,8 +3,10 @@
 import json
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from PIL import Image
 
 from tests.support.one_cell import explained
 from web.one_cell.downloads import Downloads
@@ -24,6 +26,20 @@ def test_the_archive_holds_pictures_and_json_and_the_pdf_is_one(callbacks, cell)
     *_, done = downloads.pdf(reading)
     assert Path(done.pdf_file["value"]).name == "drawn_cell.pdf"
     assert Path(done.pdf_file["value"]).read_bytes().startswith(b"%PDF")
+
+
+def test_the_report_speaks_the_language_of_the_page(callbacks, cell):
+    request = SimpleNamespace(headers={"accept-language": "pt-BR"}, session_hash="a")
+    *_, done = Downloads(callbacks.explainer).archive(explained(callbacks, cell).reading, request)
+    with zipfile.ZipFile(done.archive_file["value"]) as archive:
+        assert "Somente para pesquisa".encode("utf-16-be") in archive.read("drawn_cell.pdf")
+        assert json.loads(archive.read("drawn_cell.json"))["notice"].startswith("Research use only")
+
+
+def test_a_tiny_cell_gets_no_percentage(callbacks, cell, tmp_path):
+    Image.open(cell).resize((24, 18)).save(tmp_path / "tiny.png")
+    verdict = str(explained(callbacks, tmp_path / "tiny.png").verdict)
+    assert "Too few pixels for a verdict" in verdict and "%" not in verdict.split("</h")[0]
 
 
 @pytest.mark.slow
