@@ -1,6 +1,7 @@
 """How well infected cells are told to be suspicious, and how far slides and microscopes part in it."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -38,15 +39,25 @@ def test_only_units_with_cells_enough_are_counted_and_one_is_none():
 
 
 @pytest.mark.train
-def test_cells_are_read_as_those_of_a_field_are(trained):
-    explainer = Explainer.load("toy", "cpu", trained / "manifest.json")
+def test_cells_are_read_as_those_of_a_field_are(trained, monkeypatch):
+    explainer, asked = Explainer.load("toy", "cpu", trained / "manifest.json"), []
     (slide, *_) = own_slides(explainer, trained / "cells.zip", {"C1P1", "C2P2"}, 3, 0)
     assert (slide.unit, len(slide.cells), slide.labels.tolist()) == ("C1P1", 6, sorted(slide.labels.tolist()))
-    found = suspicious(explainer, slide, 2, 0)
     colours = explainer.measure_colours([slide.cells[i] for i in np.flatnonzero(slide.labels)])  # of the healthy ones
     said = explainer.predict(slide.cells, colours)
     posterior = explainer.posterior(slide.cells, 2, 0, colours)
+    ask = explainer.posterior
+
+    def counting(cells, draws, seed, chosen):
+        asked.append((len(cells), chosen))
+        return ask(cells, draws, seed, chosen)
+
+    monkeypatch.setattr(explainer, "posterior", counting)
+    monkeypatch.setattr("jdm_core.explain.ranking.ASKED", 2)
+    found = suspicious(explainer, slide, 2, 0)
     assert found.tolist() == rank(said.probabilities, posterior, said.kind).suspicious.tolist()
+    suspicious(explainer, replace(slide, whole=True), 2, 0)
+    assert asked == [(6, colours), (3, colours)]  # a field's budget is two cells and a fifth
 
 
 @pytest.mark.train
