@@ -11,6 +11,7 @@ from web.one_cell.callbacks import USUAL_DRAWS
 from web.parts.charts import bars, elbo_panel, legend
 from web.parts.html import render
 from web.parts.pictures import SHOWN, embedded, like
+from web.words import sentences
 
 
 def detail(
@@ -46,6 +47,7 @@ def detail(
         cell=embedded(like(cell, cell), name),
         evidence=embedded(like(evidence, cell), f"{say('What speaks for a parasite')}: {name}"),
         bars=bars(labels, {HEAD: head, POSTERIOR: posterior}, say),
+        nothing="" if explainer.draw.speaks_for_first(elbo.evidence[0]) else say(sentences.NOTHING_SPEAKS),
         legend=legend(second, say("no evidence"), first),
         elbo=elbo_panel(labels, elbo.elbo[0], elbo.standard_error[0], paired, draws, say, posterior),
         draws=draws,

@@ -68,15 +68,16 @@ def add_batch_tab(explainer: Explainer, compute: dict[str, Any], kept_seconds: i
         parts["archive"] = gr.DownloadButton(
             label("Download reports (ZIP)"), size="sm", visible=False, elem_id="batch-zip"
         )
-    parts["detail"] = gr.HTML(elem_id="batch-detail", js_on_load=script("batch_detail"))
-    parts["table"] = gr.HTML(
-        "",
-        html_template=TEMPLATE,
-        js_on_load=script("batch"),
-        apply_default_css=False,
-        visible=False,
-        elem_id="batch-table",
-    )
+    with gr.Column(elem_id="batch-both"):  # the table stays where it is; a cell of it comes beside or below it
+        parts["table"] = gr.HTML(
+            "",
+            html_template=TEMPLATE,
+            js_on_load=script("batch"),
+            apply_default_css=False,
+            visible=False,
+            elem_id="batch-table",
+        )
+        parts["detail"] = gr.HTML(elem_id="batch-detail", js_on_load=script("batch_detail"))
     parts["rule"] = gr.HTML(elem_id="batch-rule")
     return _wire(callbacks, parts, edits, compute)
 

@@ -1,5 +1,7 @@
 // The card of one cell: its buttons step along the table in the order that it has there, close the card, or take the
-// cell to the tab for one cell. A new card takes the focus, but a button that was pressed for it keeps it.
+// cell to the tab for one cell. A new card takes the focus, but a button that was pressed for it keeps it; the page does
+// not move for it, unless to keep the row in sight that was pressed.
+const TOP = 48; // pixels of the page's head, which stays
 let stepped = '';
 const section = () => element.querySelector('section');
 
@@ -15,10 +17,22 @@ function mark() {
     element.querySelectorAll('[data-step]').forEach(button => { button.disabled = !beside(button.dataset.step); });
 }
 
+function keepInSight() {
+    const row = document.querySelector('#batch-table tr.chosen')?.getBoundingClientRect();
+    if (!row || !section()) return;
+    const card = element.getBoundingClientRect();
+    const beside = card.left >= document.querySelector('#batch-table').getBoundingClientRect().right;
+    const end = beside ? window.innerHeight : Math.min(window.innerHeight, card.top);
+    if (row.bottom > end) window.scrollBy(0, row.bottom - end + 8);
+    else if (row.top < TOP) window.scrollBy(0, row.top - TOP - 8);
+}
+
 watch('value', () => {
     mark();
-    (element.querySelector(`[data-step="${stepped}"]:enabled`) ?? section())?.focus();
+    element.scrollTop = 0;
+    (element.querySelector(`[data-step="${stepped}"]:enabled`) ?? section())?.focus({preventScroll: true});
     stepped = '';
+    keepInSight();
 });
 document.addEventListener('batch-ordered', mark);
 element.addEventListener('click', event => {
