@@ -175,10 +175,9 @@ def record_calibration(manifest: Path, name: str, calibration: Calibration, thre
 
 
 def record_thresholds(manifest: Path, name: str, thresholds: Thresholds) -> None:
-    """Puts thresholds into the manifest's entry; the figures of its edits, which were checked by others, go."""
+    """Puts thresholds into the manifest's entry; `edits --record` measures anew what passes an edit's check then."""
     entries = _recorded(manifest, "checkpoints")
     entries[name]["thresholds"] = asdict(thresholds)
-    entries[name]["metrics"].pop("edits", None)
     write_manifest(manifest, entries)
 
 

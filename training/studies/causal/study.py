@@ -20,7 +20,7 @@ from training.studies.study import Findings, Inputs, Study
 from training.tables import Cell, Figure, Table
 
 BCCD = MPIDB.parent / "bccd"
-STAINED = 1500  # healthy cells whose stain is looked for
+STAINED = 600  # healthy cells whose stain is looked for
 SHOWN = 3  # cells of each kind on the sheet
 ALONE = {
     "classifier turned": "head_turned",
