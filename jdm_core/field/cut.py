@@ -15,6 +15,7 @@ LARGE = 1.9  # of the median area: a cell so large is more than one
 PIECE, CLUMPED = 0.2, 0.45  # of the median area: from here on what no polygon holds is told, and is a clump
 OTHER_SHARE = 0.5  # of a polygon's pixels that are no red cell: it is something else
 FULL, SOLID = (0.45, 1.7), 0.88  # of the median area, and of its hull: purple things that may be full of a parasite
+THIN = 2  # pixels, half the width of seams between outlines
 SMALL_OTHER = 0.12  # of the median area: smaller things that are no red cell are dots, and not told
 GROUND, RED, OTHER = 0, 1, 2  # classes of a pixel
 DARK = 45  # of 255 in every channel, joined to the picture's side: the surround of a round field, and no ground
@@ -130,13 +131,19 @@ def _as_a_cell(area: float, median: float) -> bool:
     return FULL[0] * median < area < FULL[1] * median
 
 
+def _opened(mask: np.ndarray) -> np.ndarray:
+    """A mask (h, w) less what is thin; what meets the picture's side goes on beyond it."""
+    wide = np.pad(mask, 2 * THIN, mode="edge")
+    return ndimage.binary_opening(wide, iterations=THIN)[2 * THIN : -2 * THIN, 2 * THIN : -2 * THIN]
+
+
 def _left(classes: np.ndarray, covered: np.ndarray, median: float) -> list[tuple[np.ndarray, str]]:
     """Outlines of what is stained and in no polygon, and what to call each."""
     from skimage.measure import find_contours, regionprops
 
     left = []
     for kind, least in ((RED, PIECE), (OTHER, SMALL_OTHER)):
-        rest = ndimage.binary_opening((classes == kind) & ~covered, iterations=2)
+        rest = _opened((classes == kind) & ~covered)
         numbered = np.empty(rest.shape, np.int32)
         ndimage.label(rest, output=numbered)
         for piece in regionprops(numbered):

@@ -1,0 +1,77 @@
+"""What becomes of each thing in a field, from maps that say where cells are and what is stained."""
+
+import numpy as np
+import pytest
+import torch
+
+from jdm_core.field.cut import OTHER, RED, assemble
+from jdm_core.field.found import CLUMP, CUT_OFF, NO_RED_CELL, READ
+from jdm_core.field.network import STRIDE, Maps
+from jdm_core.field.polygons import Polygons
+from tests.support.synthetic_fields import circle
+
+SIDE = 320
+USUAL = [(60, 60), (120, 60), (180, 60), (240, 60), (60, 130)]  # cells of radius 16
+
+
+def field_of(polygons, stained=()):
+    """What is made of outlines (x, y, radius) and, beyond them, of stained discs (x, y, radius, class)."""
+    outlines = np.stack([circle(x, y, r) for x, y, r, *_ in polygons])
+    rows, columns = np.mgrid[: SIDE // STRIDE, : SIDE // STRIDE] * STRIDE + 0.5
+    logits = torch.zeros(1, 3, SIDE // STRIDE, SIDE // STRIDE)
+    logits[:, 0] = 1
+    for x, y, r, kind in [*[(*p[:3], p[3] if len(p) > 3 else RED) for p in polygons], *stained]:
+        disc = torch.from_numpy(np.hypot(columns - x, rows - y) <= r)
+        logits[0][:, disc] = 0
+        logits[0, kind][disc] = 5
+    maps = Maps(torch.zeros_like(logits[:, :2]), torch.zeros_like(logits), logits)
+    pixels = np.full((SIDE, SIDE, 3), 220, np.uint8)
+    found = Polygons(outlines.astype(np.float32), np.full(len(outlines), 0.9, np.float32))
+    return assemble(pixels, found, maps, np.ones(2, np.float32))
+
+
+def last_of(*polygon, stained=()):
+    usual = [(x, y, 16) for x, y in USUAL]
+    return field_of([*usual, polygon] if polygon else usual, stained)
+
+
+@pytest.mark.parametrize(
+    ("polygon", "status"),
+    [
+        ((200, 200, 16), READ),
+        ((14, 200, 16), CUT_OFF),
+        ((16.2, 200, 16), CUT_OFF),  # it touches the side, near enough
+        ((200, 306, 16), CUT_OFF),
+        ((200, 200, 24), CLUMP),  # 2.25 times the area
+        ((200, 200, 20), READ),
+        ((200, 200, 16, OTHER), READ),  # of a red cell's size: a parasite may fill it
+        ((200, 200, 30, OTHER), NO_RED_CELL),
+    ],
+)
+def test_what_has_an_outline(polygon, status):
+    found = last_of(*polygon)
+    assert found.status.tolist() == [READ] * len(USUAL) + [status]
+
+
+@pytest.mark.parametrize(
+    ("disc", "status"),
+    [
+        ((200, 200, 16, RED), CLUMP),
+        ((200, 200, 9, RED), NO_RED_CELL),
+        ((0, 200, 16, RED), CUT_OFF),
+        ((200, 200, 16, OTHER), READ),
+        ((2, 200, 16, OTHER), NO_RED_CELL),
+        ((200, 200, 40, OTHER), NO_RED_CELL),
+        ((200, 200, 7, OTHER), NO_RED_CELL),
+    ],
+)
+def test_what_is_stained_and_has_none(disc, status):
+    found = last_of(stained=[disc])
+    assert found.status.tolist() == [READ] * len(USUAL) + [status]
+    x, y, w, h = found.boxes[-1]
+    left, right = max(0, disc[0] - disc[2]), disc[0] + disc[2]
+    assert x == pytest.approx(left, abs=4) and x + w == pytest.approx(right, abs=4)
+
+
+def test_specks_are_not_told():
+    assert len(last_of(stained=[(200, 200, 3, OTHER), (150, 200, 4, RED)]).status) == len(USUAL)
