@@ -102,7 +102,7 @@ def _classes(maps: Maps, scale: np.ndarray, size: tuple[int, int]) -> np.ndarray
 def _surround(pixels: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """The dark surround of a phone's round field, (h, w) bool at the network's size: what joins the picture's sides."""
     small = Image.fromarray(pixels).resize((shape[1], shape[0]), Image.Resampling.BOX, reducing_gap=3.0)
-    dark = ndimage.binary_opening(np.asarray(small).max(axis=2) < DARK, iterations=2, border_value=1)
+    dark = _opened(np.asarray(small).max(axis=2) < DARK)
     numbered = np.empty(shape, np.int32)
     ndimage.label(dark, output=numbered)
     sides = np.concatenate([numbered[0], numbered[-1], numbered[:, 0], numbered[:, -1]])
