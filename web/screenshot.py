@@ -20,26 +20,26 @@ WAIT = 180  # seconds for any one thing to happen
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Uploads a cell, runs the edit and writes the picture."""
+    """Writes the picture of the page as it opens, or with a cell of its own and its edit, or with many."""
     parser = argparse.ArgumentParser(prog="python -m web.screenshot", description=__doc__)
     parser.add_argument("out", type=Path, metavar="OUT.png")
-    parser.add_argument("--cell", type=Path, default=next(iter(sorted(EXAMPLES.glob("*-*.png"))), None))
+    parser.add_argument("--cell", type=Path, help="to be read and edited (default: the page as it opens)")
     parser.add_argument("--width", type=int, default=1280, help="of the window, in pixels (default: 1280)")
     parser.add_argument("--dark", action="store_true", help="as in a dark system theme")
     parser.add_argument("--no-edit", action="store_true", help="stop at the verdict")
     parser.add_argument("--many", type=Path, nargs="+", metavar="FILE", help="these in the tab for many cells instead")
     parser.add_argument("--language", default="en", help="that the browser prefers: en, fr, pt (default: en)")
     options = parser.parse_args(arguments)
-    if options.cell is None:
-        parser.error("--cell: needed where web/examples is empty")
     with served() as address, chromium(options.width, options.dark, options.language) as browser:
         browser.get(address)
         if options.many:
             explain_many(browser, options.many)
+        elif options.cell is None:
+            opened(browser)
         else:
             explain(browser, options.cell)
-        if not (options.many or options.no_edit):
-            edit(browser)
+            if not options.no_edit:
+                edit(browser)
         save(browser, options.out, options.width)
     return 0
 
@@ -90,16 +90,26 @@ def chromium(width: int, dark: bool, language: str = "en") -> Iterator[Any]:
         browser.quit()
 
 
+def opened(browser: Any) -> None:
+    """Waits for the result that the page opens with."""
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    WebDriverWait(browser, WAIT).until(lambda b: b.find_elements(By.CSS_SELECTOR, "#edited .edited"))
+
+
 def explain(browser: Any, cell: Path) -> None:
     """Uploads a cell and waits for its evidence map."""
     from selenium.webdriver.common.by import By
     from selenium.webdriver.support.ui import WebDriverWait
 
     wait = WebDriverWait(browser, WAIT)
-    wait.until(lambda b: b.find_elements(By.CSS_SELECTOR, "#upload input[type=file]"))[0].send_keys(str(cell.resolve()))
-    wait.until(
-        lambda b: b.find_elements(By.CSS_SELECTOR, "#evidence img") and b.find_elements(By.CSS_SELECTOR, "#elbo svg")
+    opened(browser)
+    wait.until(lambda b: b.find_elements(By.CSS_SELECTOR, "#drop-files input[type=file]"))[0].send_keys(
+        str(cell.resolve())
     )
+    wait.until(lambda b: b.find_element(By.CSS_SELECTOR, "#verdict .file").text == cell.name)
+    wait.until(lambda b: b.find_elements(By.CSS_SELECTOR, "#evidence .layer"))
 
 
 def explain_many(browser: Any, files: list[Path]) -> None:
@@ -108,10 +118,8 @@ def explain_many(browser: Any, files: list[Path]) -> None:
     from selenium.webdriver.support.ui import WebDriverWait
 
     wait = WebDriverWait(browser, WAIT)
-    wait.until(lambda b: len(b.find_elements(By.CSS_SELECTOR, "button[role=tab]")) >= 2)
-    browser.find_elements(By.CSS_SELECTOR, "button[role=tab]")[1].click()
     paths = "\n".join(str(file.resolve()) for file in files)
-    wait.until(lambda b: b.find_elements(By.CSS_SELECTOR, "#batch-files input[type=file]"))[0].send_keys(paths)
+    wait.until(lambda b: b.find_elements(By.CSS_SELECTOR, "#drop-files input[type=file]"))[0].send_keys(paths)
     wait.until(lambda b: any(part.is_displayed() for part in b.find_elements(By.CSS_SELECTOR, "#batch-take")))
     wait.until(lambda b: b.find_elements(By.CSS_SELECTOR, "#batch-table .open"))[0].click()
     wait.until(lambda b: b.find_elements(By.CSS_SELECTOR, "#batch-detail svg"))
@@ -123,9 +131,9 @@ def edit(browser: Any) -> None:
     from selenium.webdriver.support.ui import WebDriverWait
 
     wait = WebDriverWait(browser, WAIT)
-    wait.until(lambda b: b.find_elements(By.CSS_SELECTOR, "#flip:enabled"))[0].click()
+    wait.until(lambda b: b.find_elements(By.CSS_SELECTOR, "#edited .waiting"))
+    wait.until(lambda b: [e for e in b.find_elements(By.CSS_SELECTOR, "#flip") if e.is_displayed()])[0].click()
     wait.until(lambda b: b.find_elements(By.CSS_SELECTOR, "#check .outcome"))
-    wait.until(lambda b: len(b.find_elements(By.CSS_SELECTOR, "#slider img, #change img")) >= 3)
 
 
 def save(browser: Any, out: Path, width: int) -> None:

@@ -155,7 +155,8 @@ def test_a_telephone_shows_the_verdict_first_and_everything_without_scrolling_si
         sizes = "return [...document.querySelectorAll('#stage .frame')].map(e => Math.round(e.offsetWidth))"
         assert len(set(page.execute_script(sizes))) == 1
         small = """return [...document.querySelectorAll('button, select, input, summary')].filter(e => e.offsetParent
-            && !e.closest('.visually-hidden') && e.type !== 'checkbox' && e.type !== 'radio' && Math.min(e.offsetWidth, e.offsetHeight) < 24)
+            && !e.closest('.visually-hidden')
+            && e.type !== 'checkbox' && e.type !== 'radio' && Math.min(e.offsetWidth, e.offsetHeight) < 24)
             .map(e => e.outerHTML.slice(0, 80))"""
         assert page.execute_script(small) == []
     finally:
