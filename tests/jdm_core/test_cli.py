@@ -278,5 +278,5 @@ def test_an_error_shows_its_place_where_that_is_asked_for_or_is_the_programs_own
 
 def test_every_flag_has_help():
     parsers = next(action.choices for action in _parser()._actions if action.dest == "command")
-    assert set(parsers) == {"predict", "explain"}
+    assert set(parsers) == {"predict", "explain", "field"}
     assert [action.dest for parser in parsers.values() for action in parser._actions if not action.help] == []
