@@ -19,6 +19,7 @@ from tests.support.server import (
     drop,
     eventually,
     explain_a_cell,
+    explaining,
     join,
     kept,
     open_page,
@@ -116,11 +117,11 @@ def test_what_pages_hold_is_bounded_in_bytes(explainer, tmp_path, monkeypatch):
         monkeypatch.setattr(sessions, "STATE_BYTES_OF_ONE", size // 2)
         path = web.post(UPLOAD, files={"files": ("cell.png", CELL.read_bytes())}).json()[0]
         drop(running, web, path, "third")
-        join(web, "explain_1", [None, 8, 0, False, False], "third")
+        join(web, explaining(running), [None, 8, 0, False, False], "third")
         with httpx.stream("GET", f"{running.address}/gradio_api/queue/data?session_hash=third", timeout=60) as stream:
             assert any(sessions.NO_MEMORY in line for line in stream.iter_lines())
         web.headers["accept-language"] = "fr"
-        join(web, "explain_1", [None, 8, 0, False, False], "third")
+        join(web, explaining(running), [None, 8, 0, False, False], "third")
         with httpx.stream("GET", f"{running.address}/gradio_api/queue/data?session_hash=third", timeout=60) as stream:
             told = [json.loads(line.removeprefix("data: ")) for line in stream.iter_lines() if line]
         assert any(say_in("fr")(sessions.NO_MEMORY) == (one.get("output") or {}).get("error") for one in told)
