@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from jdm_core.explain.matching import AS_GIVEN, MATCHED, ColourChoice
-from jdm_core.explain.ranking import rank, worth_asking
 from jdm_core.field.finder import Finder, finder_on
 from jdm_core.field.found import READ, Found
+from jdm_core.field.ranking import rank, worth_asking
 from jdm_core.field.results import Field
 from jdm_core.images.colours import Colours
 

@@ -12,7 +12,7 @@ from jdm_core import Explainer
 from jdm_core.checkpoint.familiarity import FAMILIAR, OTHER
 from jdm_core.checkpoint.reading import Reading
 from jdm_core.explain.matching import AS_GIVEN
-from jdm_core.explain.ranking import rank, worth_asking
+from jdm_core.field.ranking import rank, worth_asking
 from training.data.cells import as_pixels, load_cells
 from training.data.microscopes.places import PLACES, UPLOADS
 from training.data.microscopes.sample import Sample

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from jdm_core.explain.fields import BATCH
-from jdm_core.explain.ranking import worth_asking
 from jdm_core.field.found import READ
+from jdm_core.field.ranking import worth_asking
 from tests.support.synthetic_fields import GROUND, pasted_field
 
 

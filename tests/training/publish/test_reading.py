@@ -8,7 +8,7 @@ import pytest
 
 from jdm_core import Explainer
 from jdm_core.checkpoint.reading import Reading, readings
-from jdm_core.explain.ranking import rank
+from jdm_core.field.ranking import rank
 from tests.support.toy_microscopes import write_microscopes
 from training.cli import main
 from training.publish.reading import fit_reading, own_slides, share_and_spread, suspicious
@@ -53,7 +53,7 @@ def test_cells_are_read_as_those_of_a_field_are(trained, monkeypatch):
         return ask(cells, draws, seed, chosen)
 
     monkeypatch.setattr(explainer, "posterior", counting)
-    monkeypatch.setattr("jdm_core.explain.ranking.ASKED", 2)
+    monkeypatch.setattr("jdm_core.field.ranking.ASKED", 2)
     found = suspicious(explainer, slide, 2, 0)
     assert found.tolist() == rank(said.probabilities, posterior, said.kind).suspicious.tolist()
     suspicious(explainer, replace(slide, whole=True), 2, 0)

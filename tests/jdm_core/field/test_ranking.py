@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jdm_core.explain.ranking import ASKED, ASKED_SHARE, SUSPECT, rank, worth_asking
+from jdm_core.field.ranking import ASKED, ASKED_SHARE, SUSPECT, rank, worth_asking
 
 
 def of(*infected):
