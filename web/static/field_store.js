@@ -65,8 +65,9 @@ field.show = (data) => {
     if (other || data.done < 1) field.filter = data.done >= 1 && !data.cells.some(cell => cell.suspicious) ? 'read' : 'suspicious';
     const restored = Object.keys(field.readings[data.digest] ?? {}).length;
     if (data.done >= 1 && restored) {
-        const lost = settle();
-        if (other) field.announce(field.fill(lost ? words().lost : words().restored, {count: restored, lost}));
+        const lost = settle(), told = field.told === data.digest;
+        field.told = data.digest;
+        if (!told) field.announce(field.fill(lost ? words().lost : words().restored, {count: restored, lost}));
     }
     field.chosen = field.cells.findIndex(cell => cell.place === (data.choose || (other ? '' : before)));
     tell('shown');
