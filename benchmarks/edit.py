@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from jdm_core import Explainer
-from jdm_core.explain.candidates import cells_to_edit, make
-from jdm_core.explain.search import AT_ONCE
+from jdm_core.explain.counterfactual.candidates import cells_to_edit, make
+from jdm_core.explain.counterfactual.search import AT_ONCE
 from jdm_core.images.pixels import from_uint8
 from jdm_core.model.diffusion import cosine_logsnr
 from training.studies.editing.methods import Method, edit_once

@@ -65,7 +65,11 @@ def test_requirements_for_development_are_the_extras():
 
 @pytest.mark.parametrize(
     "room, extras, others",
-    [("jdm_core", ["cluster"], set()), ("web", [], OF_OTHERS | OPTIONAL | OF_DEVELOPERS), ("training", ["train"], set())],
+    [
+        ("jdm_core", ["cluster"], set()),
+        ("web", [], OF_OTHERS | OPTIONAL | OF_DEVELOPERS),
+        ("training", ["train"], set()),
+    ],
 )
 def test_what_a_package_imports_is_required(room, extras, others):
     allowed = names(required("requirements.txt")) | others

@@ -15,12 +15,12 @@ from jdm_core.checkpoint.pretrained import load_pretrained, save_pretrained
 from jdm_core.draw.drawing import Drawing
 from jdm_core.explain import likelihood
 from jdm_core.explain.answers import predicted, scored
+from jdm_core.explain.counterfactual.search import Search
 from jdm_core.explain.edit import EditSettings, Strength, settings_for
 from jdm_core.explain.fields import FIELD_DRAWS, FieldReader
 from jdm_core.explain.matching import AS_GIVEN, MATCHED, ColourChoice, Sight, chosen_map, colours_of, look_at
 from jdm_core.explain.results import Counterfactual, ElboResult, Frame, Prediction, merge
 from jdm_core.explain.saliency import logit_gradient, saliency_map
-from jdm_core.explain.search import Search
 from jdm_core.explain.verdicts import Verdicts
 from jdm_core.field.results import Field
 from jdm_core.images.colours import Colours

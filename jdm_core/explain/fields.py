@@ -1,24 +1,44 @@
 """Reads a field: finds its cells, asks both verdicts, and ranks what was read."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
+import torch
 
+from jdm_core.checkpoint.entry import Checkpoint
 from jdm_core.explain.matching import AS_GIVEN, MATCHED, ColourChoice
+from jdm_core.explain.results import Prediction
 from jdm_core.field.finder import Finder, finder_on
 from jdm_core.field.found import READ, Found
 from jdm_core.field.ranking import rank, worth_asking
 from jdm_core.field.results import Field
 from jdm_core.images.colours import Colours
 
-if TYPE_CHECKING:
-    from jdm_core.explain.explainer import Explainer
-
 FIELD_DRAWS = 16
 BATCH = 32  # cells between two partial results
 FINDING, CLASSIFYING = 0.15, 0.6  # shares of the work
+
+
+class CellReader(Protocol):
+    """What reads the cells of a field: an explainer."""
+
+    labels: tuple[str, ...]
+    checkpoint: Checkpoint
+    device: torch.device
+
+    def predict(self, images: Sequence[np.ndarray], colours: ColourChoice) -> Prediction:
+        """The classifier's probabilities, and what kind of picture each is."""
+        ...
+
+    def posterior(self, images: Sequence[np.ndarray], draws: int, seed: int, colours: ColourChoice) -> np.ndarray:
+        """The likelihood's probabilities (B, K)."""
+        ...
+
+    def measure_colours(self, images: Sequence[np.ndarray]) -> Colours | None:
+        """The colours that cells have in common."""
+        ...
 
 
 @dataclass
@@ -43,7 +63,7 @@ class _Reading:
 class FieldReader:
     """Reads fields with an explainer; colours are matched by all cells of a field that are read."""
 
-    def __init__(self, explainer: "Explainer") -> None:
+    def __init__(self, explainer: CellReader) -> None:
         self._explainer = explainer
 
     @property

@@ -146,7 +146,7 @@ def _calibrate(options: argparse.Namespace) -> int:
 
 def _sureness(options: argparse.Namespace) -> int:
     from training.publish.export import record_thresholds
-    from training.publish.sureness import SHARE, fit_flip_head
+    from training.publish.fits.sureness import SHARE, fit_flip_head
 
     name, manifest = locate(options.checkpoint, options.manifest)
     explainer = Explainer.load(name, options.device, manifest)

@@ -44,7 +44,7 @@ def register(commands: Commands) -> None:
 
 def _reading(options: argparse.Namespace) -> int:
     from training.publish.export import record_metrics
-    from training.publish.reading import measure_reading, other_microscopes, own_slides
+    from training.publish.fits.reading import measure_reading, other_microscopes, own_slides
 
     name, manifest = locate(options.checkpoint, options.manifest)
     explainer = Explainer.load(name, options.device, manifest)

@@ -17,10 +17,10 @@ from jdm_core.model.network import JointDiffusionNetwork
 from training.data.cells import Cells
 from training.data.members import chunks
 from training.metrics import mean_auroc
-from training.publish.ends import fit_end
 from training.publish.export import THRESHOLDS
-from training.publish.promise import PROMISE, fit_threshold
-from training.publish.sureness import fit_flip_head
+from training.publish.fits.ends import fit_end
+from training.publish.fits.promise import PROMISE, fit_threshold
+from training.publish.fits.sureness import fit_flip_head
 from training.temperature import fit_platt, fit_temperature, log_loss
 
 EDGES = np.arange(0.15, 0.96, 0.05).round(2)  # where a window may begin and end, in cosine time

@@ -10,7 +10,7 @@ from typing import Any
 from jdm_core.checkpoint.entry import Checkpoint
 from jdm_core.files import replace_file
 from training.publish.abroad import areas, beside_rivals, that_report
-from training.publish.red_cells import kinds_table
+from training.publish.fits.red_cells import kinds_table
 from training.tables import NOTHING, Cell, Figure, Table
 
 DOCUMENTS = ("README.md", "MODEL_CARD.md")

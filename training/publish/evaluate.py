@@ -12,9 +12,9 @@ from training.data.cells import draw_some
 from training.data.doubted import FILE, read_doubted, sure_labels
 from training.data.members import choose_members, chunks, read_all, read_members, slide_of, unreadable
 from training.metrics import Json, accuracy, slide_spread, summarise
-from training.publish.parting import parting
-from training.publish.promise import PROMISE, promise_figures
-from training.publish.worth import worth
+from training.publish.fits.parting import parting
+from training.publish.fits.promise import PROMISE, promise_figures
+from training.publish.fits.worth import worth
 from training.tables import Figure
 
 CHUNK = 32

@@ -26,7 +26,7 @@ from training.run.state import RunState, averaged_weights
 MAX_BYTES = 16 * 2**20
 PARTS = ("checkpoints", "classifiers", "finders")  # of a manifest
 # What a verdict or an edit must reach; the first is chosen anew on the validation slides of every checkpoint that can
-# keep a promise (`training.publish.promise`), the second of every one (`training.publish.sureness`).
+# keep a promise (`training.publish.fits.promise`), the second of every one (`training.publish.fits.sureness`).
 THRESHOLDS = Thresholds(unsure_below=0.8, flip_head=0.9, flip_posterior=0.5)
 
 

@@ -22,7 +22,7 @@ from training.data.outliers import Outliers, outliers
 from training.data.red_cells import read_pictures
 from training.data.split import Split
 from training.metrics import Json, auroc, share_figures, slide_spread, summarise
-from training.publish.red_cells import fit_red_cells, measure_kinds, training_sets
+from training.publish.fits.red_cells import fit_red_cells, measure_kinds, training_sets
 
 CELLS = 3000  # training cells behind the fit: far more than it has numbers
 FOLDS = 10  # of the slides behind the fit, left out one after the other

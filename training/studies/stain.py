@@ -9,6 +9,7 @@ adds to all channels alike, and so does thickness.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -54,7 +55,8 @@ def colour_maps(squares: np.ndarray) -> np.ndarray:
     for square in squares:
         excess, inside = _excess(square)
         rim = max(1, round(RIM * len(square)))
-        core = np.asarray(ndimage.binary_erosion(inside, iterations=rim))
+        eroded: Any = ndimage.binary_erosion(inside, iterations=rim)  # scipy states no type
+        core: np.ndarray = np.asarray(eroded, dtype=bool)
         purple = excess[..., 1]
         deviation = DEVIATION * np.median(np.abs(purple[core])) if core.any() else 0.0
         maps.append(np.where(core, np.maximum(purple - NOISE * deviation, 0), 0))

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from jdm_core.explain import results
+from jdm_core.explain.counterfactual.search import _tried_in_order
 from jdm_core.explain.edit import DEFAULT_EDIT, EditSettings, Strength
 from jdm_core.explain.results import Effort
-from jdm_core.explain.search import _tried_in_order
 from jdm_core.images.pixels import cell_mask
 from training.run.classifier import judge_probabilities, load_judge
 from training.studies.study import JUDGE

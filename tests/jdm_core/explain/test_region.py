@@ -5,10 +5,10 @@ import pytest
 import torch
 from scipy import ndimage
 
-from jdm_core.explain.candidates import Cells, Made, least
-from jdm_core.explain.detail import offset, with_detail_renewed
+from jdm_core.explain.counterfactual.candidates import Cells, Made, least
+from jdm_core.explain.counterfactual.detail import offset, with_detail_renewed
+from jdm_core.explain.counterfactual.region import changed_area, class_shift, parasite_area, pieces_of, place_area
 from jdm_core.explain.hold import bounds_of
-from jdm_core.explain.region import changed_area, class_shift, parasite_area, pieces_of, place_area
 from jdm_core.images.pixels import cell_mask, from_uint8
 from tests.support.gaussian import GaussianNetwork
 from tests.support.toy import toy_cell

@@ -10,9 +10,9 @@ from jdm_core.checkpoint.figures import figures_markdown
 from jdm_core.checkpoint.manifest import read_manifest
 from training.metrics import summarise
 from training.publish.card import SHIPPED, Sources, calls, worth
-from training.publish.parting import parting
-from training.publish.promise import promise_figures
-from training.publish.worth import worth as measured_worth
+from training.publish.fits.parting import parting
+from training.publish.fits.promise import promise_figures
+from training.publish.fits.worth import worth as measured_worth
 
 
 def checkpoints():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from training.publish.ends import LEVELS, choose_end
+from training.publish.fits.ends import LEVELS, choose_end
 
 
 def drawn_errors(offset: float):

@@ -12,7 +12,7 @@ from training.data import doubted
 from training.data.doubted import write_doubted
 from training.publish import evaluate as module
 from training.publish.evaluate import evaluate
-from training.publish.parting import parting
+from training.publish.fits.parting import parting
 
 pytestmark = pytest.mark.train
 

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from jdm_core.checkpoint.calibration import Promise
-from training.publish.promise import PROMISE, candidates, fit_threshold, promise_figures, share_wrong, slide_threshold
+from training.publish.fits.promise import (
+    PROMISE,
+    candidates,
+    fit_threshold,
+    promise_figures,
+    share_wrong,
+    slide_threshold,
+)
 
 
 def drawn_slides(count: int, seed: int):

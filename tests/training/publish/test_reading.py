@@ -11,7 +11,7 @@ from jdm_core.checkpoint.reading import Reading, readings
 from jdm_core.field.ranking import rank
 from tests.support.toy_microscopes import write_microscopes
 from training.cli import main
-from training.publish.reading import fit_reading, own_slides, share_and_spread, suspicious
+from training.publish.fits.reading import fit_reading, own_slides, share_and_spread, suspicious
 
 
 def test_units_that_are_alike_but_for_counting_have_no_spread_of_their_own():
@@ -63,7 +63,7 @@ def test_cells_are_read_as_those_of_a_field_are(trained, monkeypatch):
 @pytest.mark.train
 @pytest.mark.slow
 def test_the_command_records_the_reading_of_own_slides_and_of_other_microscopes(own, tmp_path, monkeypatch):
-    monkeypatch.setattr("training.publish.reading.FEWEST", 1)
+    monkeypatch.setattr("training.publish.fits.reading.FEWEST", 1)
     write_microscopes(tmp_path / "sets")
     manifest, out = own / "manifest.json", tmp_path / "reading.json"
     options = ["--checkpoint", "toy", "--manifest", str(manifest), "--device", "cpu", "--data", str(own / "cells.zip")]

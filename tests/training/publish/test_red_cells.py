@@ -11,7 +11,7 @@ from tests.support.toy import toy_cell
 from tests.support.toy_microscopes import write_microscopes
 from training.cli import main
 from training.data.red_cells import Pictures, read_pictures
-from training.publish.red_cells import fit_red_cells, vary
+from training.publish.fits.red_cells import fit_red_cells, vary
 
 GAINS = ((1, 1, 1), (0.6, 0.6, 0.8), (0.45, 0.4, 0.6), (0.9, 0.8, 0.7))
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from training.cli import main
-from training.publish.sureness import SHARE, fit_flip_head
+from training.publish.fits.sureness import SHARE, fit_flip_head
 
 
 def test_nearly_all_real_cells_of_every_class_reach_it():

@@ -5,7 +5,7 @@ import pytest
 
 from jdm_core.checkpoint.worth import predictive_value
 from training.metrics import summarise
-from training.publish.worth import PREVALENCES, sensitivity, specificity, worth
+from training.publish.fits.worth import PREVALENCES, sensitivity, specificity, worth
 
 
 @pytest.fixture

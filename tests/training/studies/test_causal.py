@@ -25,9 +25,9 @@ Y, X = np.mgrid[:SIDE, :SIDE]
 PURPLE = np.array((120, 40, 140))
 
 
-def healthy(seed):
+def healthy(seed, deviation=2):
     cell = toy_cell(False, seed, SIDE).astype(float)
-    grain = np.random.default_rng(seed).normal(0, 2, (SIDE, SIDE, 1))
+    grain = np.random.default_rng(seed).normal(0, deviation, (SIDE, SIDE, 1))
     return np.where(cell > 0, cell + grain, 0).clip(0, 255).astype(np.uint8)
 
 
@@ -38,7 +38,8 @@ def infected(seed, row=60, column=70, radius=5):
 
 
 def test_a_parasite_goes_over_without_its_ground():
-    donor, cell = infected(0), (healthy(1) * 0.8).astype(np.uint8)  # of a darker slide
+    donor, cell = healthy(0, deviation=8), (healthy(1) * 0.8).astype(np.uint8)  # grainy; of a darker slide
+    donor[np.hypot(Y - 60, X - 70) <= 5] = PURPLE
     thing = cut(donor, masks_of(donor[None])[0], (62, 52, 79, 69))
     laid = lay(cell, masks_of(cell[None])[0], thing, np.random.default_rng(0))
     changed = np.abs(laid.cell.astype(int) - cell).max(2)
@@ -47,7 +48,7 @@ def test_a_parasite_goes_over_without_its_ground():
     assert (
         changed[~laid.place].max() <= 8 and changed[laid.place & (changed < 40)].mean() < 10
     )  # no patch of its ground
-    dark, was = laid.cell[spot].mean(0) / cell[spot].mean(0), PURPLE / donor[60, 40]
+    dark, was = laid.cell[spot].mean(0) / cell[spot].mean(0), PURPLE / healthy(0)[60, 40]
     assert np.abs(dark - was).max() < 0.15  # it absorbs here what it absorbed there
     rows, columns = np.flatnonzero(laid.place.any(1)), np.flatnonzero(laid.place.any(0))
     corners = columns[0], rows[0], columns[-1] + 1, rows[-1] + 1
@@ -60,7 +61,8 @@ def test_what_hangs_over_the_rim_is_not_cut_and_nothing_is_laid_there():
     cell = healthy(1)
     mask = masks_of(cell[None])[0]
     generator = np.random.default_rng(0)
-    for thing in dots(PROXY, 5, 0):
+    small = drawn(np.ones((2, 2), bool), (1, 1, 1))
+    for thing in (*dots(PROXY, 5, 0), small):
         first = lay(cell, mask, thing, generator)
         second = lay(first.cell, mask, thing, generator, first.place)
         assert mask[first.place].all() and not (first.place & second.place).any()

@@ -15,9 +15,9 @@ from training import metrics
 from training.cli import main
 from training.data.microscopes.sample import Known, Sample
 from training.studies import report
+from training.studies.intervals import Resamples, figure
 from training.studies.report import fingerprint
 from training.studies.shift.figures import part_figures
-from training.studies.shift.intervals import Resamples, figure
 from training.studies.shift.microscopes import Microscopes
 from training.studies.shift.readers import Said
 

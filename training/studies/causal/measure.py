@@ -169,7 +169,7 @@ def ground_of(explainer: Explainer, cells: np.ndarray, slides: Sequence[str], dr
     rows = np.flatnonzero((found.head < 0.5) & (found.posterior < 0.5))
     if not len(rows):
         raise ValueError("no healthy cell that both verdicts read so: nothing can be laid into one")
-    return Ground(cells[rows], masks_of(cells[rows]), [slides[i] for i in rows])
+    return Ground(cells[rows], masks_of(cells[rows]), [slides[i] for i in rows.tolist()])
 
 
 def save_sheet(rows: Sequence[tuple[np.ndarray, ...]], path: Path) -> None:

@@ -6,6 +6,7 @@ density with a soft edge, so that neither its first surroundings nor a seam come
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import ndimage
@@ -86,7 +87,8 @@ def lay(
     """
     thing = thing.turned(int(generator.integers(4)), bool(generator.integers(2)))
     height, width = thing.weight.shape
-    free = np.asarray(ndimage.binary_erosion(mask, iterations=4))
+    eroded: Any = ndimage.binary_erosion(mask, iterations=4)  # scipy states no type
+    free: np.ndarray = np.asarray(eroded, dtype=bool)
     if taken is not None:
         free &= ~_grown(taken, APART)
     if height >= len(cell) or width >= len(cell):
@@ -99,13 +101,13 @@ def lay(
         density = optical_density(cell)
         density[window] += thing.density * mask[window][..., None]
         place = np.zeros(mask.shape, dtype=bool)
-        place[window] = (thing.weight > 0.5) & mask[window]
+        place[window] = (thing.weight > 0.5 * thing.weight.max()) & mask[window]
         made = np.clip(np.round(256 * np.exp(-density) - 1), 0, 255).astype(np.uint8)
         return Laid(np.where(mask[..., None], made, cell), place, _box_of(place))
     return None
 
 
-def drawn(inside: np.ndarray, absorbs: Sequence[float]) -> Thing:
+def drawn(inside: np.ndarray, absorbs: np.ndarray | Sequence[float]) -> Thing:
     """A thing of an even density (3,) in a form (h, w) bool, with a soft edge."""
     padded = np.pad(inside, round(3 * EDGE))
     weight = _soft(padded)

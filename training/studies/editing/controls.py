@@ -5,10 +5,10 @@ import torch
 from torch import Tensor
 
 from jdm_core import Explainer
-from jdm_core.explain.candidates import cells_to_edit
+from jdm_core.explain.counterfactual.candidates import cells_to_edit
+from jdm_core.explain.counterfactual.region import parasite_area, place_area
 from jdm_core.explain.edit import Task, resample
 from jdm_core.explain.hold import bounds_of
-from jdm_core.explain.region import parasite_area, place_area
 from jdm_core.images.pixels import to_uint8
 from training.publish.edits import masks_of
 from training.studies.editing.quality import SIDE, blurred, depths, grown, numbered

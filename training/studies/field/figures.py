@@ -9,7 +9,7 @@ from jdm_core.checkpoint.reading import Reading
 from jdm_core.field.estimate import Estimate, estimated_share, reviewed_share
 from training.metrics import Json
 from training.studies.field.readings import Read
-from training.studies.shift.intervals import Resamples, figure
+from training.studies.intervals import Resamples, figure
 
 WANTED = (0.95, 1.0)  # shares of the infected cells that are to be met
 NEAR = 0.25  # of the truth: an estimate so near is near

@@ -13,7 +13,7 @@ from jdm_core.images.pixels import as_images
 from training.data.cells import Cells
 from training.data.members import chunks
 from training.metrics import Json, accuracy, summarise
-from training.publish.parting import parting
+from training.publish.fits.parting import parting
 from training.studies.scores.curves import CHUNK, DRAWS, Curve, Pool, curves, draw_pools
 from training.studies.scores.draws import SCHEMES, Scheme, Weighting, weightings
 from training.studies.scores.official import beside_official

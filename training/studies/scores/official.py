@@ -12,7 +12,7 @@ from jdm_core.images.pixels import as_images
 from training.data.cells import Cells
 from training.data.members import chunks
 from training.metrics import Json, accuracy, balanced_accuracy, mean_auroc, summarise
-from training.publish.ends import with_offset
+from training.publish.fits.ends import with_offset
 from training.studies.scores.curves import CHUNK, Pool
 from training.studies.scores.draws import Weighting, class_errors, make_draws
 

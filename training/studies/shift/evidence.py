@@ -14,7 +14,7 @@ from training.data.marks import box_mask
 from training.data.microscopes.mpidb import read_parasites
 from training.data.microscopes.sample import PARTS, Part, Sample
 from training.metrics import Json
-from training.studies.shift.intervals import Resamples, figure
+from training.studies.intervals import Resamples, figure
 from training.studies.stain import colour_maps
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from jdm_core.checkpoint.familiarity import FAMILIAR, NO_RED_CELL, OTHER
 from training.data.microscopes.sample import Part, Sample
 from training.metrics import Json
-from training.studies.shift.intervals import Resamples, figure
+from training.studies.intervals import Resamples, figure
 from training.studies.shift.readers import Said
 
 THRESHOLD = 0.5  # above it page, command line and Python say Parasitized

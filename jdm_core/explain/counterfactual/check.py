@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from jdm_core.checkpoint.calibration import Thresholds
-from jdm_core.explain.detail import with_detail_renewed
+from jdm_core.explain.counterfactual.detail import with_detail_renewed
 from jdm_core.explain.verdicts import Batch, Verdicts
 from jdm_core.images.pixels import at_own_resolution, cell_mask, from_uint8, to_uint8
 

@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from jdm_core.explain.counterfactual.region import changed_area, class_shift, parasite_area, pieces_of, place_area
 from jdm_core.explain.edit import EditSettings, Strength, Task, resample
 from jdm_core.explain.hold import bounds_of
-from jdm_core.explain.region import changed_area, class_shift, parasite_area, pieces_of, place_area
 from jdm_core.explain.verdicts import next_seed
 from jdm_core.images.pixels import cell_mask, from_uint8, to_uint8
 from jdm_core.model.network import JointDiffusionNetwork

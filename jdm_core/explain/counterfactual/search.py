@@ -9,10 +9,10 @@ from torch import Tensor
 
 from jdm_core.checkpoint.calibration import Thresholds
 from jdm_core.draw.maps import CHANGED
-from jdm_core.explain.candidates import Cells, Made, cells_to_edit, least, make
-from jdm_core.explain.check import Candidate, Checker
+from jdm_core.explain.counterfactual.candidates import Cells, Made, cells_to_edit, least, make
+from jdm_core.explain.counterfactual.check import Candidate, Checker
+from jdm_core.explain.counterfactual.region import SHIFT_PASSES
 from jdm_core.explain.edit import EditSettings, Strength
-from jdm_core.explain.region import SHIFT_PASSES
 from jdm_core.explain.results import Counterfactual, Effort, Frame
 from jdm_core.explain.verdicts import Batch, Verdicts
 from jdm_core.images.pixels import cell_mask, to_uint8

@@ -9,7 +9,7 @@ LEAST = 0.5  # of an edit that the classifier does not even take for its target 
 
 
 def fit_flip_head(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """What the head must give an edit's target: what it gives `SHARE` of the cells of every class that it reads rightly.
+    """What the head must give an edit's target: what it gives `SHARE` of the cells of each class that it reads rightly.
 
     Of probabilities (N, K) and labels (N,) of validation cells; at least `LEAST`, rounded down to hundredths, in which
     it is told. Raises ValueError where no cell is read rightly.

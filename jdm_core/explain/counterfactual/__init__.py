@@ -1,0 +1,1 @@
+"""The search for an edit: its region, its candidates, their check, and the detail of the upload."""
