@@ -54,9 +54,10 @@ def _edit_outcome(report: dict[str, Any], say: Language) -> str:
     target, title = edit["target"], edit_title(edit["target"], say)
     if not edit["settings"]["attempts"]:
         already = say("none was made, because the classifier says so already.")
-        return f"{title}: {already}"
+        return say("{title}: {words}", title=title, words=already)
     shares = edit["probabilities"][target], edit["posterior"][target]
-    return f"{title}: {outcome(edit['flipped'], target, *shares, Thresholds(**report['thresholds']), say)}"
+    words = outcome(edit["flipped"], target, *shares, Thresholds(**report["thresholds"]), say)
+    return say("{title}: {words}", title=title, words=words)
 
 
 def table(report: dict[str, Any], say: Language = ENGLISH) -> list[list[str]]:
