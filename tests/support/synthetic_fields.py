@@ -66,6 +66,18 @@ def drawn_record():
     order = np.array([0, 2, 1, 4, 3])
     unfamiliarity = np.where(np.isnan(infected), np.nan, 0.5).astype(np.float32)
     record = Field(
-        LABELS, found, probabilities, posterior, unfamiliarity, kind, suspicion, suspicious, order, "matched", 16, 0
+        LABELS,
+        found,
+        probabilities,
+        posterior,
+        unfamiliarity,
+        kind,
+        suspicion,
+        suspicious,
+        order,
+        "as given",
+        None,
+        16,
+        0,
     )
     return record, pixels

@@ -6,10 +6,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from jdm_core.checkpoint.reading import Reading
+from jdm_core.explain.matching import AS_GIVEN
 from jdm_core.field.estimate import Estimate
 from jdm_core.field.found import STATUSES
 from jdm_core.report.field.entry import FieldEntry, Smear, Totals
 from jdm_core.report.field.geojson import finite
+from jdm_core.report.fields import colour_fields
 from jdm_core.report.words import NOTICE
 from jdm_core.version import VERSION
 
@@ -27,7 +29,7 @@ def field_json(entry: FieldEntry, smear: Smear) -> dict[str, Any]:
         **totals_json(entry.totals(), smear.known, smear.red_cells_per_ul),
         "cells": [_cell(entry, cell, rank) for cell, rank in _ranked(entry)],
         "labels": list(f.labels),
-        "colours": f.colours,
+        **colour_fields(AS_GIVEN if f.measured is None else f.measured),
         "draws": f.draws,
         "seed": f.seed,
         "seconds": None if entry.seconds is None else round(entry.seconds, 3),

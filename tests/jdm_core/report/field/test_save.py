@@ -14,6 +14,7 @@ from PIL import Image
 from roifile import ImagejRoi
 
 from jdm_core.field.estimate import reviewed_share
+from jdm_core.images.colours import Colours
 from jdm_core.report.field.entry import Totals
 from jdm_core.report.field.marked import SIGNS, STYLES, marked
 from jdm_core.report.field.record import field_json
@@ -121,6 +122,14 @@ def test_json_has_no_number_that_json_lacks(reviewed):
     }
     assert record["reviewed"]["infected"] == 1 and record["known"]["familiar"]["sensitivity"] == 0.9
     assert [cell["reading"] for cell in record["cells"]][:4] == ["Parasitized", None, "unsure", "no cell"]
+
+
+def test_json_says_in_which_colours_cells_were_read(smear, entry):
+    record = field_json(entry, smear)
+    assert record["colours"] == "as given" and "matched_from" not in record
+    measured = Colours((0.1, 0.2, 0.3), (0.01, 0.02, 0.03))
+    record = field_json(replace(entry, field=replace(entry.field, measured=measured)), smear)
+    assert record["colours"] == "matched" and record["matched_from"]["density"] == [0.1, 0.2, 0.3]
 
 
 def test_the_marks_differ_by_colour_and_by_line(reviewed):
