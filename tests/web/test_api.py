@@ -27,7 +27,7 @@ def client(explainer):
 
 
 def test_only_the_named_endpoints_are_public(client):
-    assert set(client.view_api(return_format="dict")["named_endpoints"]) == {"/predict", "/explain", "/edit"}
+    assert set(client.view_api(return_format="dict")["named_endpoints"]) == {"/predict", "/explain", "/edit", "/field"}
 
 
 def test_predict_endpoint(client, cell, explainer):

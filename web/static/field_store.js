@@ -71,7 +71,10 @@ field.show = (data) => {
     }
     field.chosen = field.cells.findIndex(cell => cell.place === (data.choose || (other ? '' : before)));
     tell('shown');
-    if (data.choose) field.choose(field.chosen, true);
+    if (data.choose) {
+        field.announce(''); // the page says what came of it
+        field.choose(field.chosen, true);
+    }
     else if (data.done >= 1 && field.chosen < 0) {
         const first = field.listed().find(i => !field.letter(field.cells[i])) ?? field.listed()[0];
         if (first !== undefined) field.choose(first);

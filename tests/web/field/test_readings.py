@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from jdm_core.field import trouble
 from jdm_core.field.estimate import reviewed_share
 from jdm_core.report.field.entry import Smear as ReportedSmear
 from jdm_core.report.field.readings import dump_readings
@@ -85,6 +86,12 @@ def test_a_saved_file_is_loaded_again_and_says_what_it_lost(callbacks, smear, se
     assert "3 readings were loaded." in view.status and "1 reading is of a cell that is not found now." in view.status
     view = corrections.load(smear, "{}", None, SimpleNamespace(text="no JSON"))
     assert 'role="alert"' in view.status and view == View(status=view.status)
+
+
+def test_every_trouble_of_a_picture_is_said_in_other_languages():
+    told = {getattr(trouble, name) for name in ("NOTHING", "NO_FIELD", "ONE_CELL", "CLUMPS")}
+    assert told == set(words.TROUBLES)
+    assert all(say_in(code)(sentence) != sentence for code in ("fr", "pt") for sentence in told)
 
 
 def test_the_headline_says_how_many_of_how_many(one_read):
