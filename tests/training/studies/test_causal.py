@@ -45,9 +45,8 @@ def test_a_parasite_goes_over_without_its_ground():
     changed = np.abs(laid.cell.astype(int) - cell).max(2)
     spot = changed > 40
     assert 40 < spot.sum() < 140 and (laid.place & spot).sum() == spot.sum()
-    assert (
-        changed[~laid.place].max() <= 8 and changed[laid.place & (changed < 40)].mean() < 10
-    )  # no patch of its ground
+    assert changed[~laid.place].max() <= 8
+    assert changed[laid.place & (changed < 40)].mean() < 3  # its ground does not come with it
     dark, was = laid.cell[spot].mean(0) / cell[spot].mean(0), PURPLE / healthy(0)[60, 40]
     assert np.abs(dark - was).max() < 0.15  # it absorbs here what it absorbed there
     rows, columns = np.flatnonzero(laid.place.any(1)), np.flatnonzero(laid.place.any(0))
