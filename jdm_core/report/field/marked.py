@@ -128,10 +128,11 @@ def _legend(entry: FieldEntry, width: int) -> Image.Image:
             rows, x = rows + 1, pad
         places[kind] = x, rows
         x += wide
-    lines = [(headline, INK, 0), (NOTICE, ALERT, rows + 2)]
+    lines = [(headline, INK, 0)]
     if entry.readings:
         lines.append(("a person's reading: P infected, U not infected, ? unsure, × no cell", INK, rows + 1))
-    strip = Image.new("RGB", (width, (rows + 3) * step + pad), PAPER)
+    lines.append((NOTICE, ALERT, rows + len(lines)))
+    strip = Image.new("RGB", (width, (rows + len(lines)) * step + pad), PAPER)
     draw = ImageDraw.Draw(strip)
     for words, colour, row in lines:
         draw.text((pad, pad // 2 + row * step), _fitted(words, font, width - 2 * pad), font=font, fill=colour)
