@@ -21,7 +21,8 @@ def test_geojson_has_every_cell_and_the_reading(explainer, smear, one_read, sent
     told = json.loads(Path(path).read_text(encoding="utf-8"))
     assert path.endswith("field_1.geojson") or path.endswith("field 1.geojson")
     assert len(told["features"]) == len(one_read.read.status)
-    assert sum(feature["properties"].get("reading") == "Parasitized" for feature in told["features"]) == 1
+    said = [feature["properties"].get("reading") for feature in told["features"]]
+    assert [i for i, reading in enumerate(said) if reading] == [int(one_read.read.order[0])]
 
 
 def test_the_zip_has_every_export(explainer, smear, sent):
