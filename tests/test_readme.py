@@ -48,7 +48,7 @@ def folder(tmp_path) -> Path:
     for name in ("app.py", "web", "requirements.txt", "requirements-dev.txt"):
         (tmp_path / name).symlink_to(ROOT / name)
     write_toy_zip(tmp_path / "cell_images.zip")
-    shutil.copytree(ROOT / "web/examples", tmp_path / "my_cells")
+    shutil.copytree(ROOT / "web/examples", tmp_path / "my_cells", ignore=shutil.ignore_patterns("field.png", "*.npz"))
     return tmp_path
 
 
