@@ -5,7 +5,12 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
+from jdm_core.images.announced import announced
+from jdm_core.images.limits import OF_FIELD
+from jdm_core.images.read import read_bytes
+from jdm_core.images.refused import CellImageError
 from jdm_core.report.words import Language
+from web.field.layout import FIELD
 from web.many_cells.archives import is_archive
 from web.many_cells.opening import ONE_CELL
 from web.many_cells.uploads import Limits, list_items, printable
@@ -15,24 +20,37 @@ from web.words.browser import block
 from web.words.language import say_for
 
 MANY_CELLS = "many-cells"  # the id of its tab
+FIELD_SIDE = 400  # pixels of the shorter side; of crops of one cell that people send, one in thirty is so large
 Upload = dict[str, Any]  # a file as a browser hands it on: `path` and `orig_name`
 
 
 class Drop(NamedTuple):
-    """The drop zone: `files` that were just dropped, what was `seen` in them, and what `one` cell or `many` are for."""
+    """The drop zone: `files` that were just dropped, what was `seen` in them, and what each view is to take of them."""
 
     files: gr.File
     seen: gr.HTML
     one: gr.State
     many: gr.State
+    fields: gr.State
 
 
 def view_of(uploads: list[Upload]) -> str:
-    """The tab that a drop is for, by what the files are: a file alone is one cell, several or a zip are many.
+    """The tab that a drop is for: pictures as large as fields are fields; a file alone is one cell, others are many.
 
     This is the only place that decides it: whoever adds a view adds its case here, and a state of its own to `Drop`.
     """
+    if all(_is_large(upload["path"]) for upload in uploads):
+        return FIELD
     return MANY_CELLS if len(uploads) > 1 or is_archive(uploads[0]["path"]) else ONE_CELL
+
+
+def _is_large(path: str) -> bool:
+    """Whether a file says that its picture is as large as a field's, before any of it is decoded."""
+    try:
+        said = announced(read_bytes(path, "", OF_FIELD), "", OF_FIELD)
+    except CellImageError:
+        return False
+    return min(said.width, said.height) >= FIELD_SIDE
 
 
 def add_drop(kept_seconds: int) -> Drop:
@@ -42,12 +60,12 @@ def add_drop(kept_seconds: int) -> Drop:
         seen = gr.HTML(elem_id="seen")
         # Out of sight: the zone's script gives it the files, and Gradio uploads them.
         files = gr.File(file_count="multiple", visible="hidden", elem_id="drop-files")
-    return Drop(files, seen, gr.State(time_to_live=kept_seconds), gr.State(time_to_live=kept_seconds))
+    return Drop(files, seen, *(gr.State(time_to_live=kept_seconds) for _ in range(3)))
 
 
 def wire_drop(drop: Drop, tabs: gr.Tabs, limits: Limits) -> Any:
-    """Lets a drop go to its view: the event after which `drop.one` and `drop.many` hold it, or None."""
-    outputs = [drop.one, drop.many, drop.seen, tabs, drop.files]
+    """Lets a drop go to its view: the event after which the view's state holds it, and the others None."""
+    outputs = [drop.one, drop.many, drop.fields, drop.seen, tabs, drop.files]
     return drop.files.upload(router(limits), [drop.files], outputs, queue=False, preprocess=False, **QUIET)
 
 
@@ -56,17 +74,19 @@ def router(limits: Limits) -> Callable[..., tuple[Any, ...]]:
 
     def route(uploads: list[Upload] | None, request: gr.Request | None = None) -> tuple[Any, ...]:
         if not uploads:
-            return None, None, gr.skip(), gr.skip(), None
+            return None, None, None, gr.skip(), gr.skip(), None
         view, say = view_of(uploads), say_for(request)
         one = uploads[0] if view == ONE_CELL else None
-        many = uploads if view == MANY_CELLS else None
-        return one, many, status(seen_words(uploads, limits, say)), gr.update(selected=view), None
+        many, fields = (uploads if view == wanted else None for wanted in (MANY_CELLS, FIELD))
+        return one, many, fields, status(seen_words(uploads, view, limits, say)), gr.update(selected=view), None
 
     return route
 
 
-def seen_words(uploads: list[Upload], limits: Limits, say: Language) -> str:
+def seen_words(uploads: list[Upload], view: str, limits: Limits, say: Language) -> str:
     """What was dropped, as a person counts it."""
-    if view_of(uploads) == ONE_CELL:
+    if view == FIELD:
+        return say.plural("{count} field", "{count} fields", len(uploads))
+    if view == ONE_CELL:
         return say("One picture: {name}", name=printable(str(uploads[0].get("orig_name") or "")))
     return say.plural("{count} picture", "{count} pictures", list_items(uploads, limits)[1])

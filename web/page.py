@@ -10,7 +10,7 @@ from jdm_core.report.words import ENGLISH, HEAD, NOTICE, POSTERIOR, Language
 from jdm_core.version import VERSION
 from web.api import add_endpoints
 from web.drop import MANY_CELLS, Drop, add_drop, wire_drop
-from web.field.layout import add_field_tab
+from web.field.layout import FieldTab, add_field_tab
 from web.many_cells.layout import ManyCells, add_batch_tab
 from web.many_cells.opening import ONE_CELL, open_in_one_cell, show_tab
 from web.many_cells.uploads import Limits
@@ -55,9 +55,9 @@ def build_page(
                 one_cell = add_one_cell(explainer, COMPUTE, kept_seconds, examples)
             with gr.Tab(label("Many cells"), id=MANY_CELLS, elem_id="many-cells"):
                 many_cells = add_batch_tab(explainer, BATCH, kept_seconds, limits)
-            add_field_tab(explainer, COMPUTE, BATCH, kept_seconds)
+            field = add_field_tab(explainer, COMPUTE, BATCH, kept_seconds)
         open_in_one_cell(many_cells.batch, many_cells.detail, one_cell, tabs, COMPUTE)
-        _wire_drop(drop, examples, tabs, limits, one_cell, many_cells)
+        _wire_drop(drop, examples, tabs, limits, (one_cell, many_cells, field))
         with gr.Accordion(label("How to read this"), open=False, elem_id="guide"):
             gr.HTML(block("guide"))
         with gr.Accordion(label("Glossary"), open=False, elem_id="glossary"):
@@ -67,13 +67,15 @@ def build_page(
 
 
 def _wire_drop(
-    drop: Drop, examples: gr.HTML | None, tabs: gr.Tabs, limits: Limits, one_cell: OneCell, many_cells: ManyCells
+    drop: Drop, examples: gr.HTML | None, tabs: gr.Tabs, limits: Limits, views: tuple[OneCell, ManyCells, FieldTab]
 ) -> None:
     """Lets what is dropped end what runs, and go to its view; an example shows the tab for one cell."""
+    one_cell, many_cells, field = views
     ends([*one_cell.edits, *many_cells.running], [drop.files.upload])
     dropped = wire_drop(drop, tabs, limits)
     one_cell.follow(dropped, drop.one, COMPUTE)
     many_cells.follow(dropped, drop.many, BATCH)
+    field.follow(dropped, drop.fields)
     if examples is not None:
         examples.select(show_tab, None, tabs, queue=False, **QUIET)
 

@@ -3,9 +3,11 @@
 import zipfile
 
 import pytest
+from PIL import Image
 
 from tests.support.one_cell import upload
 from web.drop import MANY_CELLS, router, view_of
+from web.field.layout import FIELD
 from web.many_cells.opening import ONE_CELL
 from web.many_cells.uploads import Limits
 
@@ -19,6 +21,13 @@ def archive(cell, tmp_path):
     return path
 
 
+@pytest.fixture
+def field(tmp_path):
+    path = tmp_path / "field.png"
+    Image.new("RGB", (640, 480), (228, 222, 226)).save(path)
+    return path
+
+
 def test_a_file_alone_is_one_cell_and_several_or_a_zip_are_many(cell, bad, archive):
     assert view_of([upload(cell)]) == view_of([upload(bad)]) == ONE_CELL
     assert view_of([upload(cell), upload(cell)]) == view_of([upload(archive)]) == MANY_CELLS
@@ -26,15 +35,22 @@ def test_a_file_alone_is_one_cell_and_several_or_a_zip_are_many(cell, bad, archi
 
 def test_a_drop_goes_to_its_view_alone_and_leaves_the_zone_empty(cell, archive):
     route = router(Limits())
-    one, many, seen, tab, zone = route([upload(cell)])
-    assert (one, many, tab["selected"], zone) == (upload(cell), None, ONE_CELL, None)
+    one, many, fields, seen, tab, zone = route([upload(cell)])
+    assert (one, many, fields, tab["selected"], zone) == (upload(cell), None, None, ONE_CELL, None)
     assert "One picture: drawn cell.png" in seen
     two = [upload(cell), upload(cell, "other.png")]
-    one, many, seen, tab, zone = route(two)
-    assert (one, many, tab["selected"], zone) == (None, two, MANY_CELLS, None) and "2 pictures" in seen
-    assert "52 pictures" in route([upload(archive)])[2]
-    assert route(None)[:2] == (None, None)
+    one, many, fields, seen, tab, zone = route(two)
+    assert (one, many, fields, tab["selected"], zone) == (None, two, None, MANY_CELLS, None) and "2 pictures" in seen
+    assert "52 pictures" in route([upload(archive)])[3]
+    assert route(None)[:3] == (None, None, None)
+
+
+def test_pictures_as_large_as_fields_are_fields(cell, bad, field):
+    assert view_of([upload(field)]) == view_of([upload(field), upload(field)]) == FIELD
+    assert view_of([upload(field), upload(cell)]) == MANY_CELLS
+    one, many, fields, seen, tab, _ = router(Limits())([upload(field)])
+    assert (one, many, fields, tab["selected"]) == (None, None, [upload(field)], FIELD) and "1 field" in seen
 
 
 def test_a_name_is_never_markup(cell):
-    assert "&lt;b&gt;" in router(Limits())([upload(cell, "<b>.png")])[2]
+    assert "&lt;b&gt;" in router(Limits())([upload(cell, "<b>.png")])[3]
