@@ -74,6 +74,7 @@ def _wire_drop(
     ends([*one_cell.edits, *many_cells.running], [drop.files.upload])
     dropped = wire_drop(drop, tabs, limits)
     one_cell.follow(dropped, drop.one, COMPUTE)
+    one_cell.follow(field.opened_alone(drop.one, tabs, ONE_CELL), drop.one, COMPUTE)
     many_cells.follow(dropped, drop.many, BATCH)
     field.follow(dropped, drop.fields)
     if examples is not None:

@@ -214,12 +214,18 @@ class FieldCallbacks:
         """The tab with the field that is shown, as far as it was read."""
         return View(
             smear=smear,
+            alone=gr.update(visible=bool(smear.here and smear.here.read and smear.here.read.trouble)),
             strip=panels.strip(smear, readings, say),
             counts=panels.counts(smear, self.worth, say),
             data=panels.field_data(smear, self.viewer, say, choose),
             gallery=panels.gallery(smear, say),
             tally=self._tally(smear, readings, red, say),
         )
+
+    def alone(self, smear: Smear | None) -> dict[str, str] | None:
+        """The shown picture as an upload, for whoever takes it for one cell."""
+        entry = smear.here if smear else None
+        return None if entry is None else {"path": entry.path, "orig_name": entry.name}
 
     def _tally(self, smear: Smear, readings: Readings, red: float | None, say: Language) -> str:
         machine = totals_of(smear, readings).estimate(self.known)

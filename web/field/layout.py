@@ -31,6 +31,7 @@ class FieldTab(NamedTuple):
     settings: list[Any]
     outputs: list[Any]
     stop: gr.Button
+    alone: gr.Button
     batch: dict[str, Any]
 
     def follow(self, dropped: Any, uploads: Any) -> None:
@@ -38,6 +39,12 @@ class FieldTab(NamedTuple):
         options = {"trigger_mode": "always_last", "preprocess": False, **QUIET}
         reading = dropped.then(self.callbacks.read, [uploads, *self.settings], self.outputs, **options, **self.batch)
         ends([reading], [self.stop.click])
+
+    def opened_alone(self, one: gr.State, tabs: gr.Tabs, tab: str) -> Any:
+        """The event after which `one` holds a picture that is no field, and the tab for one cell is in front."""
+        smear, options = self.settings[0], {"queue": False, **QUIET}
+        held = self.alone.click(self.callbacks.alone, [smear], [one], **options)
+        return held.then(lambda: gr.update(selected=tab), None, [tabs], **options)
 
 
 def add_field_tab(explainer: Explainer, compute: dict[str, Any], batch: dict[str, Any], kept_seconds: int) -> FieldTab:
@@ -83,6 +90,7 @@ def _inputs(parts: Parts, matches: bool) -> None:
             label("Try an example"), size="sm", visible=example_is_there(), elem_id="field-example"
         )
         parts["anew"] = gr.Button(label("Begin a new smear"), size="sm", visible=False, elem_id="field-anew")
+        parts["alone"] = gr.Button(label("Open it as one cell"), size="sm", visible=False, elem_id="field-alone")
         parts["stop"] = gr.Button(label("Stop"), variant="stop", size="sm", visible=False, elem_id="field-stop")
         parts["matched"] = gr.Checkbox(
             matches,
@@ -140,4 +148,4 @@ def _wire(callbacks: FieldCallbacks, parts: Parts, compute: dict[str, Any], batc
     for name in ("archive", "geojson", "pdf"):
         made = parts[name].click(getattr(downloads, name), given, tab, **options, **COUNT)
         made.success(None, [parts[f"{name}_file"]], None, js=script("save"), **QUIET)
-    return FieldTab(callbacks, settings, tab, parts["stop"], batch)
+    return FieldTab(callbacks, settings, tab, parts["stop"], parts["alone"], batch)

@@ -17,6 +17,7 @@ class View(NamedTuple):
     status: Any = SKIP
     stop: Any = SKIP
     anew: Any = SKIP
+    alone: Any = SKIP
     intro: Any = SKIP
     strip: Any = SKIP
     counts: Any = SKIP
@@ -38,6 +39,7 @@ def empty() -> View:
         status="",
         stop=hidden(),
         anew=hidden(),
+        alone=hidden(),
         intro=gr.update(visible=True),
         strip="",
         counts="",

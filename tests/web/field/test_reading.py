@@ -166,3 +166,13 @@ def test_a_fault_leaves_no_bar_behind(callbacks, uploads, monkeypatch, explainer
     assert 'role="alert"' in last.status and "progress" not in last.status and not last.stop["visible"]
     with pytest.raises(RuntimeError):
         next(views)
+
+
+def test_a_picture_that_is_no_field_can_be_opened_as_one_cell(callbacks, uploads, tmp_path):
+    path = tmp_path / "ground.png"
+    Image.new("RGB", (420, 420), (228, 222, 226)).save(path)
+    *_, last = callbacks.read([{"path": str(path), "orig_name": "ground.png"}], None, False)
+    assert last.alone["visible"] and "ground.png" in last.counts
+    assert callbacks.alone(last.smear) == {"path": str(path), "orig_name": "ground.png"}
+    *_, field = callbacks.read(uploads[:1], None, False)
+    assert not field.alone["visible"] and callbacks.alone(None) is None
