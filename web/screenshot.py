@@ -20,7 +20,7 @@ WAIT = 180  # seconds for any one thing to happen
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Writes the picture of the page as it opens, or with a cell of its own and its edit, or with many."""
+    """Writes the picture of the page as it opens, with a cell of its own and its edit, with many, or with a field."""
     parser = argparse.ArgumentParser(prog="python -m web.screenshot", description=__doc__)
     parser.add_argument("out", type=Path, metavar="OUT.png")
     parser.add_argument("--cell", type=Path, help="to be read and edited (default: the page as it opens)")
@@ -28,12 +28,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--dark", action="store_true", help="as in a dark system theme")
     parser.add_argument("--no-edit", action="store_true", help="stop at the verdict")
     parser.add_argument("--many", type=Path, nargs="+", metavar="FILE", help="these in the tab for many cells instead")
+    parser.add_argument("--field", type=Path, help="a whole field, read in its tab instead")
     parser.add_argument("--language", default="en", help="that the browser prefers: en, fr, pt (default: en)")
     options = parser.parse_args(arguments)
     with served() as address, chromium(options.width, options.dark, options.language) as browser:
         browser.get(address)
         if options.many:
             explain_many(browser, options.many)
+        elif options.field:
+            read_field(browser, options.field)
         elif options.cell is None:
             opened(browser)
         else:
@@ -123,6 +126,21 @@ def explain_many(browser: Any, files: list[Path]) -> None:
     wait.until(lambda b: any(part.is_displayed() for part in b.find_elements(By.CSS_SELECTOR, "#batch-take")))
     wait.until(lambda b: b.find_elements(By.CSS_SELECTOR, "#batch-table .open"))[0].click()
     wait.until(lambda b: b.find_elements(By.CSS_SELECTOR, "#batch-detail svg"))
+
+
+def read_field(browser: Any, field: Path) -> None:
+    """Uploads a field and waits until it is read and its first cell explained, edit included."""
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    wait = WebDriverWait(browser, WAIT)
+    opened(browser)
+    wait.until(lambda b: b.find_elements(By.CSS_SELECTOR, "#drop-files input[type=file]"))[0].send_keys(
+        str(field.resolve())
+    )
+    wait.until(lambda b: b.find_elements(By.CSS_SELECTOR, "#field-gallery [role=option]"))
+    wait.until(lambda b: not any(part.is_displayed() for part in b.find_elements(By.CSS_SELECTOR, "#field-stop")))
+    wait.until(lambda b: len(b.find_elements(By.CSS_SELECTOR, "#field-card img")) >= 3)
 
 
 def edit(browser: Any) -> None:

@@ -53,7 +53,7 @@ def card(explainer: Explainer, entry: Entry, index: int, say: Language) -> Gener
     elbo = explainer.elbo(cell, read.draws, read.seed, entry.colours)
     posterior = elbo.posterior[0].tolist()
     evidence = explainer.draw.evidence(explainer.model_view(cell), elbo.evidence[0], SHOWN)
-    figures.append((embedded(like(evidence, cell, SHOWN), f"{say('Evidence map')}: {title}"), say("Evidence map")))
+    figures.append((embedded(like(evidence, cell, SHOWN), f"{say(sentences.EVIDENCE)}: {title}"), say(sentences.EVIDENCE)))
     first, second = (say("speaks for {label}", label=say(label)) for label in explainer.labels[:2])
     scale = legend(second, say("no evidence"), first, say("colours of the evidence map"))
     if read.kind[index] == STRANGE:
@@ -80,11 +80,11 @@ def _edited(
     name = say("Without the parasite") if to == explainer.labels[1] else say("With a parasite")
     change = explainer.draw.difference(edit.original[0], edit.difference[0], SHOWN)
     figures.append((embedded(like(edit.full_resolution[0], cell, SHOWN), name), name))
-    caption = say("Change map: green brighter, purple darker")
+    caption = say("Stain taken away (green) or added (purple)")
     figures.append((embedded(like(change, cell, SHOWN), caption), caption))
     if turned:
         return say("Edited to {target}: both verdicts follow.", target=say(to)), True
-    return say("No edit was found that turns both verdicts to {target}: do not trust this one.", target=say(to)), False
+    return say("No edit was found after which both verdicts are {target}: do not trust this one.", target=say(to)), False
 
 
 def _panel(
