@@ -10,7 +10,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from jdm_core import CheckpointError
-from jdm_core.checkpoint.manifest import MANIFEST, check_recorded, read_classifiers, read_manifest
+from jdm_core.checkpoint.manifest import MANIFEST, check_recorded, read_classifiers, read_finders, read_manifest
 from tests.support.toy import TINY_OPTIONS, write_toy_zip
 from training.cli import main
 from training.publish.export import record_classifier, write_manifest
@@ -47,7 +47,8 @@ def manifest(tmp_path):
 
 
 def test_every_file_beside_the_manifest_is_recorded():
-    files = [entry.files[0] for entry in read_manifest().values()] + list(read_classifiers().values())
+    networks = [*read_classifiers().values(), *read_finders().values()]
+    files = [entry.files[0] for entry in read_manifest().values()] + networks
     recorded = {file.path: (file.bytes, file.sha256) for file in files}
     there = [path for path in (MANIFEST.parent / "weights").rglob("*") if path.is_file()]
     assert {path.relative_to(MANIFEST.parent).as_posix() for path in there} == set(recorded)
