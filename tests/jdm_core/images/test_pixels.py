@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zlib
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from PIL import Image
 
 from jdm_core.images import limits, pixels
 from jdm_core.images.pixels import cell_mask, to_tensor, to_uint8
-from jdm_core.images.read import image_files, read_cell
+from jdm_core.images.read import checked_bytes, image_files, read_cell
 from jdm_core.images.refused import CellImageError
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -295,13 +296,13 @@ def test_pil_images(cell):
     assert "4 x 4" in refused(Image.new("RGB", (4, 4)))
 
 
-def test_the_bytes_of_a_file(cell, monkeypatch):
+def test_the_bytes_of_a_file(cell):
     data = encoded(Image.fromarray(cell), "PNG")
     np.testing.assert_array_equal(read_cell(data), cell)
     assert refused(b"") == "an empty file"
     assert "not a PNG" in refused(b"no image", name="upload.png")
-    monkeypatch.setattr(limits, "MAX_FILE_BYTES", len(data) - 1)
-    assert "a file of more than" in refused(data)
+    with pytest.raises(CellImageError, match="a file of more than"):
+        checked_bytes(data, "image", replace(limits.OF_CELL, file_bytes=len(data) - 1))
 
 
 def test_arrays_are_copied(cell):
@@ -390,8 +391,7 @@ def test_zero_bytes(tmp_path):
 
 
 def test_a_missing_path(tmp_path):
-    assert refused(tmp_path / "none.png") == "cannot be read (No such file or directory)"
-    assert refused("") == "cannot be read (No such file or directory)"
+    assert refused(tmp_path / "none.png") == refused("") == "there is no such file"
 
 
 def test_a_folder(tmp_path):
