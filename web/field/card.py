@@ -53,7 +53,8 @@ def card(explainer: Explainer, entry: Entry, index: int, say: Language) -> Gener
     elbo = explainer.elbo(cell, read.draws, read.seed, entry.colours)
     posterior = elbo.posterior[0].tolist()
     evidence = explainer.draw.evidence(explainer.model_view(cell), elbo.evidence[0], SHOWN)
-    figures.append((embedded(like(evidence, cell, SHOWN), f"{say(sentences.EVIDENCE)}: {title}"), say(sentences.EVIDENCE)))
+    named = say(sentences.EVIDENCE)
+    figures.append((embedded(like(evidence, cell, SHOWN), f"{named}: {title}"), named))
     first, second = (say("speaks for {label}", label=say(label)) for label in explainer.labels[:2])
     scale = legend(second, say("no evidence"), first, say("colours of the evidence map"))
     if read.kind[index] == STRANGE:
@@ -84,7 +85,8 @@ def _edited(
     figures.append((embedded(like(change, cell, SHOWN), caption), caption))
     if turned:
         return say("Edited to {target}: both verdicts follow.", target=say(to)), True
-    return say("No edit was found after which both verdicts are {target}: do not trust this one.", target=say(to)), False
+    failed = say("No edit was found after which both verdicts are {target}: do not trust this one.", target=say(to))
+    return failed, False
 
 
 def _panel(

@@ -70,8 +70,8 @@ class Causal(Study):
         *Brought back*: 1 less the distance of the edit to the cell as it was, over that of the cell with the
         parasite, there. *Decoy stays*: removing moves its box by at most 10 of 255 on average. A stain of a healthy
         cell may be a parasite that nobody labelled. Intervals are by the healthy cell's slide."""
-    conclusion = """**Where there is a parasite, the evidence is on it**: its maximum lies on what was laid in, of another
-        microscope's parasites too, of which purple alone misses one in nine. **It does not tell a parasite from
+    conclusion = """**Where there is a parasite, the evidence is on it**: its maximum lies on what was laid in, of
+        another microscope's parasites too, of which purple alone misses one in nine. **It does not tell a parasite from
         what looks like one**: a platelet alone in a cell turns the verdicts about as often as a parasite of that
         microscope does, and a painted purple dot nearly always. Beside a parasite, platelets, stain and dirt do not
         draw the evidence away; a painted dot does, as often as not. **The edit takes the parasite out, and more**:
