@@ -149,7 +149,7 @@ def _done(
             and report.get("found", "as given") == finding.status  # older reports read every picture as it was
             and report["model"] == model_fields(explainer)
             and (report["seed"], report["draws"]) == (options.seed, options.draws)
-            and isinstance(report["familiar"], bool)  # older reports say neither this nor the page's names of the readings
+            and isinstance(report["familiar"], bool)  # older reports say neither this nor what follows
             and isinstance(report["kind"], str)
             and isinstance(report["likelihood"], dict)
             and {key: report.get(key) for key in ("colours", "matched_from")} == told

@@ -265,7 +265,10 @@ def test_explain_warns_of_what_is_no_cell(toy, tmp_path, capsys):
     assert json.loads((out / "noise.json").read_text())["familiar"] is False
     capsys.readouterr()
     assert explain_main(["predict", *files, *options]) == 0
-    assert ["not to be trusted" in line for line in capsys.readouterr().out.splitlines()] == [False, True]
+    assert ["does not look like a stained red cell" in line for line in capsys.readouterr().out.splitlines()] == [
+        False,
+        True,
+    ]
 
 
 @pytest.mark.train
