@@ -7,6 +7,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
+from torch import nn
 
 from jdm_core.field.cut import added, assemble, filled, replaced
 from jdm_core.field.found import Found
@@ -32,7 +33,7 @@ class Finder:
     """The network that finds cells, on a device. The same picture gives the same cells on one class of device."""
 
     def __init__(self, network: FinderNetwork, device: torch.device) -> None:
-        self._network = network.to(device, memory_format=torch.channels_last)
+        self._network = nn.utils.convert_conv2d_weight_memory_format(network.to(device), torch.channels_last)
         self._device = device
 
     @torch.inference_mode()

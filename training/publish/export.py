@@ -133,7 +133,7 @@ def _recorded(manifest: Path, part: str) -> dict[str, Any]:
 
 def _write(manifest: Path, changed: Mapping[str, Any]) -> None:
     """Writes the parts that changed, and the others as they are."""
-    parts = {part: _recorded(manifest, part) for part in PARTS if part not in changed} | changed
+    parts = {part: _recorded(manifest, part) for part in PARTS if part not in changed} | dict(changed)
     values = {"format": FORMAT} | {name: parts[name] for name in PARTS if parts[name] or name == PARTS[0]}
     text = json.dumps(values, indent=2) + "\n"
     replace_file(manifest, lambda partial: partial.write_text(text, encoding="utf-8"))

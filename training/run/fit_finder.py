@@ -117,7 +117,8 @@ def fit_finder(fields: Fields, steps: int, seed: int, device: torch.device) -> t
     """
     accelerator, device = join_processes(device)
     torch.manual_seed(seed)
-    network = FinderNetwork().to(device).to(memory_format=torch.channels_last)
+    network = FinderNetwork().to(device)
+    nn.utils.convert_conv2d_weight_memory_format(network, torch.channels_last)
     optimizer = torch.optim.AdamW(network.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps, pct_start=0.15)
     stepper = Stepper(

@@ -31,9 +31,15 @@ NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 class Refused(Exception):
     """A request that is answered with this status, these words as `detail`, in which `fields` stand, and headers."""
 
-    def __init__(self, status: int, words: Any, fields: Mapping[str, object] | None = None, **headers: str) -> None:
+    def __init__(
+        self,
+        status: int,
+        words: Any,
+        fields: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(str(words))
-        self.status, self.words, self.fields, self.headers = status, words, fields or {}, headers
+        self.status, self.words, self.fields, self.headers = status, words, fields or {}, dict(headers or {})
 
 
 class Bodies:
@@ -60,7 +66,7 @@ class Bodies:
                 part = message.get("body", b"")
                 if self.held + len(part) > self.most:
                     raise Refused(
-                        503, noop("this server is busy with other requests: try again"), **{"retry-after": "5"}
+                        503, noop("this server is busy with other requests: try again"), headers={"retry-after": "5"}
                     )
                 self.held += len(part)
                 size += len(part)
@@ -97,7 +103,7 @@ def limited(scope: Message, receive: Receive, most: int, claim: Callable[[int], 
                 message = await receive()
         except TimeoutError:
             words = "the request came too slowly: please try again"
-            raise Refused(408, words, connection="close") from None
+            raise Refused(408, words, headers={"connection": "close"}) from None
         size = len(message.get("body", b""))
         seen += size
         ended = not message.get("more_body", False)

@@ -133,7 +133,7 @@ class Gate:
         def claim(size: int) -> None:
             nonlocal taken
             if not scratch.claim(visitor, size):
-                raise Refused(507, FULL, **{"retry-after": "60"})
+                raise Refused(507, FULL, headers={"retry-after": "60"})
             taken += size
 
         most = self.service.settings.post_megabytes * 2**20 + bodies.MULTIPART_BYTES

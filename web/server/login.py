@@ -49,7 +49,7 @@ class Tries:
             tries, free = 0, 0.0
         if now < free:
             wait = int(free - now) + 1
-            raise Refused(429, TOO_MANY, {"seconds": wait}, **{"retry-after": str(wait)})
+            raise Refused(429, TOO_MANY, {"seconds": wait}, {"retry-after": str(wait)})
         tries += 1
         wait = min(2.0 ** (tries - FREE_TRIES), LONGEST_WAIT) if tries >= FREE_TRIES else 0.0
         self._known[visitor] = tries, now + wait, now

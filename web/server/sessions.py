@@ -108,16 +108,16 @@ class Pages(StateHolder):
         """Room for one more page of a visitor. Raises Refused where there is none."""
         own = sum(page.visitor == visitor for page in self.pages.values())
         if own >= PAGES_OF_ONE and not self._drop_one(visitor):
-            raise Refused(503, NO_PAGE_OF_ONE, **{"retry-after": "60"})
+            raise Refused(503, NO_PAGE_OF_ONE, headers={"retry-after": "60"})
         if len(self.pages) >= PAGES and not self._drop_one():
-            raise Refused(503, NO_PAGE, **{"retry-after": "60"})
+            raise Refused(503, NO_PAGE, headers={"retry-after": "60"})
 
     def check_jobs(self, visitor: str) -> None:
         """Raises Refused where as many jobs of this visitor wait as may."""
         events = list(self._queue.event_ids_to_events.values())
         owners = (self.pages.get(event.session_hash) for event in events)
         if sum(page is not None and page.visitor == visitor for page in owners) >= self._jobs_of_one:
-            raise Refused(503, NO_JOB, **{"retry-after": "10"})
+            raise Refused(503, NO_JOB, headers={"retry-after": "10"})
 
     @contextmanager
     def here(self, session_id: str, visitor: str) -> Iterator[None]:

@@ -65,6 +65,6 @@ def laid(random: Random, debris: Debris, diameter: float) -> Thing:
     if random.random() < 0.5:
         layers = layers[:, ::-1]
     blur = max(0.0, 0.45 / by - 0.45)
-    small = ndimage.zoom(ndimage.gaussian_filter(layers, (blur, blur, 0)), (by, by, 1), order=1)
+    small = np.asarray(ndimage.zoom(ndimage.gaussian_filter(layers, (blur, blur, 0)), (by, by, 1), order=1))
     dyes = np.exp(random.normal(0, 0.2, 3)) * float(np.exp(random.normal(0, 0.3)))
     return Thing((small[:, :, :3] * dyes).clip(0, None).astype(np.float32), small[:, :, 3].clip(0, 1))

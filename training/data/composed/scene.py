@@ -197,7 +197,8 @@ def _photographed(random: Random, canvas: _Canvas, diameter: float) -> np.ndarra
     y, x = np.mgrid[-1 : 1 : side * 1j, -1 : 1 : side * 1j]
     terms = (x, y, x * x, y * y, x * y)
     uneven = np.tensordot(random.normal(0, 0.06, len(terms)), np.stack(terms), axes=1)
-    cloudy = ndimage.zoom(random.normal(0, random.uniform(0, 0.04), (9, 9, 3)), (side / 9, side / 9, 1), order=1)
+    coarse = random.normal(0, random.uniform(0, 0.04), (9, 9, 3))
+    cloudy = np.asarray(ndimage.zoom(coarse, (side / 9, side / 9, 1), order=1))
     lamp = random.uniform(110, 250) * np.exp(random.normal(0, 0.08, 3))
     light = lamp * np.exp(-(density + uneven[:, :, None] + cloudy[:side, :side]))
     blur = random.uniform(0.02, 0.35) if random.random() < 0.7 else random.uniform(0.3, 1.8)
