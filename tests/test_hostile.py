@@ -54,9 +54,13 @@ class Visitor:
                         break
         return last
 
-    def read_batch(self, function: int, files: list[dict], session: str) -> bool:
-        """Reads files as the tab for many cells; whether that ended well."""
-        job = {"data": [files, False], "fn_index": function, "session_hash": session, "trigger_id": None}
+    def read_batch(self, functions: tuple[int, int], files: list[dict], session: str) -> bool:
+        """Drops files, which the tab for many cells then reads; whether that ended well."""
+        route, read = functions
+        drop = {"data": [files], "fn_index": route, "session_hash": session, "trigger_id": None}
+        answer = self.web.post(f"{API}/run/predict", json=drop)
+        assert answer.status_code == 200, answer.text
+        job = {"data": [None, False], "fn_index": read, "session_hash": session, "trigger_id": None}
         answer = self.web.post(f"{API}/queue/join", json=job)
         assert answer.status_code == 200, answer.text
         with self.web.stream("GET", f"{API}/queue/data", params={"session_hash": session}, timeout=JOB) as events:
@@ -122,12 +126,14 @@ def server(tmp_path_factory) -> Iterator[tuple[str, int, Path]]:
     assert status == 0
 
 
-def batch_function(address: str) -> int:
-    """The number of the function that reads what is given to the tab for many cells."""
+def batch_functions(address: str) -> tuple[int, int]:
+    """The numbers of the functions that route what is dropped, and that read it in the tab for many cells."""
     config = httpx.get(f"{address}/config", **WEB).json()
-    (files,) = [part["id"] for part in config["components"] if part["props"].get("elem_id") == "batch-files"]
-    (function,) = [one["id"] for one in config["dependencies"] if [files, "upload"] in one["targets"] and one["inputs"]]
-    return function
+    ids = {part["props"].get("elem_id"): part["id"] for part in config["components"]}
+    files, matched, functions = ids["drop-files"], ids["batch-matched"], config["dependencies"]
+    (route,) = [one["id"] for one in functions if [files, "upload"] in one["targets"] and one["inputs"] == [files]]
+    (read,) = [one["id"] for one in functions if len(one["inputs"]) == 2 and one["inputs"][1] == matched]
+    return route, read
 
 
 def post_raw(address: str, path: str, kind: str, body: bytes) -> int:
@@ -162,11 +168,11 @@ def post_pictures(address: str, made: dict[str, bytes]) -> Iterator[str]:
 
 def post_zips(address: str, made: dict[str, bytes]) -> Iterator[str]:
     """Every zip many times in one request, and all pictures at once, to the tab for many cells, which reads on."""
-    visitor, function = Visitor(address, "192.0.2.2"), batch_function(address)
+    visitor, functions = Visitor(address, "192.0.2.2"), batch_functions(address)
     requests = {name: [visitor.upload(f"{name}.zip", made[name])] * 20 for name in hostile.ZIPS}
     requests["pictures"] = [visitor.upload(f"{name}.png", made[name]) for name in hostile.PICTURES]
     for name, files in requests.items():
-        if not visitor.read_batch(function, [file for file in files if file], f"session-{name}"):
+        if not visitor.read_batch(functions, [file for file in files if file], f"session-{name}"):
             yield f"{name}: a batch that failed"
 
 

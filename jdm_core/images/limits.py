@@ -19,7 +19,10 @@ SMALL_SIDE = 32  # pixels on a cell's longer side, below which it is read but ge
 MAX_ASPECT = 2.0
 # A field may be a strip of a few that were stitched. Its file may be as large as one of MAX_PIXELS in colour of 16 bits
 # that nothing compressed, 240 MB; what has more pixels is no camera's field but a scan, which is read in tiles.
-OF_CELL, OF_FIELD = Bounds(MAX_FILE_BYTES, MAX_ASPECT, "one cell"), Bounds(256 * 2**20, 4.0, "a field")
+MAX_FIELD_FILE_BYTES = 256 * 2**20
+MAX_FIELD_ASPECT = 4.0
+OF_CELL = Bounds(MAX_FILE_BYTES, MAX_ASPECT, "one cell")
+OF_FIELD = Bounds(MAX_FIELD_FILE_BYTES, MAX_FIELD_ASPECT, "a field")
 # The brightest channel of a black background, of 255: lossy compression and squashing leave real ones below this, and
 # the darkest stain is far above it.
 BLACK = 32

@@ -101,7 +101,7 @@ def test_a_bad_upload_is_named_with_its_reason_and_clears_the_page(callbacks, ba
 
 def test_an_upload_that_is_gone_is_an_error_without_the_path_of_the_server(callbacks, tmp_path):
     (view,) = callbacks.explain(upload(tmp_path / "gone.png", "mine.png"), 32, 0)
-    assert "mine.png: cannot be read" in view.status and str(tmp_path) not in view.status
+    assert "mine.png: there is no such file" in view.status and str(tmp_path) not in view.status
 
 
 @pytest.mark.parametrize(("draws", "seed"), [(None, None), (10**9, -5)])

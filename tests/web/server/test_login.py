@@ -104,7 +104,7 @@ def test_tools_ask_for_the_login_and_work_with_it(explainer, tmp_path):
         basic = base64.b64encode(b"ann:secret").decode()
         for headers in ({"authorization": f"Basic {basic}"}, {"cookie": cookie}):
             tools, answer = asyncio.run(talk(running.address, headers))
-            assert {tool.name for tool in tools.tools} == {"predict", "explain", "edit"}
+            assert {tool.name for tool in tools.tools} == {"predict", "explain", "edit", "field"}
             assert not answer.isError and "Parasitized" in answer.content[0].text
 
 
@@ -139,7 +139,7 @@ def test_mcp_clients_find_tools_that_describe_themselves_and_use_them(explainer,
 
     with serving(explainer, tmp_path, mcp=True) as running:
         tools, answer, bad, elsewhere = asyncio.run(talk(running.address))
-    assert tools.keys() == {"predict", "explain", "edit"}
+    assert tools.keys() == {"predict", "explain", "edit", "field"}
     for tool in tools.values():
         assert "not for diagnosis" in tool.description
         assert "Giemsa" in tool.inputSchema["properties"]["file"]["description"]

@@ -8,7 +8,12 @@ from web.server import private, private_names
 
 WEB = Path(private.__file__).parents[1]
 ALONE = "server/private.py"
-OF_OTHERS = {"_exit", "_replace", "_fields"}  # of os and of named tuples, which document them; and of zipfile:
+OF_OTHERS = {
+    "_asdict",
+    "_exit",
+    "_replace",
+    "_fields",
+}  # of os and of named tuples, which document them; and of zipfile:
 OF_ZIPFILE = {"_EndRecData", "_ECD_SIZE", "_ECD_LOCATION", "_ECD_OFFSET", "_ECD_SIGNATURE"}
 
 
