@@ -20,7 +20,7 @@ from web.words.browser import block
 from web.words.language import say_for
 
 MANY_CELLS = "many-cells"  # the id of its tab
-FIELD_SIDE = 400  # pixels of the shorter side; of crops of one cell that people send, one in thirty is so large
+FIELD_SIDE = 400  # pixels of the shorter side; crops of one cell are smaller as a rule
 Upload = dict[str, Any]  # a file as a browser hands it on: `path` and `orig_name`
 
 

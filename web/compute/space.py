@@ -6,6 +6,7 @@ from typing import Any
 
 COMPUTING = (
     "predict",
+    "measure_colours",
     "elbo",
     "posterior",
     "counterfactual",
