@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -32,12 +33,16 @@ class CheckpointError(ValueError):
 
 @dataclass(frozen=True)
 class WeightsFile:
-    """A safetensors file beside the manifest, with what its bytes must be; where it is not there, `hub` has it."""
+    """A safetensors file beside the manifest, with what its bytes must be; where it is not there, `hub` has it.
+
+    `trained` tells how its weights came about, for a network that has no entry of its own.
+    """
 
     path: str
     bytes: int
     sha256: str
     hub: HubFile | None = None
+    trained: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
         check_relative("path", self.path)

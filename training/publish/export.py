@@ -103,12 +103,12 @@ def record_classifier(path: Path) -> None:
     _record(path, "classifiers")
 
 
-def record_finder(path: Path) -> None:
-    """Puts a finder's file into the manifest in whose `weights` it lies, if it lies in one's."""
-    _record(path, "finders")
+def record_finder(path: Path, trained: Mapping[str, Any]) -> None:
+    """Puts a finder's file, and how it was trained, into the manifest in whose `weights` it lies, if in one's."""
+    _record(path, "finders", {"trained": dict(trained)})
 
 
-def _record(path: Path, part: str) -> None:
+def _record(path: Path, part: str, more: Mapping[str, Any] | None = None) -> None:
     manifest = path.resolve().parent.parent / MANIFEST.name
     if path.resolve().parent.name != WEIGHTS or not manifest.is_file():
         return
@@ -118,6 +118,7 @@ def _record(path: Path, part: str) -> None:
         "path": f"{WEIGHTS}/{path.name}",
         "bytes": len(data),
         "sha256": hashlib.sha256(data).hexdigest(),
+        **(more or {}),
     }
     _write(manifest, {part: entries})
 

@@ -45,8 +45,10 @@ class Fields:
         return Fields(*(t[index] for t in vars(self).values()))
 
 
-def composed(cells: np.ndarray, slides: Sequence[str], debris: Sequence[Debris], number: int, seed: int) -> Fields:
-    """So many fields composed of cells uint8 (N, s, s, 3) on black, most of them of one slide's."""
+def composed(
+    cells: Sequence[np.ndarray], slides: Sequence[str], debris: Sequence[Debris], number: int, seed: int
+) -> Fields:
+    """So many fields composed of N cells uint8 (h, w, 3) on black, most of them of one slide's."""
     random = np.random.default_rng(seed)
     of_slide = {slide: np.flatnonzero(np.asarray(slides) == slide) for slide in sorted(set(slides))}
     names = sorted(of_slide)

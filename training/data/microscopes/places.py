@@ -33,12 +33,13 @@ def _boxed(path: Path, boxed: BoxedSet, fitted: bool = False) -> Place:
 
 MPIDB = Path("microscopes/mpidb")
 IML = Path("iml_malaria")
+BCCD = Path("microscopes/bccd")
 UPLOADS = Path("uploads")
 PLACES = (
     _boxed(IML, BoxedSet("iml", "IML, P. vivax")),
     Place(MPIDB, read_mpidb, fitted=True),
     _boxed(Path("microscopes/bbbc041"), BoxedSet("bbbc041", "BBBC041, P. vivax", dark=True)),
     Place(Path("microscopes/chula"), read_chula, fitted=True),
-    _boxed(Path("microscopes/bccd"), BoxedSet("bccd", "BCCD, no malaria"), fitted=True),
+    _boxed(BCCD, BoxedSet("bccd", "BCCD, no malaria"), fitted=True),
     Place(UPLOADS, lambda folder, at_most, seed: read_uploads(folder)),
 )
