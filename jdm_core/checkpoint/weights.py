@@ -1,7 +1,7 @@
 """Weights from a file: what its size, digest, names, shapes and values must be, checked in this order."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from jdm_core.bounds import check_digest, check_relative
 from jdm_core.checkpoint.hub import HubFile
@@ -91,7 +92,7 @@ def build_network(data: bytes, architecture: Architecture, dtype: str) -> JointD
         weights = load(data)
     except SafetensorError as error:
         raise ValueError(str(error).splitlines()[0]) from error
-    with torch.device("meta"):
+    with torch.device("meta"), _NoValues():
         expected = JointDiffusionNetwork(architecture).state_dict()
     check_tensors(weights, expected, DTYPES[dtype])
     network = JointDiffusionNetwork(architecture)
@@ -99,6 +100,16 @@ def build_network(data: bytes, architecture: Architecture, dtype: str) -> JointD
     network.eval().requires_grad_(False)
     _try_out(network)
     return network
+
+
+class _NoValues(TorchFunctionMode):
+    """Passes over what only fills tensors: without memory, it would import torch's compiler, which takes seconds."""
+
+    def __torch_function__(self, func: Callable, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+        kwargs = kwargs or {}
+        if getattr(func, "__module__", "") == "torch.nn.init":
+            return kwargs["tensor"]
+        return func(*args, **kwargs | ({"device": "cpu"} if func is torch.linspace else {}))
 
 
 def check_tensors(weights: Mapping[str, Tensor], expected: Mapping[str, Tensor], dtype: torch.dtype) -> None:

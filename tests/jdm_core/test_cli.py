@@ -233,13 +233,15 @@ def test_awkward_names_are_explained_and_told_apart(cell_files, tmp_path, capsys
     assert sorted(row["file"] for row in rows) == sorted(["a\\udcff.png", *names[1:]])
     assert len({row["report"].casefold() for row in rows}) == len(names)
     assert len(list(out.rglob("*.json"))) == len(names)
+    predict = ["-m", "jdm_core", "predict", str(folder / undecodable), "--json", "--draws", "4"]
     done = subprocess.run(
-        [sys.executable, "-m", "jdm_core", "predict", str(folder / undecodable), "--json", "--draws", "4"],
+        [sys.executable, "-X", "importtime", *predict],
         capture_output=True,
         env={**os.environ, "PYTHONIOENCODING": "utf-8:strict"},
         check=True,
     )
     assert json.loads(done.stdout)["file"].endswith("a\\udcff.png")
+    assert b" jdm_core" in done.stderr and b"torch._dynamo" not in done.stderr  # a compiler: two seconds for nothing
 
 
 @pytest.mark.parametrize(
