@@ -11,7 +11,7 @@ export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}" # the tests run side by side, one
 arguments=()
 if [ "${1:-}" = --fast ]; then
     shift
-    arguments+=(-m "not slow and not browser and not train")
+    arguments+=(-m "not slow and not browser and not train and not cluster")
 fi
 requirements=(-r requirements-dev.txt)
 if [ "${1:-}" = --cluster ]; then
