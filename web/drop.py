@@ -4,12 +4,16 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import gradio as gr
+import torch
 
+from jdm_core.field.alone import what_shows
+from jdm_core.field.finder import finder_on
 from jdm_core.images.announced import announced
 from jdm_core.images.limits import OF_FIELD
 from jdm_core.images.read import read_bytes
 from jdm_core.images.refused import CellImageError
 from jdm_core.report.words import Language
+from web.compute.decoding import read_pixels
 from web.field.layout import FIELD
 from web.many_cells.archives import is_archive
 from web.many_cells.opening import ONE_CELL
@@ -20,7 +24,9 @@ from web.words.browser import block
 from web.words.language import say_for
 
 MANY_CELLS = "many-cells"  # the id of its tab
-FIELD_SIDE = 400  # pixels of the shorter side; crops of one cell are smaller as a rule
+CELL_SIDE = 150  # pixels: what has a shorter side than that is no field
+FIELD_SIDE = 400  # pixels of the shorter side: where neither several cells nor one are seen, so large a one is a field
+LOOKED_AT = 3  # files of a drop, so that a person does not wait for a hundred
 Upload = dict[str, Any]  # a file as a browser hands it on: `path` and `orig_name`
 
 
@@ -35,22 +41,26 @@ class Drop(NamedTuple):
 
 
 def view_of(uploads: list[Upload]) -> str:
-    """The tab that a drop is for: pictures as large as fields are fields; a file alone is one cell, others are many.
+    """The tab that a drop is for: fields, by what some of the files show; else a file alone is one cell, others many.
 
     This is the only place that decides it: whoever adds a view adds its case here, and a state of its own to `Drop`.
     """
-    if all(_is_large(upload["path"]) for upload in uploads):
+    if all(_is_field(upload["path"]) for upload in uploads[:: -(-len(uploads) // LOOKED_AT)]):
         return FIELD
     return MANY_CELLS if len(uploads) > 1 or is_archive(uploads[0]["path"]) else ONE_CELL
 
 
-def _is_large(path: str) -> bool:
-    """Whether a file says that its picture is as large as a field's, before any of it is decoded."""
+def _is_field(path: str) -> bool:
+    """Whether a file's picture shows several cells, or none and is large; what cannot be read is no field."""
     try:
         said = announced(read_bytes(path, "", OF_FIELD), "", OF_FIELD)
+        if min(said.width, said.height) < CELL_SIDE:
+            return False
+        pixels = read_pixels(path, "", OF_FIELD)
     except CellImageError:
         return False
-    return min(said.width, said.height) >= FIELD_SIDE
+    shown = what_shows(pixels, finder_on(torch.device("cpu")))  # a moment, for which nobody waits in the device's line
+    return shown == "several cells" or (shown == "neither" and min(pixels.shape[:2]) >= FIELD_SIDE)
 
 
 def add_drop(kept_seconds: int) -> Drop:

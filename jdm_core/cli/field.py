@@ -17,10 +17,9 @@ from jdm_core.checkpoint.reading import readings as known_readings
 from jdm_core.cli.inputs import given_files, passed_over, places_of, progress_bar, stems_of
 from jdm_core.cli.smears import Outcome, mixed_names, smear_names, summary, told_of, write_tables
 from jdm_core.field.rows import with_added
-from jdm_core.field.trouble import FEWEST
+from jdm_core.field.trouble import ONE_CELL
 from jdm_core.field.weights import FINDER
 from jdm_core.files import read_file, replace_file
-from jdm_core.images.find import find_cell
 from jdm_core.images.inputs import read_field
 from jdm_core.images.pixels import content_sha256
 from jdm_core.images.refused import on_one_line
@@ -118,8 +117,8 @@ def read_pixels(explainer: Explainer, pixels: np.ndarray, name: str, stem: Path,
             entry, lost = _with_readings(entry, task.readings[sha256], pixels)
         record = _write(explainer, entry, stem, smear, task)
     trouble = record["trouble"]
-    alone = trouble and record["found"] <= FEWEST and find_cell(pixels).status in ("as given", "cut out")
-    return Outcome(sha256=sha256, trouble=f"{trouble} {OLD_WAY}" if alone else trouble, lost=lost)
+    told = f"{trouble} {OLD_WAY}" if trouble == ONE_CELL else trouble
+    return Outcome(sha256=sha256, trouble=told, lost=lost)
 
 
 def task_of(options: argparse.Namespace) -> Task:

@@ -13,7 +13,7 @@ from jdm_core.field.cut import added, assemble, filled, replaced
 from jdm_core.field.found import Found
 from jdm_core.field.network import DIAMETER, MULTIPLE, FinderNetwork, Maps, network_input
 from jdm_core.field.polygons import parts_of, polygon_at, polygons_of
-from jdm_core.field.scale import scale_of, within
+from jdm_core.field.scale import scale_of, shows_several, within
 from jdm_core.field.weights import load_finder
 
 MEND, AGREES = 2, 0.2  # looks more, where the cells found differ by so much, in a logarithm, from the scale's
@@ -49,6 +49,11 @@ class Finder:
             view = self._look(pixels, scale)
             found = polygons_of(view.maps)
         return assemble(pixels, found, view.maps, view.scale)
+
+    @torch.inference_mode()
+    def sees_several(self, pixels: np.ndarray) -> bool:
+        """Whether a picture uint8 (H, W, 3) shows several whole cells, as far as looks at it in small tell."""
+        return shows_several(pixels.shape, lambda scale: polygons_of(self._look(pixels, scale).maps))
 
     @torch.inference_mode()
     def at(self, pixels: np.ndarray, found: Found, x: float, y: float) -> Found:

@@ -14,6 +14,9 @@ DOUBTFUL = 0.45  # a score that things have at scales at which they are no cells
 ENOUGH = 0.012  # of the picture, each cell times its score beyond that
 CLEAR = 0.66  # of the scores' median: cells that are well seen
 LARGEST = 2.2  # a picture is not enlarged further
+SMALL_LEVELS = LEVELS[:3]  # at which a look takes a moment
+SEVERAL = 3  # whole cells, of which a picture is a field
+ALONE = 0.12  # of the picture: among so few, a cell that covers so much is meant alone
 MAX_SIDE, MIN_SIDE = 2400, 96  # pixels of the longer side in which cells are found
 
 
@@ -45,6 +48,26 @@ def scale_of(shape: tuple[int, ...], look: Callable[[float], Polygons]) -> float
         elif most > ENOUGH:
             break
     return within(scale, shape)
+
+
+def shows_several(shape: tuple[int, ...], look: Callable[[float], Polygons]) -> bool:
+    """Whether a picture (H, W) shows several whole cells; `look` finds at a scale, by which it is smaller for each.
+
+    What the picture's side cuts off does not count: a crop of one cell shows parts of its neighbours.
+    """
+    height, width = shape[:2]
+    for side in SMALL_LEVELS:
+        level = side / max(height, width)
+        if level > LARGEST and side > SMALL_LEVELS[0]:
+            break
+        found = look(level)
+        low, high = found.outlines.min(axis=1), found.outlines.max(axis=1)
+        whole = (low > 0).all(axis=1) & (high < np.array([width, height]) * level - 1).all(axis=1)
+        known = (found.diameters > KNOWN[0]) & (found.diameters < KNOWN[1]) & (found.scores > CLEAR)
+        areas = found.areas[whole & known]
+        if len(areas) > SEVERAL or (len(areas) == SEVERAL and areas.max() < ALONE * height * width * level**2):
+            return True
+    return False
 
 
 def within(scale: float, shape: tuple[int, ...]) -> float:

@@ -2,10 +2,13 @@
 
 import zipfile
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from tests.support.one_cell import upload
+from tests.support.synthetic_fields import EXAMPLES, GROUND, paste, pasted_field
+from web.compute.decoding import read_pixels
 from web.drop import MANY_CELLS, router, view_of
 from web.field.layout import FIELD
 from web.many_cells.opening import ONE_CELL
@@ -50,6 +53,33 @@ def test_pictures_as_large_as_fields_are_fields(cell, bad, field):
     assert view_of([upload(field), upload(cell)]) == MANY_CELLS
     one, many, fields, seen, tab, _ = router(Limits())([upload(field)])
     assert (one, many, fields, tab["selected"]) == (None, None, [upload(field)], FIELD) and "1 field" in seen
+
+
+def saved(path, pixels):
+    Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(path)
+    return upload(path)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
+def test_a_large_photograph_of_one_cell_is_one_cell(tmp_path, share):
+    pixels = np.full((1500, 2000, 3), GROUND, float)
+    side = round(1500 * share)
+    paste(pixels, EXAMPLES[1], 1000 - side // 2, 750 - side // 2, side)
+    assert view_of([saved(tmp_path / "phone.jpg", pixels)]) == ONE_CELL
+
+
+@pytest.mark.parametrize(("height", "width", "cells", "diameter"), [(350, 350, 20, 50), (200, 260, 9, 50)])
+def test_a_small_field_is_a_field(tmp_path, height, width, cells, diameter):
+    pixels = pasted_field(height, width, cells, 1, diameter)
+    assert view_of([saved(tmp_path / "small.png", pixels)]) == FIELD
+
+
+def test_of_many_files_a_few_are_looked_at(tmp_path, cell, monkeypatch):
+    small = saved(tmp_path / "small.png", pasted_field(350, 350, 20, 1, 50))
+    looked = []
+    monkeypatch.setattr("web.drop.read_pixels", lambda path, *rest: looked.append(path) or read_pixels(path, *rest))
+    assert view_of([small] * 12) == FIELD and len(looked) == 3
+    assert view_of([upload(cell)] * 12) == MANY_CELLS
 
 
 def test_a_name_is_never_markup(cell):

@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from jdm_core.explain.fields import BATCH
+from jdm_core.explain.fields import ASKED_AT_ONCE, BATCH
 from jdm_core.field.found import READ
 from jdm_core.field.ranking import worth_asking
-from tests.support.synthetic_fields import GROUND, pasted_field
+from jdm_core.field.trouble import ONE_CELL
+from tests.support.synthetic_fields import EXAMPLES, GROUND, paste, pasted_field
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +46,22 @@ def test_everything_read_has_a_verdict_and_nothing_else(field):
 def test_the_likelihood_is_asked_where_it_is_worth_it(field):
     assert (~np.isnan(field.posterior[:, 0]) == worth_asking(field.probabilities)).all()
     assert 0 < (~np.isnan(field.posterior[:, 0])).sum() < (field.status == READ).sum()
+
+
+def test_whoever_stops_waits_for_few_cells(frames):
+    answered = [~np.isnan(frame.posterior[:, 0]) for frame in frames]
+    more = np.diff([int(known.sum()) for known in answered])
+    assert answered[-1].sum() > 2 * ASKED_AT_ONCE and 0 < more.max() <= ASKED_AT_ONCE
+    first = next(frame for frame, known in zip(frames, answered, strict=True) if known.any())
+    asked, known = worth_asking(first.probabilities), ~np.isnan(first.posterior[:, 0])
+    assert first.probabilities[known, 0].min() >= first.probabilities[asked & ~known, 0].max()
+
+
+def test_a_picture_of_one_cell_says_so_however_large(explainer):
+    pixels = np.full((900, 1200, 3), GROUND, float)
+    paste(pixels, EXAMPLES[1], 465, 315, 270)
+    read = explainer.field(pixels.astype(np.uint8), draws=3)
+    assert read.trouble == ONE_CELL and len(read.order) == 0
 
 
 def test_the_order_is_that_of_suspicion(field):
