@@ -37,7 +37,7 @@ class Settings:
     proxies: str = _setting("127.0.0.1", "FORWARDED_ALLOW_IPS", "proxies whose word for a visitor's address is taken")
     checkpoint: str = _setting("malaria-64", "PLASMOLENS_CHECKPOINT", "name in the manifest, or folder of an own one")
     device: str = _setting("auto", "PLASMOLENS_DEVICE", ", ".join(DEVICES), choices=DEVICES)
-    upload_megabytes: int = _setting(64, "PLASMOLENS_UPLOAD_MEGABYTES", "limit of a file", least=1, most=64)
+    upload_megabytes: int = _setting(64, "PLASMOLENS_UPLOAD_MEGABYTES", "limit of a file", least=1, most=256)
     post_megabytes: int = _setting(512, "PLASMOLENS_POST_MEGABYTES", "limit of all files of one upload", least=1)
     queue_length: int = _setting(100, "PLASMOLENS_QUEUE_LENGTH", "jobs that may wait; more are refused", least=1)
     batch_cells: int = _setting(500, "PLASMOLENS_BATCH_CELLS", "images in one batch", least=1, most=100_000)

@@ -3,7 +3,8 @@
 A codec that hangs, takes too much memory or breaks takes this process with it and no other. It needs no torch, is small
 and starts at once.
 
-    asked      16 bytes, the length of a file and the seconds of the processor that it may take, and the file
+    asked      17 bytes, the length of a file, the seconds of the processor that it may take and what it is to be
+               (a place in `KINDS`), and the file
     answered   9 bytes, what became of it (READ, REFUSED or FAULT) with the length of what follows:
                for READ height and width, 4 bytes each, and the pixels; for REFUSED the reason;
                for FAULT, a fault of this program and not of the picture, the error's type and its place
@@ -19,15 +20,17 @@ import threading
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 import numpy as np
 
-from jdm_core.images.limits import DECODER_BYTES
+from jdm_core.images.limits import DECODER_BYTES, OF_CELL, OF_FIELD
 from jdm_core.images.refused import CellImageError
 
 READY = b"+"
-ASKED, ANSWERED, SHAPE = struct.Struct("<QQ"), struct.Struct("<BQ"), struct.Struct("<II")
+ASKED, ANSWERED, SHAPE = struct.Struct("<QQB"), struct.Struct("<BQ"), struct.Struct("<II")
 READ, REFUSED, FAULT = range(3)
+KINDS = (OF_CELL, OF_FIELD)
 
 
 def main() -> None:
@@ -40,9 +43,9 @@ def main() -> None:
 
         asking.sendall(READY)
         while len(head := file.read(ASKED.size)) == ASKED.size:
-            length, seconds = ASKED.unpack(head)
+            length, seconds, kind = ASKED.unpack(head)
             _allow(seconds)
-            _answer(asking, file.read(length), read_cell)
+            _answer(asking, file.read(length), partial(read_cell, name="", bounds=KINDS[kind]))
 
 
 def _answer(asking: socket.socket, data: bytes, read: Callable[[bytes], np.ndarray]) -> None:

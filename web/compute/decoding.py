@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 
 from jdm_core.images.announced import announced
-from jdm_core.images.decoder import ANSWERED, ASKED, READ, READY, REFUSED, SHAPE
-from jdm_core.images.limits import DECODERS, SMALL_PIXELS, WALL_FACTOR, decoding_seconds
+from jdm_core.images.decoder import ANSWERED, ASKED, KINDS, READ, READY, REFUSED, SHAPE
+from jdm_core.images.limits import DECODERS, OF_CELL, SMALL_PIXELS, WALL_FACTOR, Bounds, decoding_seconds
 from jdm_core.images.read import checked_bytes, read_bytes
 from jdm_core.images.refused import CellImageError
 from web.logs import note
@@ -62,7 +62,7 @@ class Decoder:
         """Whether the process runs."""
         return self.process.poll() is None
 
-    def read(self, data: bytes, name: str, seconds: int) -> np.ndarray:
+    def read(self, data: bytes, name: str, seconds: int, bounds: Bounds = OF_CELL) -> np.ndarray:
         """The pixels (H, W, 3) uint8 of a file, in at most so many seconds of the processor. Raises CellImageError.
 
         Raises DecodingFault for faults of the program. Where the process did not answer, it is closed.
@@ -70,7 +70,7 @@ class Decoder:
         self._until = time.monotonic() + WALL_FACTOR * seconds
         try:
             self._left()
-            self._socket.sendall(ASKED.pack(len(data), seconds))
+            self._socket.sendall(ASKED.pack(len(data), seconds, KINDS.index(bounds)))
             self._socket.sendall(data)
             kind, length = ANSWERED.unpack(self._receive(ANSWERED.size))
             if kind != READ:
@@ -135,16 +135,16 @@ class Decoders:
         self._idle: list[Decoder] = []
         self._lock, self._count = threading.Lock(), count
 
-    def read(self, source: str | Path | bytes, name: str) -> np.ndarray:
-        """The upright RGB pixels (H, W, 3) uint8 of a file or its bytes, as `read_cell` gives them.
+    def read(self, source: str | Path | bytes, name: str, bounds: Bounds = OF_CELL) -> np.ndarray:
+        """The upright RGB pixels (H, W, 3) uint8 of a file or its bytes, as `read_cell` gives them within bounds.
 
         What is not to be decoded is refused before it waits for a process. Raises CellImageError, DecodingFault.
         """
-        data = checked_bytes(source, name) if isinstance(source, bytes) else read_bytes(source, name)
-        said = announced(data, name)
+        data = checked_bytes(source, name, bounds) if isinstance(source, bytes) else read_bytes(source, name, bounds)
+        said = announced(data, name, bounds)
         pixels = said.width * said.height
         with self._large if pixels > SMALL_PIXELS else nullcontext(), self._decoder() as decoder:
-            return decoder.read(data, name, decoding_seconds(pixels))
+            return decoder.read(data, name, decoding_seconds(pixels), bounds)
 
     def warm(self) -> None:
         """Starts the processes, so that nobody waits for that later."""
@@ -181,9 +181,9 @@ class Decoders:
 PAGE = Decoders()
 
 
-def read_pixels(source: str | Path | bytes, name: str) -> np.ndarray:
+def read_pixels(source: str | Path | bytes, name: str, bounds: Bounds = OF_CELL) -> np.ndarray:
     """`Decoders.read` by the processes that the whole page shares."""
-    return PAGE.read(source, name)
+    return PAGE.read(source, name, bounds)
 
 
 def _environment() -> dict[str, str]:

@@ -9,6 +9,7 @@ from jdm_core import CellImageError, Explainer
 from jdm_core.explain.fields import FIELD_DRAWS
 from jdm_core.explain.matching import AS_GIVEN, MATCHED
 from jdm_core.field.results import Field
+from jdm_core.images.limits import OF_FIELD
 from jdm_core.images.pixels import content_sha256
 from jdm_core.report.field.entry import FieldEntry
 from jdm_core.report.field.geojson import finite
@@ -46,7 +47,7 @@ def add_field_endpoint(explainer: Explainer, limits: dict[str, Any]) -> None:
         if not file:
             raise gr.Error("file: none given", print_exception=False)
         try:
-            name, pixels = read_upload(file)
+            name, pixels = read_upload(file, OF_FIELD)
             read = explainer.field(pixels, _whole("draws", draws, FIELD_DRAWS, *DRAWS), _seed(seed), _choice(colours))
         except (CellImageError, ValueError) as error:
             raise gr.Error(str(error), print_exception=False) from error

@@ -15,6 +15,7 @@ from PIL import Image
 from jdm_core import CellImageError, Explainer
 from jdm_core.explain.matching import AS_GIVEN, ColourChoice
 from jdm_core.field.results import Field
+from jdm_core.images.limits import OF_FIELD
 from jdm_core.images.pixels import content_sha256
 from jdm_core.images.refused import on_one_line
 from web.field.smear import Entry, Smear
@@ -37,7 +38,7 @@ def add(smear: Smear, uploads: list[dict[str, Any]]) -> None:
 
 def pixels_of(entry: Entry) -> np.ndarray:
     """The pixels uint8 (H, W, 3) of a field's upload. Raises CellImageError, also where it is no longer kept."""
-    return read_upload({"path": entry.path, "orig_name": entry.name})[1]
+    return read_upload({"path": entry.path, "orig_name": entry.name}, OF_FIELD)[1]
 
 
 def read_entry(explainer: Explainer, entry: Entry, draws: int, colours: ColourChoice) -> Generator[Field, None, None]:

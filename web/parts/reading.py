@@ -8,16 +8,20 @@ import numpy as np
 
 from jdm_core import CellImageError
 from jdm_core.images.find import Finding, located, reduced
+from jdm_core.images.limits import OF_CELL, Bounds
 from web.compute.decoding import read_pixels
 
 SIDE = 1024  # pixels; an edit of more takes some 60 bytes for each, and a page shows half as many a side
 STEM_CHARACTERS = 60
 
 
-def read_upload(upload: dict[str, Any]) -> tuple[str, np.ndarray]:
-    """The user's name of an uploaded file, and its pixels. Raises CellImageError, which never names the path here."""
+def read_upload(upload: dict[str, Any], bounds: Bounds = OF_CELL) -> tuple[str, np.ndarray]:
+    """The user's name of an uploaded file, and its pixels, of a cell or within other bounds.
+
+    Raises CellImageError, which never names the path here.
+    """
     name, path = _named(upload)
-    return name, read_pixels(path, name)
+    return name, read_pixels(path, name, bounds)
 
 
 def find_upload(upload: dict[str, Any], as_given: bool) -> tuple[str, Finding]:

@@ -24,6 +24,7 @@ REASONS = (
     noop("{width} x {height} pixels, smaller than {least} x {side}"),
     noop("{width} x {height} pixels, more than {most} million"),
     noop("{width} x {height} pixels, too elongated for one cell (beyond 2:1)"),
+    noop("{width} x {height} pixels, too elongated for a field (beyond 4:1)"),
     noop("a JPEG image in {scans} scans: save it again, as a baseline JPEG or PNG"),
     noop("several frames or pages: save the one that shows the cell"),
     noop("16-bit colour in separate planes: save it with interleaved channels"),

@@ -10,12 +10,15 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from jdm_core.images import decoder as program
+from jdm_core.images.limits import OF_FIELD
 from jdm_core.images.read import read_cell
 from jdm_core.images.refused import CellImageError
 from tests.support import hostile
@@ -58,6 +61,24 @@ def test_the_pixels_are_those_that_are_read_here(decoders):
         np.testing.assert_array_equal(pixels, read_cell(source))
         assert pixels.flags.writeable and pixels.flags.c_contiguous
     assert len(decoders._idle) == 1  # one after the other: one process
+
+
+@pytest.mark.parametrize(("width", "height"), [(5312, 2988), (8000, 5000), (900, 300)])
+def test_fields_have_limits_of_their_own(decoders, width, height):
+    buffer = BytesIO()
+    Image.new("RGB", (width, height), (228, 222, 226)).save(buffer, "PNG", compress_level=1)
+    assert decoders.read(buffer.getvalue(), "field", OF_FIELD).shape == (height, width, 3)
+    if width > 2 * height:
+        with pytest.raises(CellImageError, match="too elongated for one cell"):
+            decoders.read(buffer.getvalue(), "cell")
+
+
+def test_a_larger_field_is_refused_in_a_sentence(decoders):
+    for width, height, words in ((8001, 5000, "more than 40 million"), (500, 100, "for a field")):
+        buffer = BytesIO()
+        Image.new("L", (width, height), 200).save(buffer, "PNG", compress_level=1)
+        with pytest.raises(CellImageError, match=words):
+            decoders.read(buffer.getvalue(), "field", OF_FIELD)
 
 
 def test_so_are_the_refusals(decoders, tmp_path):
