@@ -14,9 +14,14 @@ from PIL import Image
 from tests.jdm_core.test_cli_field import assert_same, field, rows, run
 from tests.support.synthetic_fields import pasted_field
 
-pytest.importorskip("ray")
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(1500)]
 FIELDS = 6
+
+
+@pytest.fixture(scope="module", autouse=True)
+def ray():
+    """Not imported where nothing here is run."""
+    pytest.importorskip("ray")
 
 
 @pytest.fixture(scope="module")

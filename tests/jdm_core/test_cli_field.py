@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +22,7 @@ from jdm_core.report.field.entry import FieldEntry, Smear
 from jdm_core.report.field.readings import dump_readings
 from jdm_core.report.words import NOTICE
 from tests.support.synthetic_fields import EXAMPLES, paste, pasted_field
+from tests.support.warm_python import warm_python
 
 OPTIONS = ("--device", "cpu", "--draws", "3")
 TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
@@ -43,8 +43,8 @@ sys.exit(cli.main())
 
 
 def run(*arguments):
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.getcwd()}
-    return subprocess.run([sys.executable, *map(str, arguments)], capture_output=True, text=True, env=environment)
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.getcwd(), "PYTHON_EXEC": warm_python()}
+    return subprocess.run([warm_python(), *map(str, arguments)], capture_output=True, text=True, env=environment)
 
 
 def field(folder, out, *options):
@@ -163,7 +163,7 @@ def test_a_killed_process_is_made_up_for(folder, alone, tmp_path):
 def test_an_interrupted_run_is_told_in_one_line_and_goes_on(folder, alone, tmp_path):
     out = tmp_path / "out"
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.getcwd()}
-    command = [sys.executable, "-m", "jdm_core", *field(folder, out)]
+    command = [warm_python(), "-m", "jdm_core", *field(folder, out)]
     started = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
     until = time.monotonic() + 250
     while not list(out.glob("f*.json")):

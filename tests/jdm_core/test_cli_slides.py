@@ -13,11 +13,16 @@ from jdm_core.cli.smears import write_tables
 from tests.jdm_core.test_cli_field import rows
 from tests.support.synthetic_fields import EXAMPLES, GROUND, paste
 
-pytest.importorskip("tiffslide")
 pytestmark = pytest.mark.cluster
 TASK = Task(draws=3, seed=0, colours="as given", red_cells_per_ul=5e6)
 SEAMS = 256, 300  # cores of the tiles
 DIAMETER = 84
+
+
+@pytest.fixture(scope="module", autouse=True)
+def tiffslide():
+    """Not imported where nothing here is run."""
+    pytest.importorskip("tiffslide")
 
 
 @pytest.fixture(scope="module")

@@ -33,6 +33,12 @@ PRELOADED = (
     "safetensors.torch",
     "accelerate",
     "torch.distributed.run",
+    "torch._dynamo",  # with the first optimiser
+    "scipy.stats",
+    "skimage.measure",
+    "skimage.morphology",
+    "matplotlib.figure",
+    "fontTools.subset",
     "gradio",
 )
 _READY = b"ready\n"
