@@ -21,6 +21,9 @@ def register(commands: Commands) -> None:
     train = commands.add_parser("train", help="train a model, or continue a run")
     train.add_argument("--recipe", default="malaria-64", help="a preset of training/recipes, or a TOML file")
     train.add_argument("--data", **DATA)
+    train.add_argument(
+        "--microscopes", type=Path, metavar="FOLDER", help="sets of other microscopes, where the recipe trains on some"
+    )
     train.add_argument("--run", type=Path, help="run folder (default: runs/RECIPE)")
     train.add_argument("--set", **SET)
     train.add_argument("--resume", action="store_true", help="continue the run folder's state exactly")
@@ -97,6 +100,10 @@ def _train(options: argparse.Namespace) -> int:
     # A length that is found on the way is one fall of the rate.
     once = [] if options.budget_minutes is None else ["restarts=[]"]
     recipe = load_recipe(options.recipe, [*options.set, *once])
+    if recipe.abroad and options.microscopes is None:
+        print(f"without --microscopes nothing is trained on cells of {', '.join(recipe.abroad)}", file=sys.stderr)
+        once += ["abroad=[]", "abroad_share=0.0"]
+        recipe = load_recipe(options.recipe, [*options.set, *once])
     run = options.run or Path("runs") / recipe.name
     resumed = None
     if options.resume:
@@ -112,7 +119,7 @@ def _train(options: argparse.Namespace) -> int:
     schedule = Schedule(options.max_minutes, options.accumulate, options.compile, options.budget_minutes)
     device = choose_device(options.device)
     try:
-        finished = train(recipe, options.data, run, device, schedule, resumed, should_stop=stop_on_signal())
+        finished = train(recipe, options.data, run, device, schedule, resumed, stop_on_signal(), options.microscopes)
     except NonFiniteLoss as error:
         print(f"error: {error}; the last good state is {run / STATE_FILE}", file=sys.stderr)
         return 1

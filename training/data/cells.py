@@ -55,6 +55,16 @@ class Cells:
         return self.take([i for i, slide in enumerate(self.slides) if slide in wanted])
 
 
+def joined(first: Cells, second: Cells) -> Cells:
+    """The cells of both, the first ones first."""
+    return Cells(
+        torch.cat([first.images, second.images]),
+        torch.cat([first.labels, second.labels]),
+        first.slides + second.slides,
+        first.names + second.names,
+    )
+
+
 def as_pixels(cells: Cells) -> np.ndarray:
     """Cells as a person sees them, uint8 (N, S, S, C)."""
     return cells.images.permute(0, 2, 3, 1).contiguous().numpy()

@@ -58,6 +58,9 @@ class Recipe:
     margin_weight: float = 0.0  # s'': cross-entropy of the classes' denoising errors, within `focus` if there is one
     margin_from: float = 0.0  # the share of the run after which the margin counts
     restarts: tuple[int, ...] = ()  # images below `images` where the rate, fallen to zero as at the end, is whole again
+    abroad: tuple[str, ...] = ()  # sets of other microscopes, whose developers' cells are trained on beside the data
+    abroad_share: float = 0.0  # of a batch, for the cells of `abroad`
+    abroad_from: float = 0.0  # the share of the run after which they are met
     appearance: float = 0.0  # strength at which stain, lamp and sampling vary, instead of `stain_jitter`
     start_from: str = ""  # a checkpoint at half the side, whose weights are grown; "": random weights
     symmetries: bool = True  # whether images are flipped and turned: cells have no up, digits have
@@ -85,6 +88,10 @@ class Recipe:
                 raise ValueError("focus must be [low, high, share], low < high in [0, 1] and share in (0, 1)")
         if not 0 <= self.margin_from < 1:
             raise ValueError("margin_from must be in [0, 1)")
+        if bool(self.abroad) != (self.abroad_share > 0) or not (
+            0 <= self.abroad_share < 1 and 0 <= self.abroad_from < 1
+        ):
+            raise ValueError("abroad and abroad_share go together; the share and abroad_from must be in [0, 1)")
         if list(self.restarts) != sorted({n for n in self.restarts if n >= self.batch_size}):
             raise ValueError("restarts must ascend, from a batch on")
         if self.appearance < 0 or (self.appearance and self.stain_jitter):

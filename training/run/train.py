@@ -13,10 +13,11 @@ from tqdm import tqdm
 
 from jdm_core.files import replace_file
 from training.data.cells import Cells, load_cells
+from training.data.microscopes.trained import read_trained
 from training.data.split import Split, half_labelled_batches
 from training.run.log import RunLog, sample_sheet
 from training.run.loss import UNLABELLED
-from training.run.recipe import Recipe, kept_labels, split_cells
+from training.run.recipe import Recipe, RecipeError, kept_labels, split_cells
 from training.run.state import STATE_FILE, RunState, StateError, read_state, restore, save_state
 from training.run.throughput import Budget
 from training.run.trainer import Schedule, Trainer
@@ -34,13 +35,14 @@ def train(
     schedule: Schedule,
     resumed: RunState | None,
     should_stop: Callable[[], bool] = lambda: False,
+    microscopes: Path | None = None,
 ) -> bool:
     """Trains in the run folder until the recipe's images are seen, the minutes are over or `should_stop()`.
 
     With a budget the number of images is chosen so that the rate has fallen to zero when its minutes, those before a
     resumption among them, are over; the state's recipe records it. Returns True when the recipe was completed. Under
     torchrun every process calls this and the first one writes state.safetensors, recipe.json, split.json and what
-    RunLog writes.
+    RunLog writes. `microscopes` is the folder of other microscopes' sets, where the recipe trains on some.
     """
     started = time.monotonic()
     cells = load_cells(data, recipe.labels, recipe.architecture.image_size, channels=recipe.architecture.image_channels)
@@ -51,7 +53,14 @@ def train(
     keep = kept_labels(training, recipe)
     training = replace(training, labels=torch.where(keep, training.labels, UNLABELLED))
 
-    trainer = Trainer(recipe, training, device, schedule)
+    abroad = None
+    if recipe.abroad:
+        if microscopes is None:
+            raise RecipeError(
+                f"{recipe.name}: trains on {', '.join(recipe.abroad)} too; --microscopes says where they lie"
+            )
+        abroad = read_trained(microscopes, recipe.abroad, recipe.architecture.image_size, recipe.seed)
+    trainer = Trainer(recipe, training, device, schedule, abroad)
     step, seconds_before = (0, 0.0) if resumed is None else (resumed.step, resumed.seconds)
     validate_steps = max(1, recipe.validate_every // recipe.batch_size)
     budget = None

@@ -13,7 +13,8 @@ from jdm_core.model.architecture import Architecture
 from jdm_core.model.device import bf16_is_fast
 from jdm_core.model.network import JointDiffusionNetwork
 from training.data.augment import augment
-from training.data.cells import Cells
+from training.data.cells import Cells, joined
+from training.data.microscopes.trained import even_weights
 from training.data.split import batches
 from training.run.loss import Batch, JointLoss, draw_batch
 from training.run.recipe import Recipe, RecipeError
@@ -37,10 +38,21 @@ class Schedule:
 class Trainer:
     """The weights, their average and the optimizer of a run, on this process's device, and the step that moves them."""
 
-    def __init__(self, recipe: Recipe, training: Cells, device: torch.device, schedule: Schedule) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        training: Cells,
+        device: torch.device,
+        schedule: Schedule,
+        abroad: Cells | None = None,
+    ) -> None:
         # Every process makes the same network and the same draws, so that only gradients need to travel.
         self.accelerator, self.device = join_processes(device)
-        self.recipe, self._names = recipe, training.names
+        self.recipe, self._count = recipe, len(training)
+        self._weights = None if abroad is None else even_weights(abroad.labels, abroad.slides)
+        if abroad is not None:
+            training = joined(training, abroad)
+        self._names = training.names
         if schedule.accumulate > 1 and recipe.architecture.normalisation == "data":
             raise RecipeError("a batch cannot be computed in parts where its own statistics normalise it")
         self.half = recipe.precision == "bf16" and bf16_is_fast(self.device)
@@ -77,6 +89,7 @@ class Trainer:
         run repeats them, and are the same in every process, which then computes its own share alone.
         """
         self.network.train()
+        index = self._with_abroad(index, step)
         batch = self._batch(index, step)
         losses, (stops, planned) = self._stepper(
             step, batch, lambda: ", ".join(self._names[i] for i in index.tolist()), (float(stop), float(plan))
@@ -86,7 +99,7 @@ class Trainer:
     def rehearse(self) -> float:
         """Seconds of a step, from two of which nothing is kept."""
         before = {name: value.clone() for name, value in self.network.state_dict().items()}
-        index = torch.arange(self.recipe.batch_size) % len(self._images)
+        index = torch.arange(self.recipe.batch_size) % self._count
         for step in range(2):  # the first one warms up
             began = time.monotonic()
             self.step(step, index, stop=False)
@@ -98,9 +111,19 @@ class Trainer:
 
     def settle_average(self) -> None:
         """Takes the statistics of the data for the averaged weights, over the same training cells every time."""
-        order = batches(len(self._images), min(self.recipe.batch_size, len(self._images)), self.recipe.seed, 0)
+        order = batches(self._count, min(self.recipe.batch_size, self._count), self.recipe.seed, 0)
         steps = range(STATISTICS_STEP, STATISTICS_STEP + STATISTICS_BATCHES)
-        settle(self.average, (self._batch(next(order), step) for step in steps), self.half)
+        settle(self.average, (self._batch(self._with_abroad(next(order), step), step) for step in steps), self.half)
+
+    def _with_abroad(self, index: Tensor, step: int) -> Tensor:
+        """`index` (B,), its last places given to cells of other microscopes where the recipe meets them by now."""
+        recipe = self.recipe
+        places = round(recipe.abroad_share * len(index))
+        if self._weights is None or not places or step < recipe.abroad_from * recipe.steps:
+            return index
+        generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + step)
+        drawn = torch.multinomial(self._weights, places, replacement=True, generator=generator)
+        return torch.cat([index[:-places], self._count + drawn])
 
     def _batch(self, index: Tensor, step: int) -> Batch:
         generator = torch.Generator(self.device).manual_seed(self.recipe.seed * 1_000_003 + step)

@@ -18,6 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from jdm_core.model.network import JointDiffusionNetwork
 from tests.support.toy import TINY, TINY_OPTIONS, write_toy_zip
+from tests.support.toy_microscopes import write_microscopes
 from tests.support.warm_python import warm_python
 from training.cli import main
 from training.run import state as state_module
@@ -393,3 +394,17 @@ def test_a_run_starts_from_a_smaller_checkpoint(explainer):
 def test_a_run_that_cannot_start_from_its_checkpoint_says_why(setting, reason):
     with pytest.raises(RecipeError, match=reason):
         initial_network(load_recipe("malaria-128", [setting]))
+
+
+def test_other_microscopes_are_trained_on_where_they_lie_and_told_of_where_not(toy, tmp_path, capsys):
+    sets = write_microscopes(tmp_path / "sets")
+    settings = ("abroad=['mpidb', 'bccd']", "abroad_share=0.5", "abroad_from=0", "images=16")
+    recipe = [argument for setting in settings for argument in ("--set", setting)]
+    assert main(train_command(toy, tmp_path / "with", *recipe, "--microscopes", str(sets))) == 0
+    assert "without --microscopes" not in capsys.readouterr().err
+    assert main(train_command(toy, tmp_path / "without", *recipe)) == 0
+    assert "without --microscopes nothing is trained on cells of mpidb, bccd" in capsys.readouterr().err
+    states = [read_state(tmp_path / run) for run in ("with", "without")]
+    assert [(one.recipe.abroad, one.recipe.abroad_share) for one in states] == [(("mpidb", "bccd"), 0.5), ((), 0.0)]
+    (first, second) = (one.tensors for one in states)
+    assert any(not torch.equal(value, second[name]) for name, value in first.items())

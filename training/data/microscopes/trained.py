@@ -1,0 +1,47 @@
+"""Cells of other microscopes that a network trains on: the developers' halves of sets whose licence allows it."""
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from jdm_core.images.pixels import to_tensor, to_uint8
+from training.data.cells import Cells
+from training.data.members import DataError
+from training.data.microscopes.places import PLACES
+
+AT_MOST = 1500  # cells of a set's half and kind: all, of the sets that are known
+ROLES = {"infected": 0, "healthy": 1}  # as the labels of the malaria cells; what looks like a parasite says nothing
+
+
+def read_trained(folder: Path, names: Collection[str], size: int, seed: int) -> Cells:
+    """The red cells of the named sets' developers' halves, at (3, size, size); the slide of each is its set.
+
+    Raises DataError for a set that is not known, not there, or whose licence keeps it from weights that ship.
+    """
+    known = {place.path.name: place for place in PLACES if place.fitted}
+    if unknown := sorted(set(names) - set(known)):
+        raise DataError(f"{', '.join(unknown)}: may not be trained on; these may: {', '.join(sorted(known))}")
+    images: list[Tensor] = []
+    labels: list[int] = []
+    slides: list[str] = []
+    files: list[str] = []
+    for name in names:
+        sample = known[name].read(folder / known[name].path, AT_MOST, seed)
+        chosen = sample.where("developer", "infected", "healthy").tolist()
+        images += [to_uint8(to_tensor([sample.cells[i]], size)).permute(0, 3, 1, 2) for i in chosen]
+        labels += [ROLES[sample.known[i].role] for i in chosen]
+        slides += [name] * len(chosen)
+        files += [f"{name}/{sample.known[i].field}/{i}" for i in chosen]
+    return Cells(torch.cat(images), torch.tensor(labels), slides, files)
+
+
+def even_weights(labels: Tensor, sets: Sequence[str]) -> Tensor:
+    """How often each of N cells is drawn, (N,), so that classes are met alike often, and in each class the sets.
+
+    Else the network would learn that what looks foreign is healthy.
+    """
+    kinds = list(zip(labels.tolist(), sets, strict=True))
+    sets_of = {label: len({name for other, name in kinds if other == label}) for label, _ in kinds}
+    return torch.tensor([1 / (len(sets_of) * sets_of[kind[0]] * kinds.count(kind)) for kind in kinds])
