@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from jdm_core.draw.maps import smooth
 from jdm_core.explain.hold import Bounds
+from jdm_core.images.pixels import luminance
 from jdm_core.model.architecture import Architecture
 from jdm_core.model.device import half_precision
 from jdm_core.model.diffusion import add_noise, alpha_sigma, cosine_logsnr, predicted_image
@@ -15,6 +17,7 @@ from jdm_core.model.network import JointDiffusionNetwork
 # Cosine times above which x̂ is guided. What is added is decided above the first, and below it the plain model draws how
 # it looks; what is removed is seen through less noise, and guided away from what it was almost to the end.
 _GUIDED_ADDING, _GUIDED_REMOVING = 0.5, 0.15
+_SIDE_PIXELS = 64  # of the pictures for which lengths are given
 _GRAY_TIME = 0.8  # where the whole picture is made anew, its slant and stroke should live on
 
 
@@ -43,6 +46,7 @@ class EditSettings:
     ladder: tuple[Strength, ...]
     removing: tuple[Strength, ...] = ()
     logsnr_shift: float = 0.0  # `Architecture.logsnr_shift`: a time hides as much of a large picture as of a small one
+    colour_blur: float = 0.6  # pixels of 64: cameras and formats see colour coarser than light, and networks do not
 
     def __post_init__(self) -> None:
         every = (*self.ladder, *self.removing)
@@ -120,8 +124,8 @@ def resample(
 
     At every level what is known is noised to that level (RePaint, Lugmayr et al. 2022, arXiv 2201.09865, algorithm 1),
     and the steps are ancestral. x̂ = x̂_source + w (x̂_target - x̂_source) while the noise is high (guidance over an
-    interval, Kynkäänniemi et al. 2024, arXiv 2404.07724), and x̂_target below. One encoder pass and up to two decoder
-    passes a step and candidate; all noise follows from the seeds (N,).
+    interval, Kynkäänniemi et al. 2024, arXiv 2404.07724), and x̂_target below. Of the last x̂ the colour is smoothed. One
+    encoder pass and up to two decoder passes a step and candidate; all noise follows from the seeds (N,).
     """
     device, n = task.x.device, len(task.x)
     logsnr, times = settings.logsnr(device), torch.linspace(0, settings.time, settings.steps + 1)
@@ -140,13 +144,26 @@ def resample(
         ends = torch.where(own.removes, _GUIDED_REMOVING, _GUIDED_ADDING)[:, None, None, None]
         guided = torch.where(float(times[i]) > ends, scale[rows], 1.0)
         image = _guided(network, y[rows], logsnr[i].expand(len(rows)), own, guided)
-        image = torch.where(unknown[rows], own.bounds.hold(image), own.x)
+        image = own.bounds.hold(image if i > 1 else with_smooth_colour(image, settings.colour_blur))
+        image = torch.where(unknown[rows], image, own.x)
         shown[rows] = torch.lerp(own.x, image, own.area)
         if i > 1:
             moved = _ancestral(y[rows], image, logsnr[i], logsnr[i - 1], _noise(draws, rows, y))
             known = add_noise(own.x, _noise(draws, rows, y), logsnr[i - 1].expand(len(rows)))
             y[rows] = torch.where(unknown[rows], moved, known)
         yield first - i + 1, shown
+
+
+def with_smooth_colour(image: Tensor, sigma: float) -> Tensor:
+    """Images (N, C, S, S) in [-1, 1] of the same luminance whose colour beside it is smoothed; gray ones as they are.
+
+    `sigma` is in pixels of a side of 64. Colours count by their light, so that black around a cell has no part in them.
+    """
+    if image.shape[1] == 1:
+        return image
+    light, sigma = luminance(image)[:, None] + 1, sigma * image.shape[-1] / _SIDE_PIXELS
+    colour, around = (smooth(part.flatten(0, 1), sigma).unflatten(0, part.shape[:2]) for part in (image + 1, light))
+    return light * colour / around.clamp(min=1e-3) - 1
 
 
 def _guided(network: JointDiffusionNetwork, y: Tensor, logsnr: Tensor, task: Task, scale: Tensor) -> Tensor:
