@@ -115,7 +115,7 @@ class Edits:
         yield edited_view(self.explainer, reading, Wanted(threshold, outline), say)
 
     def _strength(self, mode: str | None, start: float | None, guidance: float | None) -> Strength | None:
-        """The one strength that was asked for; None searches the mildest that turns both verdicts."""
+        """The one strength that was asked for; None searches the weakest that changes both verdicts."""
         if mode != sentences.FIXED:
             return None
         steps = self.explainer.edit.steps

@@ -176,8 +176,8 @@ def _settings(steps: int) -> Parts:
             controls["again"] = gr.Button(label("Explain again"), size="sm", elem_id="again")
         with gr.Column(min_width=280):
             controls["mode"] = gr.Radio(
-                [(label(mode), mode) for mode in (sentences.MILDEST, sentences.FIXED)],
-                value=sentences.MILDEST,
+                [(label(mode), mode) for mode in (sentences.WEAKEST, sentences.FIXED)],
+                value=sentences.WEAKEST,
                 label=label("Strength of the edit"),
                 elem_id="mode",
             )

@@ -1,5 +1,7 @@
 """What stands folded under the stage for those who want every figure: ELBO, units, gradient, and how to repeat it."""
 
+import math
+from collections.abc import Mapping
 from shlex import quote
 from typing import Any
 
@@ -23,9 +25,32 @@ def explained_with(explainer: Explainer, reading: Reading, say: Language) -> dic
     elbo = reading.explanation.elbo
     paired = float(elbo.difference[0]), float(elbo.difference_standard_error[0])
     panel = elbo_panel(elbo.labels, elbo.elbo[0], elbo.standard_error[0], paired, elbo.draws, say, elbo.posterior[0])
-    scale = float(f"{explainer.draw.evidence_scale(elbo.evidence[0]):.2g}")
-    unit = say("Evidence map, full colour: {scale} log-odds per pixel.", scale=say.number(scale))
-    return {"elbo": panel + note(unit), "repeat": repeat_panel(explainer, reading, say)}
+    factor = float(f"{math.exp(explainer.draw.evidence_scale(elbo.evidence[0])):.4g}")
+    unit = say(
+        "A pixel of full colour in the evidence map changes the odds by a factor of {factor}.",
+        factor=say.number(factor),
+    )
+    told = [words for words in (contradictions(explainer.checkpoint.metrics, say), unit) if words]
+    return {"elbo": panel + Markup().join(map(note, told)), "repeat": repeat_panel(explainer, reading, say)}
+
+
+def contradictions(metrics: Mapping[str, Any], say: Language) -> str:
+    """How often ELBO and likelihood verdict point to different classes, as recorded; nothing where it is not."""
+    try:
+        measured = metrics["elbo"]
+        low, high = (say.share(round(float(end), 3), 1) for end in measured["parts_interval"])
+        return say(
+            "On {cells} test cells of {slides} slides, the ELBO pointed the other way from the likelihood verdict in "
+            "{share} ({low} to {high}), and by more than twice its error in {clearly}.",
+            cells=say.number(measured["n"]),
+            slides=say.number(measured["slides"]),
+            share=say.share(round(float(measured["parts"]), 3), 1),
+            low=low,
+            high=high,
+            clearly=say.share(round(float(measured["parts_clearly"]), 3), 1),
+        )
+    except (LookupError, TypeError, ValueError):  # of a checkpoint from elsewhere they may be anything
+        return ""
 
 
 def repeat_panel(explainer: Explainer, reading: Reading, say: Language) -> Markup:

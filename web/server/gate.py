@@ -22,6 +22,7 @@ from web.server.login import Door, is_of_other_site, visitor_of
 from web.server.metadata import strip_metadata
 from web.server.private import bound_progress, delete_uploaded, uploaded
 from web.server.scratch import FULL, is_full
+from web.server.spoken import spoken
 from web.words.language import preferred, say_in
 
 QUERY_BYTES = 2**12
@@ -49,7 +50,7 @@ class Gate:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        self.service.loop = asyncio.get_running_loop()
+        self.service.loop, scope = asyncio.get_running_loop(), spoken(scope)
         start, status = time.monotonic(), 500
         route = paths.route_of(scope["path"], self.service.settings.root_path)
         headers = dict(scope["headers"])

@@ -54,6 +54,7 @@ class Service:
 
         from web.page import LAUNCH, build_page
         from web.parts.static import EXAMPLES
+        from web.server.document import Document
         from web.server.gate import Gate
         from web.server.jobs import watch_jobs
         from web.server.private import keep_states, let_tools_in, queue_of, replace_private_names
@@ -73,7 +74,7 @@ class Service:
             "root_path": settings.root_path or None,
             "auth": settings.logins(),
             "max_file_size": settings.upload_megabytes * 2**20,
-            "app_kwargs": {"middleware": [Middleware(Gate, service=self)]},
+            "app_kwargs": {"middleware": [Middleware(Gate, service=self), Middleware(Document, settings.root_path)]},
             "mcp_server": settings.mcp,
             "share": False,
             "ssr_mode": False,
@@ -197,8 +198,10 @@ def run_until(told: threading.Event, service: Service) -> None:
 
 
 def _import_the_rest() -> None:
-    """What the first job would wait for: Gradio asks for the one at each, and some images need the other."""
-    for name in ("matplotlib", "jdm_core.images.segment"):
+    """What the first job would wait for: the first report needs the one, of which Gradio asks for a part at each job,
+    and some images need the other.
+    """
+    for name in ("matplotlib.backends.backend_pdf", "jdm_core.images.segment"):
         import_module(name)
     from web.compute.decoding import PAGE, DecodingFault
 

@@ -7,10 +7,11 @@ import gradio as gr
 
 from jdm_core.report.words import NOTICE, Language
 from web.parts.html import render
-from web.words.language import CODES, read, say_in
+from web.words.language import CODES, NAMES, read, say_in, tag
 
 PHRASES = [m.id for m in read(CODES[0]) if isinstance(m.id, str) and m.id and "{" not in m.id]
 PLAIN = str.maketrans({"{": "(", "}": ")", "'": "’"})  # signs that the browser would take for a field
+LANGUAGES = [(code, name, tag(code)) for code, name in NAMES.items()]
 BLOCKS = (
     "header",
     "drop",
@@ -31,7 +32,7 @@ def _messages(code: str) -> dict[str, str]:
     """English, or the key of a block, to what the browser shows."""
     say = say_in(code)
     phrases = {phrase: say(phrase) for phrase in PHRASES}
-    return phrases | {f"block-{name}": str(render(name, say, notice=NOTICE)) for name in BLOCKS}
+    return phrases | {f"block-{name}": str(render(name, say, notice=NOTICE, languages=LANGUAGES)) for name in BLOCKS}
 
 
 I18N = gr.I18n(**{code: _messages(code) for code in ("en", *CODES)})

@@ -25,6 +25,20 @@ def read(code: str) -> Catalog:
         return read_po(file)
 
 
+def _named(code: str) -> tuple[str, str]:
+    locale = read(code).locale
+    return str(locale.get_language_name()).capitalize(), str(locale).replace("_", "-")
+
+
+_KNOWN = {"en": ("English", "en")} | {code: _named(code) for code in CODES}
+NAMES = {code: name for code, (name, _) in _KNOWN.items()}  # each language of the page, as its speakers call it
+
+
+def tag(code: str) -> str:
+    """The language that the page speaks to whoever prefers a language, as HTML names it (BCP 47)."""
+    return _KNOWN.get(code, _KNOWN["en"])[1]
+
+
 class Translated(Language):
     """A language with a catalogue; what that does not have stays English."""
 

@@ -19,7 +19,7 @@ TRY = noop("You can try another seed or a fixed strength.")
 TRY_FIXED = noop("You can try another seed or another strength.")
 ANIMATION = noop("Save as animated WebP")
 PDF, FILES, PREPARING = noop("Download PDF"), noop("All files (ZIP)"), noop("Preparing …")
-MILDEST, FIXED = noop("The mildest that changes both verdicts"), noop("Fixed strength")
+WEAKEST, FIXED = noop("The weakest that changes both verdicts"), noop("Fixed strength")
 EVIDENCE, CHANGE = noop("What speaks for a parasite"), noop("What changed")
 NOTHING_SPEAKS = noop("Nothing in this cell speaks for a parasite.")
 PRESS = noop("Press “{button}”.")
@@ -44,7 +44,7 @@ SALIENCY_NOTE = noop(
 )
 VARIANTS_NOTE = noop(
     "Four edits of this cell from the same seed, each from other noise; a parasite is added at other places too. The "
-    "first ones are the mildest. What they have in common says more of the model than one of them alone. They have the "
+    "first ones are the weakest. What they have in common says more of the model than one of them alone. They have the "
     "few pixels that the model sees."
 )
 

@@ -1,4 +1,4 @@
-"""The page in a real browser: a cell is explained, refused, saved, and seen on a telephone and in other languages."""
+"""The page in a real browser: a cell is explained, refused, saved, and seen on a telephone."""
 
 import pytest
 from gradio_client import Client, handle_file
@@ -189,29 +189,3 @@ def test_a_cell_on_a_bright_ground_is_found_and_can_be_left_as_it_is(page, brigh
     wait(page, "#as-given input", displayed).send_keys(Keys.SPACE)
     wait(page, "#cell .base", lambda e: e.get_attribute("src") != cut)
     assert not page.find_elements(By.CSS_SELECTOR, "#found img")
-
-
-SPOKEN = [
-    ("fr", "Usage de recherche uniquement", "Montrer sans le parasite", ("Parasitée", "Non parasitée")),
-    ("pt", "Somente para pesquisa", "Mostrar sem o parasita", ("Parasitada", "Não infectada")),
-    ("de", "Research use only", "Show it without the parasite", ("Parasitized", "Uninfected")),
-]
-
-
-@pytest.mark.parametrize(("language", "notice", "button", "says"), SPOKEN)
-def test_the_browser_s_language_decides(page, language, notice, button, says):
-    agent = page.execute_script("return navigator.userAgent")
-    page.execute_cdp_cmd("Network.setUserAgentOverride", {"userAgent": agent, "acceptLanguage": language})
-    try:
-        page.refresh()
-        speaks(page, notice, button, says)
-    finally:
-        page.execute_cdp_cmd("Network.setUserAgentOverride", {"userAgent": agent, "acceptLanguage": "en-US"})
-
-
-def speaks(page, notice, button, says):
-    wait(page, "#verdict .verdict", lambda e: any(label in e.text for label in says))
-    assert notice in page.find_element(By.ID, "top").text
-    assert wait(page, "#flip", displayed).text == button
-    assert "__i18n__" not in page.find_element(By.TAG_NAME, "body").text
-    assert "block-" not in page.find_element(By.TAG_NAME, "body").text

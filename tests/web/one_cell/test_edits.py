@@ -132,7 +132,7 @@ def test_a_fixed_strength_is_that_of_the_sliders(callbacks, edits, cell):
     settings = view.reading.explanation.edit.settings
     assert (settings["guidance"], settings["attempts"], settings["decoded_steps"]) == ([1.5], [1], [2])
     assert "found at attempt 1" in view.check
-    assert edits._strength(sentences.MILDEST, 2, 1.5) is None and edits._strength(None, None, None) is None
+    assert edits._strength(sentences.WEAKEST, 2, 1.5) is None and edits._strength(None, None, None) is None
     assert edits._strength(sentences.FIXED, 99, -3) == Strength(3, 0.0)  # what the page does not offer is not followed
 
 

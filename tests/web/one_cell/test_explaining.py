@@ -157,7 +157,8 @@ def test_pictures_say_in_words_what_they_show(callbacks, edits, cell):
     elbo = view.reading.explanation.elbo
     speaks = LABELS[int(elbo.evidence[0].sum() < 0)]
     assert f"on the whole it speaks for {speaks}, most strongly at " in view.evidence
-    assert re.search(r"full colour: [\d.]+ log-odds per pixel", view.elbo) and "log-odds" not in view.evidence
+    assert re.search(r"changes the odds by a factor of [\d.]+", view.elbo)
+    assert "log-odds" not in view.elbo + view.evidence
     *_, edited = edits.flip(view.reading)
     moved = edited.reading.explanation.edit.difference[0].mean(axis=2)
     row = np.unravel_index(np.abs(moved).argmax(), moved.shape)[0]
