@@ -20,6 +20,7 @@ LOOKS = {
     "of colour": "spread_colour",
     "of place": "spread_place",
     "told from real": "told_apart",
+    "outside alone": "outside_alone",
     "Fréchet": "frechet",
 }
 COSTS = {
@@ -52,9 +53,10 @@ class EditStudy(Study):
         95 % of the same regions laid in healthy cells. *Spread*: the deviation of spots that were added over that of
         real ones.
         *Told from real*: the AUROC of a linear classifier of 16 traits of texture and stain, edited against real cells
-        of the class edited to, trained on half of the slides and tested on the others. Fréchet distances are in the
-        features of yet another network, to as many other real cells of the class edited to. *s* is seconds a cell, with
-        checks for the search, which *encoder* does not count."""
+        of the class edited to, trained on half of the slides and tested on the others; *outside alone*: by what the
+        search did not touch, the region hidden in both, which no edit of a region can mend. Fréchet distances are in
+        the features of yet another network, to as many other real cells of the class edited to. *s* is seconds a cell,
+        with checks for the search, which *encoder* does not count."""
     conclusion = """Turning verdicts is the lesser part: filling in the stain and painting a dot, both without a model,
         turn them about as often as the search does. What tells them apart is how the cells look. Where a parasite is
         removed, filling in leaves dirt in a quarter of the cells and a ghost in three of ten; the search leaves no

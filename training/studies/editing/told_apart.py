@@ -14,18 +14,20 @@ SHRINKAGE = 0.3  # of the covariance towards its diagonal
 SCALES = (0.6, 1.2, 2.4, 4.8)  # pixels: the bands of the texture lie between them
 
 
-def traits(cells: np.ndarray) -> np.ndarray:
+def traits(cells: np.ndarray, hidden: np.ndarray | None = None) -> np.ndarray:
     """Traits (N, 16) of cells (N, S, S, 3) uint8, in which neither the colour nor the shape of the cell counts.
 
     Of the optical density beyond the cell's median, inside its rim: deviations and extremes of gray and green, the
-    share and the height of what stands out, and the logarithms of the texture's deviations in bands.
+    share and the height of what stands out, and the logarithms of the texture's deviations in bands. What is `hidden`
+    (N, S, S) bool has no part in them.
     """
-    return np.stack([_traits(*pair) for pair in zip(cells, masks_of(cells), strict=True)])
+    hidden = np.zeros(cells.shape[:3], bool) if hidden is None else hidden
+    return np.stack([_traits(*each) for each in zip(cells, masks_of(cells), hidden, strict=True)])
 
 
-def _traits(cell: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def _traits(cell: np.ndarray, mask: np.ndarray, hidden: np.ndarray) -> np.ndarray:
     scale = len(mask) / SIDE
-    inner = shrunk(mask, 2 * scale)
+    inner = shrunk(mask, 2 * scale) & ~hidden
     inner = inner if inner.sum() > 50 * scale**2 else mask | (mask.sum() == 0)
     density = -np.log((cell.astype(float) + 1) / 256)
     gray: np.ndarray = density @ np.array(LUMINANCE)
@@ -43,13 +45,19 @@ def _traits(cell: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return np.array(values)
 
 
-def told_apart(edited: np.ndarray, slides: Sequence[str], real: np.ndarray, real_slides: Sequence[str]) -> float:
+def told_apart(
+    edited: np.ndarray,
+    slides: Sequence[str],
+    real: np.ndarray,
+    real_slides: Sequence[str],
+    hidden: tuple[np.ndarray | None, np.ndarray | None] = (None, None),
+) -> float:
     """The AUROC of telling edited cells (N, S, S, 3) from real ones (M, S, S, 3) of the class edited to.
 
     Linear discriminants, trained on half of the slides and tested on the other, both ways; the mean. NaN where a half
-    lacks either. 0.5 cannot be told apart.
+    lacks either. 0.5 cannot be told apart. `hidden` are regions of both that the classifier does not see.
     """
-    features = np.concatenate([traits(edited), traits(real)])
+    features = np.concatenate([traits(edited, hidden[0]), traits(real, hidden[1])])
     positive = np.arange(len(features)) < len(edited)
     names = np.array([*slides, *real_slides])
     half = np.isin(names, sorted(set(names))[::2])
