@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from jdm_core.images.find import Finding, find_cell
+from training.data.boxes import overlaps
 from training.data.fields import Box, Field, read_fields
 
 MARGIN = 0.35  # of a box's sides, added on each
@@ -38,24 +39,20 @@ def main() -> None:
 
 
 def _found(field: Field, box: Box) -> tuple[Finding, tuple[float, float, float, float]]:
-    """What is found in the crop around a box, and the box within it: left, top, right, bottom."""
+    """What is found in the crop around a box, and the box within it: x, y, w, h."""
     with Image.open(field.path) as image:
         left, top = max(0, round(box.x - MARGIN * box.w)), max(0, round(box.y - MARGIN * box.h))
         right = min(image.width, round(box.x + (1 + MARGIN) * box.w))
         bottom = min(image.height, round(box.y + (1 + MARGIN) * box.h))
         pixels = np.asarray(image.convert("RGB").crop((left, top, right, bottom)))
-    x, y = box.x - left, box.y - top
-    return find_cell(pixels), (x, y, x + box.w, y + box.h)
+    return find_cell(pixels), (box.x - left, box.y - top, box.w, box.h)
 
 
 def overlap(outline: np.ndarray, box: tuple[float, float, float, float]) -> float:
-    """Intersection over union of the box around an outline (H, W) bool and another: left, top, right, bottom."""
+    """Intersection over union of the box around an outline (H, W) bool and another: x, y, w, h."""
     rows, columns = np.flatnonzero(outline.any(axis=1)), np.flatnonzero(outline.any(axis=0))
-    found = float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
-    width = max(0.0, min(found[2], box[2]) - max(found[0], box[0]))
-    height = max(0.0, min(found[3], box[3]) - max(found[1], box[1]))
-    areas = [(right - left) * (bottom - top) for left, top, right, bottom in (found, box)]
-    return width * height / (sum(areas) - width * height)
+    found = columns[0], rows[0], columns[-1] + 1 - columns[0], rows[-1] + 1 - rows[0]
+    return float(overlaps(np.array([found], float), np.array([box]))[0, 0])
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from tqdm import tqdm
 from jdm_core.images.limits import MAX_ASPECT, MIN_SIDE
 from jdm_core.images.segment import enclosed
 from training.data.annotations import Box, Field, read_fields, read_pixels
+from training.data.boxes import overlaps
 from training.data.members import DataError
 
 KINDS = {
@@ -82,9 +83,9 @@ def find_cell(foreground: np.ndarray, boxes: Sequence[Box], index: int) -> tuple
     rows, columns = np.mgrid[top : top + window.shape[0], left : left + window.shape[1]] + 0.5
     own = _ellipse(box, rows, columns)
     mask = window & (own <= (1 + MARGIN) ** 2)
-    for i, other in enumerate(boxes):
-        if i != index and _overlap(box, other) > 0:
-            mask &= own <= _ellipse(other, rows, columns)
+    for i in np.flatnonzero(overlaps(_grown([box]), _grown(boxes))[0] > 0).tolist():
+        if i != index:
+            mask &= own <= _ellipse(boxes[i], rows, columns)
     side = min(box.w, box.h)
     mask |= enclosed(mask, GAP * side)
     across, down = abs(columns - box.x - box.w / 2) / box.w, abs(rows - box.y - box.h / 2) / box.h
@@ -223,22 +224,20 @@ def _ellipse(box: Box, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
     return across**2 + down**2
 
 
-def _overlap(box: Box, other: Box) -> float:
-    """Intersection over union of two boxes, each with its margin's half, so that cells that touch overlap."""
-    grow = MARGIN / 2
-    a, b = ((c.x - grow * c.w, c.y - grow * c.h, c.x + (1 + grow) * c.w, c.y + (1 + grow) * c.h) for c in (box, other))
-    width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
-    common = max(0.0, width) * max(0.0, height)
-    areas = sum((c[2] - c[0]) * (c[3] - c[1]) for c in (a, b))
-    return common / (areas - common) if common else 0.0
+def _grown(boxes: Sequence[Box]) -> np.ndarray:
+    """Boxes (n, 4) of x, y, w, h, each with its margin's half, so that cells that touch overlap."""
+    sides = np.array([(box.x, box.y, box.w, box.h) for box in boxes], float).reshape(-1, 4)
+    grow = MARGIN / 2 * sides[:, 2:]
+    return np.concatenate([sides[:, :2] - grow, sides[:, 2:] + 2 * grow], axis=1)
 
 
 def marked_twice(boxes: Sequence[Box]) -> set[int]:
     """The boxes to drop where two mark one cell: the healthy one, else the later one."""
     drop = set()
+    same = overlaps(_grown(boxes), _grown(boxes)) >= SAME_CELL
     for i, box in enumerate(boxes):
-        for j in range(i):
-            if j not in drop and i not in drop and _overlap(box, boxes[j]) >= SAME_CELL:
+        for j in np.flatnonzero(same[i, :i]).tolist():
+            if j not in drop and i not in drop:
                 infected = [KINDS.get(b.kind) != "Uninfected" for b in (boxes[j], box)]
                 drop.add(j if infected[1] and not infected[0] else i)
     return drop

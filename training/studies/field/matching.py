@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from jdm_core.field.found import CLUMP, READ, Found
+from training.data.boxes import overlaps
 from training.studies.field.marked import Marked
 
 OVERLAP = 0.5  # intersection over union from which two boxes are of one cell
@@ -36,7 +37,7 @@ def match(found: Found, marked: Marked, holds: str) -> Match:
     read = found.status == READ
     if holds == "cells":
         counted = marked.red & (x > BORDER) & (y > BORDER) & (x + w < width - BORDER) & (y + h < height - BORDER)
-        overlap = _overlap(marked.boxes, found.boxes) * read[None]
+        overlap = overlaps(marked.boxes, found.boxes) * read[None]
         best = overlap.argmax(1) if overlap.shape[1] else np.zeros(len(overlap), int)
         met = np.where(overlap.max(1, initial=0) >= OVERLAP, best, -1)
         known = overlap[marked.red].max(0, initial=0) >= OVERLAP
@@ -58,15 +59,6 @@ def match(found: Found, marked: Marked, holds: str) -> Match:
     low, high = found.boxes[:, :2], found.boxes[:, :2] + found.boxes[:, 2:]
     whole = read & (low > BORDER).all(1) & (high < (width - BORDER, height - BORDER)).all(1)
     return Match(counted, met, clumped, known & read, whole, infected)
-
-
-def _overlap(some: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Intersection over union (m, n) of boxes of x, y, w, h."""
-    low = np.maximum(some[:, None, :2], others[None, :, :2])
-    high = np.minimum((some[:, :2] + some[:, 2:])[:, None], (others[:, :2] + others[:, 2:])[None])
-    common = (high - low).clip(0).prod(2)
-    areas = some[:, 2:].prod(1)[:, None] + others[:, 2:].prod(1)[None]
-    return common / (areas - common)
 
 
 def _holds(outline: np.ndarray, place: np.ndarray) -> bool:
