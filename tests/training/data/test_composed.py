@@ -10,10 +10,13 @@ from PIL import Image
 from jdm_core.field.network import RAYS, STRIDE, directions
 from tests.support.toy import toy_cell
 from tests.support.toy_fields import box_of
+from tests.support.toy_microscopes import write_microscopes
+from training.data.composed.borrowed import borrow_cells, is_oval
 from training.data.composed.debris import laid, read_debris
 from training.data.composed.scene import compose
 from training.data.composed.targets import NEAR, targets_of
 from training.data.composed.things import drawn_cell, drawn_platelet, drawn_white_cell, from_training
+from training.data.members import DataError
 from training.data.microscopes.sample import part_of_field
 from training.run.fit_finder import composed, turned
 
@@ -110,6 +113,28 @@ def write_white_cells(folder):
         marks = [box_of("red blood cell", 60, 80, 25), box_of("leukocyte", 160, 80, 32)]
         entries.append({"image_name": name, "objects": marks})
     (folder / "annotations.json").write_text(json.dumps(entries))
+
+
+def test_cells_are_borrowed_from_the_developers_halves_of_sets_that_may_be_fitted(tmp_path):
+    borrowed = borrow_cells(write_microscopes(tmp_path), seed=0)
+    assert set(borrowed.counts) == {"mpidb", "chula", "bccd"} and sum(borrowed.counts.values()) == len(borrowed.cells)
+    assert len(borrowed.fields) == len(borrowed.cells) > 5
+    assert {part_of_field(name.split()[1]) for name in borrowed.fields} == {"developer"}
+    assert all(is_oval(cell) for cell in borrowed.cells)
+    with pytest.raises(DataError, match="microscopes/bccd"):
+        borrow_cells(tmp_path / "none", seed=0)
+
+
+def test_what_is_no_whole_cell_is_not_oval():
+    y, x = np.mgrid[:60, :80] - np.array([29.5, 39.5])[:, None, None]
+    whole = np.hypot(x / 40, y / 30) < 1
+    bitten, hung = whole & (np.hypot(x - 36, y) > 22), whole.copy()
+    hung[:20] = True
+    wanted = [(whole, True), (bitten, False), (hung, False), (whole & (y < 10), False)]
+    assert [is_oval(np.repeat(mask[:, :, None] * np.uint8(150), 3, axis=2)) for mask, _ in wanted] == [
+        w for _, w in wanted
+    ]
+    assert not is_oval(np.zeros((20, 20, 3), np.uint8))
 
 
 def test_debris_is_cut_from_the_developers_half_alone(tmp_path):
