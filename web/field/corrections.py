@@ -42,10 +42,8 @@ class Corrections:
         if smear is None or entry is None or not isinstance(x, int | float) or not isinstance(y, int | float):
             return View()
         new, words = self._changed(entry, lambda field, pixels: self.explainer.field_with(pixels, field, x, y), say)
-        if not new:
-            return View(status=alert(words or say("No cell could be outlined there.")))
-        view = self.callbacks.shown(smear, parsed(sent), red, say, choose=new[0])
-        return view._replace(status=status(say("A cell was added.")))
+        refused, done = words or say("No cell could be outlined there."), say("A cell was added.")
+        return self._mended(smear, new, status(done) if new else alert(refused), sent, red, say)
 
     def part(
         self,
@@ -61,11 +59,17 @@ class Corrections:
         if smear is None or entry is None or index is None:
             return View()
         new, words = self._changed(entry, lambda field, pixels: self.explainer.field_parted(pixels, field, index), say)
+        refused = words or say("This clump cannot be parted.")
+        done = say.plural("Parted into {count} cell.", "Parted into {count} cells.", len(new))
+        return self._mended(smear, new, status(done) if new else alert(refused), sent, red, say)
+
+    def _mended(
+        self, smear: Smear, new: list[str], words: str, sent: str | None, red: float | None, say: Language
+    ) -> View:
+        """The tab with the first of the new cells chosen, and words on what became of them; the words alone of none."""
         if not new:
-            return View(status=alert(words or say("This clump cannot be parted.")))
-        view = self.callbacks.shown(smear, parsed(sent), red, say, choose=new[0])
-        parts = say.plural("Parted into {count} cell.", "Parted into {count} cells.", len(new))
-        return view._replace(status=status(parts))
+            return View(status=words)
+        return self.callbacks.shown(smear, parsed(sent), red, say, choose=new[0])._replace(status=words)
 
     def load(
         self,
