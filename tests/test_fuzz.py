@@ -1,15 +1,12 @@
 """Some fifteen seconds of `python -m benchmarks.fuzz`, always the same inputs; and that it sees what is over budget."""
 
-import os
 import random
-import signal
-import time
-from contextlib import contextmanager
 
 import pytest
 
 from benchmarks.fuzz import budget
 from benchmarks.fuzz.__main__ import TARGETS, main
+from tests.support.misbehaving import NAMES, misbehaving, unable
 
 # Some two seconds of each on two idle cores: so many on any machine, so that a seed means the same everywhere.
 COUNTS = {
@@ -44,64 +41,15 @@ def test_a_seed_makes_the_same_inputs_again(name):
     assert made[0] == made[1] and len(set(made[0])) > 20
 
 
-class Misbehaving:
-    """Does with each input what its number says, in turn."""
-
-    def make(self, rng: random.Random) -> bytes:
-        return rng.randbytes(8)
-
-    def read(self, data: bytes) -> str:
-        how = MISDEEDS.get(data, "fine")
-        if how == "raises":
-            raise KeyError("lost")
-        if how == "computes":
-            until = time.process_time() + 1.5
-            while time.process_time() < until:
-                pass
-        if how == "allocates":
-            bytearray(b"x") * (150 * 2**20)
-        if how == "fills":
-            held = []
-            while True:
-                held.append(b"x" * 2**22)
-        if how == "hangs":
-            time.sleep(600)
-        if how == "dies":
-            os.kill(os.getpid(), signal.SIGKILL)
-        if how == "begets":  # a child that allocates counts as well
-            child = os.fork()
-            if child == 0:
-                held = b"x" * (150 * 2**20)
-                time.sleep(0.5)
-                os._exit(len(held) * 0)
-            os.waitpid(child, 0)
-        return "refused" if how == "refuses" else "read"
-
-
-NAMES = ("fine", "raises", "computes", "allocates", "fills", "hangs", "dies", "begets", "refuses", "fine")
-MISDEEDS = {random.Random(f"7 {number}").randbytes(8): name for number, name in enumerate(NAMES)}
-
-
-@contextmanager
-def misbehaving():
-    yield Misbehaving()
-
-
-@contextmanager
-def unable():
-    raise OSError("no such thing")
-    yield
-
-
 def test_what_passes_its_budget_is_named_and_the_rest_goes_on(monkeypatch):
-    monkeypatch.setattr(budget, "SECONDS", 1.0)
-    monkeypatch.setattr(budget, "PATIENCE", 10.0)
+    monkeypatch.setattr(budget, "SECONDS", 0.5)
+    monkeypatch.setattr(budget, "PATIENCE", 6.0)
     monkeypatch.setattr(budget, "MEMORY", 100 * 2**20)
     outcome = budget.run(misbehaving, 200, seed=7, count=len(NAMES))
     told = dict(line.removeprefix("input ").split(": ", 1) for line in outcome.broken)
     assert list(told) == ["1", "2", "3", "4", "5", "6", "7"]
-    assert told["1"].startswith("KeyError: 'lost' (test_fuzz.py:") and told["6"] == "the process died"
-    assert "s of the processor" in told["2"] and told["5"] == "not done after 10 s"
+    assert told["1"].startswith("KeyError: 'lost' (misbehaving.py:") and told["6"] == "the process died"
+    assert "s of the processor" in told["2"] and told["5"] == "not done after 6 s"
     assert all("MiB above idle" in told[number] for number in "347") and told["4"].endswith("and ended")
     assert (outcome.tried, outcome.ended["read"], outcome.ended["refused"]) == (10, 2, 1)
     assert outcome.slowest > 1 and outcome.largest > 150 * 2**20

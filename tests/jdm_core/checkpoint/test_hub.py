@@ -3,6 +3,7 @@
 import json
 import shutil
 import socket
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -11,6 +12,17 @@ from jdm_core.checkpoint.weights import CheckpointError
 from tests.support.fake_hub import COMMIT, REPO, FakeHub, load
 
 FILE = "weights/malaria-64.safetensors"
+
+
+@pytest.fixture(scope="module")
+def unanswered(tmp_path_factory):
+    """What a client says whom nobody answers, begun at once: it tries for half a minute, beside the other tests."""
+    folder = tmp_path_factory.mktemp("unanswered")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        nobody = f"http://127.0.0.1:{free.getsockname()[1]}"
+    with ThreadPoolExecutor(1) as threads:
+        yield threads.submit(load, folder, nobody, published(folder / "here"))
 
 
 @pytest.fixture
@@ -30,6 +42,7 @@ def published(folder, **hub):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("unanswered")
 def test_missing_weights_come_from_the_hub_once(hub, tmp_path):
     call = published(tmp_path / "here")
     expected = read_manifest()["malaria-64"].files[0].sha256
@@ -40,6 +53,7 @@ def test_missing_weights_come_from_the_hub_once(hub, tmp_path):
     assert len(hub.asked) == 3
 
 
+@pytest.mark.slow
 def test_bundled_weights_ask_nobody(hub, tmp_path):
     expected = read_manifest()["malaria-64"].files[0].sha256
     call = published(tmp_path / "here")
@@ -48,6 +62,7 @@ def test_bundled_weights_ask_nobody(hub, tmp_path):
     assert hub.asked == []
 
 
+@pytest.mark.slow
 def test_what_is_not_the_manifests_file_is_refused(hub, tmp_path):
     data = hub.files[FILE]
     hub.files |= {"changed": data[:-1] + bytes([data[-1] ^ 1]), "cut": data[:-5], "longer": data + b"x"}
@@ -69,21 +84,22 @@ def test_what_is_not_the_manifests_file_is_refused(hub, tmp_path):
     assert "no such repository" in outcomes[4]
 
 
-@pytest.mark.parametrize(
-    "environment",
-    [{"HF_HUB_OFFLINE": "1"}, pytest.param({}, marks=pytest.mark.slow)],  # the client tries for half a minute
-    ids=["told so", "nobody answers"],
-)
-def test_without_a_network_it_says_so(environment, tmp_path):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        nobody = f"http://127.0.0.1:{free.getsockname()[1]}"
-    (outcome,), _ = load(tmp_path, nobody, published(tmp_path / "here"), **environment)
-    assert f"{REPO}: {FILE} at revision {COMMIT} cannot be fetched from the hub: it does not answer" in outcome
-    assert "\n" not in outcome
+SILENT = f"{REPO}: {FILE} at revision {COMMIT} cannot be fetched from the hub: it does not answer"
+
+
+@pytest.mark.slow
+def test_told_to_stay_offline_it_says_so(tmp_path):
+    (outcome,), _ = load(tmp_path, "http://127.0.0.1:1", published(tmp_path / "here"), HF_HUB_OFFLINE="1")
+    assert SILENT in outcome and "\n" not in outcome
 
 
 def test_a_revision_that_may_move_is_refused(tmp_path):
     published(tmp_path / "here", revision="main")
     with pytest.raises(CheckpointError, match="'main' is not a commit"):
         read_manifest(tmp_path / "here" / "manifest.json")
+
+
+@pytest.mark.slow
+def test_where_nobody_answers_it_says_so(unanswered):
+    (outcome,), _ = unanswered.result()
+    assert SILENT in outcome and "\n" not in outcome

@@ -4,15 +4,17 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.start import start_server, stop_server
 from tests.support.browser import wait
+from tests.support.warm_python import warm_python
 from web.one_cell.callbacks import EXAMPLES
-from web.screenshot import served
 
 
 @pytest.fixture(scope="session")
 def address():
-    with served() as url:
-        yield url
+    url, app, _ = start_server(warm_python())
+    yield url
+    assert stop_server(app) == 0
 
 
 @pytest.fixture(scope="session")
