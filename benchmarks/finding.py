@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from jdm_core.field.boxes import overlaps
 from jdm_core.images.find import Finding, find_cell
-from training.data.boxes import overlaps
 from training.data.fields import Box, Field, read_fields
 
 MARGIN = 0.35  # of a box's sides, added on each

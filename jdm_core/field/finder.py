@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import nn
 
+from jdm_core.field.boxes import overlaps
 from jdm_core.field.cut import added, assemble, filled, replaced
 from jdm_core.field.found import Found
 from jdm_core.field.network import DIAMETER, MULTIPLE, FinderNetwork, Maps, network_input
@@ -18,6 +19,7 @@ from jdm_core.field.weights import load_finder
 
 MEND, AGREES = 2, 0.2  # looks more, where the cells found differ by so much, in a logarithm, from the scale's
 LEAST_IN_CLUMP = 0.1  # of a centre, where a person says that there are several
+SAME = 0.5  # intersection over union of boxes: the cell is there already, beside the clump or over it
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,9 @@ class Finder:
         view = self._look(pixels, scale)
         outline = found.outlines[index] * view.scale
         mask = filled(outline, view.size)
+        others = np.delete(found.boxes, index, axis=0) * np.tile(view.scale, 2)
         parts = [one for one in polygons_of(view.maps, LEAST_IN_CLUMP).outlines if _within(one, mask)]
+        parts = [one for one in parts if overlaps(_box(one)[None], others).max(initial=0) < SAME]
         if len(parts) < 2:
             parts = parts_of(mask, max(2, round(mask.sum() / (np.pi * (DIAMETER / 2) ** 2))))
         return replaced(pixels, found, index, [part / view.scale for part in parts])
@@ -91,6 +95,12 @@ class Finder:
         x = F.pad(x, (0, -w % MULTIPLE, 0, -h % MULTIPLE), mode="replicate")
         maps = self._network(x.contiguous(memory_format=torch.channels_last))
         return View(maps.on_host(h, w), np.array([w / width, h / height], np.float32), (h, w))
+
+
+def _box(outline: np.ndarray) -> np.ndarray:
+    """The box (4,) of x, y, w, h round an outline (P, 2)."""
+    low, high = outline.min(axis=0), outline.max(axis=0)
+    return np.concatenate([low, high - low])
 
 
 def _within(outline: np.ndarray, mask: np.ndarray) -> bool:

@@ -29,6 +29,27 @@ def pasted_field(height=420, width=600, cells=12, seed=0, diameter=DIAMETER):
     return (pixels + generator.normal(0, 2, pixels.shape)).clip(0, 255).astype(np.uint8)
 
 
+def heaped_field():
+    """Pixels (500, 720, 3) uint8 of a field of cells apart, with four in its middle that lie over each other."""
+    pixels = np.full((500, 720, 3), GROUND, float)
+    apart = (
+        (20, 20),
+        (150, 15),
+        (280, 25),
+        (420, 20),
+        (560, 30),
+        (20, 180),
+        (560, 180),
+        (30, 340),
+        (170, 370),
+        (560, 350),
+    )
+    heap = ((270, 200), (315, 190), (300, 235), (345, 230))
+    for i, (x, y) in enumerate((*apart, (420, 380), *heap)):
+        paste(pixels, EXAMPLES[i % len(EXAMPLES)], x, y, DIAMETER, i % 4)
+    return (pixels + np.random.default_rng(0).normal(0, 2, pixels.shape)).clip(0, 255).astype(np.uint8)
+
+
 def paste(pixels, path, x, y, diameter=DIAMETER, turns=0):
     """Puts a cell on black into float pixels, as far as it lies within them."""
     cell = np.rot90(np.asarray(Image.open(path).convert("RGB").resize((diameter, diameter)), float), turns)

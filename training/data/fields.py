@@ -19,10 +19,10 @@ from skimage.filters import threshold_otsu
 from skimage.morphology import convex_hull_image, isotropic_dilation, isotropic_erosion
 from tqdm import tqdm
 
+from jdm_core.field.boxes import overlaps
 from jdm_core.images.limits import MAX_ASPECT, MIN_SIDE
 from jdm_core.images.segment import enclosed
 from training.data.annotations import Box, Field, read_fields, read_pixels
-from training.data.boxes import overlaps
 from training.data.members import DataError
 
 KINDS = {

@@ -10,11 +10,12 @@ from PIL import Image
 
 from jdm_core import CheckpointError
 from jdm_core.checkpoint.manifest import MANIFEST
+from jdm_core.field.boxes import overlaps
 from jdm_core.field.finder import finder_on
 from jdm_core.field.found import CLUMP, CUT_OFF, READ, Found
 from jdm_core.field.trouble import NO_FIELD, NOTHING, ONE_CELL
 from jdm_core.field.weights import build_finder, load_finder
-from tests.support.synthetic_fields import DIAMETER, EXAMPLES, GROUND, circle, paste, pasted_field
+from tests.support.synthetic_fields import DIAMETER, EXAMPLES, GROUND, circle, heaped_field, paste, pasted_field
 
 
 @pytest.fixture(scope="module")
@@ -182,3 +183,14 @@ def test_weights_that_are_not_the_recorded_ones_are_refused(tmp_path):
     (tmp_path / "manifest.json").write_text(json.dumps(values))
     with pytest.raises(CheckpointError, match="no finder"):
         load_finder(tmp_path / "manifest.json")
+
+
+def test_a_cell_beside_a_clump_is_no_part_of_it(finder):
+    pixels = heaped_field()
+    found = finder.find(pixels)
+    index = found.status.tolist().index(CLUMP)
+    parted = finder.parted(pixels, found, index)
+    old, new = np.delete(found.boxes, index, axis=0), parted.boxes[len(found.status) - 1 :]
+    assert len(new) >= 2 and np.array_equal(parted.boxes[: len(old)], old)
+    assert overlaps(new, old).max() < 0.5
+    assert (new[:, 2:].prod(axis=1) < 1.9 * DIAMETER**2).all()

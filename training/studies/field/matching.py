@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from jdm_core.field.boxes import overlaps
 from jdm_core.field.found import CLUMP, READ, Found
-from training.data.boxes import overlaps
 from training.studies.field.marked import Marked
 
 OVERLAP = 0.5  # intersection over union from which two boxes are of one cell

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from training.data.boxes import overlaps
+from jdm_core.field.boxes import overlaps
 
 
 def test_what_is_shared_of_what_both_cover():
