@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -26,9 +26,6 @@ from jdm_core.report.sheet import Panel, draw_sheet, save_sheet
 from jdm_core.report.told import edit_title
 from jdm_core.report.words import NOTICE, found_note, too_small
 from jdm_core.version import VERSION
-
-if TYPE_CHECKING:
-    from matplotlib.backends.backend_pdf import PdfPages
 
 PICTURE = 512  # pixels a side of the maps
 PICTURES = ("original", "evidence", "counterfactual", "difference", "sheet")
@@ -120,13 +117,12 @@ def write_report(
     stem: Path,
     seed: int,
     sheets: Sequence[str] = ("png", "pdf"),
-    book: "PdfPages | None" = None,
     say: Language = ENGLISH,
 ) -> dict[str, Any]:
     """Writes STEM_original.png and its sisters, STEM_sheet.png, STEM.pdf and, last, STEM.json; returns its values.
 
-    `sheets` names the formats in which the sheet is wanted; `book`, a PDF of many reports, gets it as one more page.
-    The sheet speaks the language of `say`; the JSON, which programs read, English.
+    `sheets` names the formats in which the sheet is wanted. It speaks the language of `say`; the JSON, which programs
+    read, English.
     """
     stem.parent.mkdir(parents=True, exist_ok=True)
     report = report_json(explainer, explanation, seed)
@@ -138,8 +134,6 @@ def write_report(
     for kind in sheets:
         name = f"{stem.name}{SHEETS[kind]}"
         replace_file(stem.with_name(name), lambda path, kind=kind: save_sheet(sheet, spoken, path, kind))
-    if book is not None:
-        book.savefig(sheet)
     text = json.dumps(report, indent=1, ensure_ascii=False) + "\n"
     replace_file(stem.with_name(f"{stem.name}.json"), lambda path: path.write_text(text, encoding="utf-8"))
     return report

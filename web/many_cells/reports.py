@@ -2,9 +2,13 @@
 
 import hashlib
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TypeVar
 
 from jdm_core import CellImageError, Explainer
 from jdm_core.explain.likelihood import POSTERIOR_DRAWS
@@ -12,7 +16,6 @@ from jdm_core.explain.matching import ColourChoice
 from jdm_core.images.find import Finding
 from jdm_core.report.language import ENGLISH, Language
 from jdm_core.report.report import Explanation, write_report
-from jdm_core.report.sheet import sheet_book
 from jdm_core.report.words import NOTICE
 from jdm_core.version import VERSION
 from web.many_cells.run import Batch, Result
@@ -22,38 +25,71 @@ from web.parts.reading import find, plain_stem
 
 CHUNK = 4  # cells whose scores and edits pass through the network together, before others are let in
 
+Part = TypeVar("Part")
+Made = TypeVar("Made")
+
 
 def write_reports(
     explainer: Explainer, batch: Batch, edits: bool, seed: int, path: Path, say: Language = ENGLISH
 ) -> Iterator[int]:
     """Writes the ZIP, whose pages speak the language of `say`, and yields how many cells are in it.
 
-    It is whole once the iterator is at its end. One cell's files at a time are on disk, and the PDF of all, in folders
-    that are gone afterwards.
+    It is whole once the iterator is at its end. The network reads the next few cells while files of the last ones are
+    written. One cell's files at a time are on disk, in a folder that is gone afterwards; the pages of all in memory.
     """
+    from pypdf import PdfWriter  # here, since it is wanted by few
+
     done, taken = batch.done, set[str]()
-    with (
-        TemporaryDirectory() as whole,
-        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,  # pictures do not shrink
-    ):
+    chunks = (done[start : start + CHUNK] for start in range(0, len(done), CHUNK))
+    explained = partial(_explained, explainer, edits=edits, seed=seed, colours=batch.colours)
+    pages = PdfWriter()
+    pages.metadata = {
+        "/Title": "PlasmoLens reports",
+        "/Subject": say(NOTICE),
+        "/Creator": f"PlasmoLens {VERSION}",
+    }
+    # Pictures do not shrink.
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         archive.writestr("batch.csv", table_csv(batch.results, explainer.labels, batch.settings))
-        pages = Path(whole, "all-cells.pdf")
-        with sheet_book(pages, say(NOTICE), f"PlasmoLens {VERSION}") as book:
-            for start in range(0, len(done), CHUNK):
-                for explanation in _explained(explainer, done[start : start + CHUNK], edits, seed, batch.colours):
-                    stem = _stem(explanation.file, taken)
-                    with TemporaryDirectory() as folder:
-                        write_report(explainer, explanation, Path(folder, stem), seed, ("pdf",), book, say)
-                        for file in sorted(Path(folder).iterdir()):
-                            archive.write(file, f"{stem}/{file.name}")
-                    yield len(taken)
+        for explanations in ahead(explained, chunks):
+            for explanation in explanations:
+                stem = _stem(explanation.file, taken)
+                with TemporaryDirectory() as folder:
+                    own = Path(folder, stem)
+                    write_report(explainer, explanation, own, seed, ("pdf",), say)
+                    pages.append(own.with_name(f"{stem}.pdf"))
+                    for file in sorted(Path(folder).iterdir()):
+                        archive.write(file, f"{stem}/{file.name}")
+                yield len(taken)
         if taken:
-            archive.write(pages, pages.name)
+            with TemporaryDirectory() as folder:
+                whole = Path(folder, "all-cells.pdf")
+                pages.write(whole)
+                archive.write(whole, whole.name)
+
+
+def ahead(make: Callable[[Part], Made], parts: Iterable[Part]) -> Iterator[Made]:
+    """What `make` makes of each part, in a thread that makes the next one while the last one is used.
+
+    Whoever stops before the end leaves one part at most that is still made.
+    """
+    worker = ThreadPoolExecutor(1)
+    coming: Future[Made] | None = None
+    try:
+        for part in parts:
+            following = worker.submit(copy_context().run, make, part)  # libraries look there for the request
+            if coming is not None:
+                yield coming.result()
+            coming = following
+        if coming is not None:
+            yield coming.result()
+    finally:
+        worker.shutdown(wait=False, cancel_futures=True)
 
 
 def _explained(
     explainer: Explainer, results: list[Result], edits: bool, seed: int, colours: ColourChoice
-) -> Iterator[Explanation]:
+) -> list[Explanation]:
     found: list[tuple[Result, Finding, str]] = []
     for result in results:
         try:
@@ -62,13 +98,16 @@ def _explained(
         except CellImageError:  # the upload is no longer kept: the table has its numbers
             continue
     if not found:
-        return
+        return []
     cells = [finding.cell for _, finding, _ in found]
     prediction, elbo = explainer.predict(cells, colours), explainer.elbo(cells, POSTERIOR_DRAWS, seed, colours)
     edit = explainer.counterfactual(cells, seed=seed, colours=colours) if edits else None
-    for i, (result, finding, digest) in enumerate(found):
-        own = edit if prediction.is_cell[i] else None  # as for one cell, what is no red cell gets no edit
-        yield Explanation(result.item.name, finding.cell, i, prediction, elbo, own, finding, digest, colours)
+    # As for one cell, what is no red cell gets no edit.
+    own = [edit if known else None for known in prediction.is_cell]
+    return [
+        Explanation(result.item.name, finding.cell, i, prediction, elbo, own[i], finding, digest, colours)
+        for i, (result, finding, digest) in enumerate(found)
+    ]
 
 
 def _stem(name: str, taken: set[str]) -> str:

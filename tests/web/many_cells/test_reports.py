@@ -1,11 +1,13 @@
 """Reports of many cells: the table, and a folder a cell."""
 
+import io
 import json
-import re
+import threading
 import zipfile
 from types import SimpleNamespace
 
 import pytest
+from pypdf import PdfReader
 
 from jdm_core.explain.edit import EditSettings, Strength
 from jdm_core.report.report import NOTICE
@@ -28,7 +30,10 @@ def test_reports_hold_the_table_and_a_folder_a_cell(callbacks, mixed, quick, mon
         assert NOTICE in archive.read("batch.csv").decode()
         assert archive.read("a/a.json") != b"" and archive.read("a-2/a-2.pdf").startswith(b"%PDF")
         pages = archive.read("all-cells.pdf")
-    assert pages.startswith(b"%PDF") and len(re.findall(rb"/Type /Page\b", pages)) == 4 and NOTICE.encode() in pages
+    book = PdfReader(io.BytesIO(pages))
+    assert len(book.pages) == 4 and book.metadata.subject == NOTICE
+    told = ["a.png", "smear/b.png", "=HYPERLINK(1).png", "a.png"]  # in their order, each the page of its own file
+    assert [name in page.extract_text() for name, page in zip(told, book.pages, strict=True)] == [True] * 4
     folders = {name.split("/")[0] for name in names if "/" in name}
     assert folders == {"a", "a-2", "smear_b", "HYPERLINK_1"}
     assert {name for name in names if name.startswith("a/")} == {
@@ -64,3 +69,27 @@ def test_reports_with_edits_hold_them(callbacks, explainer, mixed, quick, monkey
         names = archive.namelist()
     assert edit["target"] in LABELS and isinstance(edit["flipped"], bool)
     assert {"a/a_counterfactual.png", "a/a_difference.png"} <= set(names)
+
+
+def test_the_next_cells_are_read_while_files_of_the_last_are_written():
+    begun, made = threading.Event(), []
+
+    def make(part: int) -> int:
+        made.append(part)
+        if part == 2:
+            begun.set()
+        return 10 * part
+
+    parts = batch_reports.ahead(make, iter([1, 2, 3, 4]))
+    assert next(parts) == 10 and begun.wait(60)  # without a further word
+    assert next(parts) == 20
+    parts.close()
+    assert 4 not in made  # one part ahead, and no more once nobody asks
+    assert list(batch_reports.ahead(make, [])) == [] and list(batch_reports.ahead(make, [5, 6])) == [50, 60]
+
+
+def test_what_fails_ahead_fails_where_it_is_asked_for():
+    parts = batch_reports.ahead(lambda part: 1 / part, [1, 0])
+    assert next(parts) == 1
+    with pytest.raises(ZeroDivisionError):
+        next(parts)
