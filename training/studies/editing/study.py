@@ -63,9 +63,10 @@ class EditStudy(Study):
         dirt and few ghosts. Where one is added, a plain classifier tells a painted dot from real parasites nearly
         always, and its Fréchet distance is several times that of the search, whose spots differ in size and place
         as real ones do. The placebo turns next to nothing, so it is the class that turns the verdicts and not being
-        made anew. Ways that push pixels turn fewer and leave more of what was there. What is not reached: cells to
-        which a parasite is added can still be told from real ones far more often than by chance, and those from
-        which one is removed a little."""
+        made anew. Ways that push pixels turn fewer and leave more of what was there. Edited cells can still be told
+        from real ones, added parasites far more often than by chance. But that holds nearly as much of what no edit
+        touches: infected cells differ from healthy ones in the texture of the whole cell. Little is left by these traits
+        that an edit of a region could mend."""
     edits = True
     concluded_on: ClassVar = {"malaria-64": 4}
 
