@@ -37,9 +37,10 @@ class Fields(Study):
     question = """Does the tool find the cells of a field on any microscope, does its order bring the infected ones
         first, and how near does a count come to the truth?"""
     setup = """Fields of five microscopes, drawn at random, half of them (by a hash of their names) for choosing and
-        half for reporting. The finder learnt on fields composed of training cells of the NIH set, on grounds of every
-        colour, with white cells and platelets of the developers' half of BCCD; no other picture of these sets trained
-        it.
+        half for reporting. The finder learnt on fields composed of cells on grounds of every colour: training cells of
+        the NIH set, red cells of the developers' halves of Chula, MP-IDB and BCCD, and white cells and platelets of
+        that of BCCD. So of these three the developers' part is no test of the finder. No picture of IML or BBBC041, and
+        none of a reporting half, trained it.
 
         A marked red cell that does not touch the border is *found* if a cell that is read has a box that overlaps its
         box by one half (intersection over union), or, where centres or parasites are marked, holds the mark's middle.
