@@ -37,7 +37,7 @@ def register(commands: Commands) -> None:
     train.add_argument(
         "--accumulate", type=int, default=1, metavar="N", help="compute each batch in N parts, for less memory"
     )
-    train.add_argument("--compile", action="store_true", help="compile the network first: worth it on a GPU")
+    train.add_argument("--compile", action="store_true", help="compile the network first, on a GPU")
     train.add_argument("--device", **DEVICE)
     train.set_defaults(function=_train)
 
@@ -95,6 +95,12 @@ def _train(options: argparse.Namespace) -> int:
     from training.run.train import train
     from training.run.trainer import Schedule
 
+    device = choose_device(options.device)
+    if options.compile and device.type == "cpu":
+        raise ValueError(
+            "--compile: on a CPU the compiled network's gradients are not always numbers in bf16, and little is gained "
+            "there; leave it out, or name a GPU with --device"
+        )
     if options.budget_minutes is not None and any(parse_override(setting)[0] == "images" for setting in options.set):
         print("--set images is not used: --budget-minutes chooses the number of images", file=sys.stderr)
     # A length that is found on the way is one fall of the rate.
@@ -117,7 +123,6 @@ def _train(options: argparse.Namespace) -> int:
         raise StateError(f"{run}: holds a run already; --resume continues it, another --run starts a new one")
 
     schedule = Schedule(options.max_minutes, options.accumulate, options.compile, options.budget_minutes)
-    device = choose_device(options.device)
     try:
         finished = train(recipe, options.data, run, device, schedule, resumed, stop_on_signal(), options.microscopes)
     except NonFiniteLoss as error:

@@ -408,3 +408,12 @@ def test_other_microscopes_are_trained_on_where_they_lie_and_told_of_where_not(t
     assert [(one.recipe.abroad, one.recipe.abroad_share) for one in states] == [(("mpidb", "bccd"), 0.5), ((), 0.0)]
     (first, second) = (one.tensors for one in states)
     assert any(not torch.equal(value, second[name]) for name, value in first.items())
+
+
+def test_compiling_for_a_cpu_is_refused_before_anything_is_read(tmp_path, capsys):
+    run = tmp_path / "run"
+    command = ["train", "--data", str(tmp_path / "none.zip"), "--run", str(run), "--device", "cpu"]
+    assert main([*command, "--compile"]) == 1
+    told = capsys.readouterr().err
+    assert told.startswith("error: --compile: on a CPU") and "none.zip" not in told and not run.exists()
+    assert main(command) == 1 and "none.zip" in capsys.readouterr().err  # which is what is wrong without it
