@@ -1,6 +1,7 @@
 """What goes back to whoever asked: answers as JSON, and the headers that every answer bears."""
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,7 @@ POLICY = (
 )
 HEADERS = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer")]
 NOT_OURS = (KeyError, IndexError, TypeError, ValueError, AttributeError)  # of Gradio's code that reads a post
+HASHED = re.compile(r"/assets/[\w.-]+-[\w-]{8,10}\.(js|css)")
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
@@ -40,6 +42,15 @@ def what_broke(error: Exception, scope: Message) -> tuple[int, dict[str, str]]:
     if scope["method"] not in SAFE_METHODS and isinstance(error, NOT_OURS):
         return 400, {"detail": "this is nothing that the page can read"}
     return 500, {"detail": "something went wrong on the server"}
+
+
+def lasting(route: str, status: int) -> list[tuple[bytes, bytes]]:
+    """What lets a browser keep a file of the page whose name changes whenever it does."""
+    return (
+        [(b"cache-control", b"public, max-age=31536000, immutable")]
+        if status == 200 and HASHED.fullmatch(route)
+        else []
+    )
 
 
 async def answer(send: Callable, status: int, value: dict[str, Any], headers: dict[str, str] | None = None) -> None:

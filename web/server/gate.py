@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect
 from jdm_core.report.words import noop
 from web.logs import fault, note
 from web.server import bodies, paths
-from web.server.answers import SAFE_METHODS, answer, what_broke, with_policy
+from web.server.answers import SAFE_METHODS, answer, lasting, what_broke, with_policy
 from web.server.bodies import Bodies, Message, Refused, check_json, limited, replayed
 from web.server.login import Door, is_of_other_site, visitor_of
 from web.server.metadata import strip_metadata
@@ -59,7 +59,8 @@ class Gate:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = with_policy(list(message.get("headers", [])), route, headers, self.sites)
+                told = [*message.get("headers", []), *lasting(route, status)]
+                message["headers"] = with_policy(told, route, headers, self.sites)
             await send(message)
 
         try:

@@ -54,7 +54,6 @@ class Service:
 
         from web.page import LAUNCH, build_page
         from web.parts.static import EXAMPLES
-        from web.server.assets import Assets
         from web.server.document import Document
         from web.server.gate import Gate
         from web.server.jobs import watch_jobs
@@ -69,14 +68,13 @@ class Service:
         replace_private_names()
         self.blocks.queue(max_size=settings.queue_length, api_open=False)  # no way round the queue
         self.pages = Pages(queue_of(self.blocks), settings.kept_seconds, max(1, settings.queue_length // 2))
-        made = [Middleware(kind, settings.root_path) for kind in (Document, Assets)]
         options = LAUNCH | {
             "server_name": settings.host,
             "server_port": settings.port,
             "root_path": settings.root_path or None,
             "auth": settings.logins(),
             "max_file_size": settings.upload_megabytes * 2**20,
-            "app_kwargs": {"middleware": [Middleware(Gate, service=self), *made]},
+            "app_kwargs": {"middleware": [Middleware(Gate, service=self), Middleware(Document, settings.root_path)]},
             "mcp_server": settings.mcp,
             "share": False,
             "ssr_mode": False,
