@@ -65,8 +65,8 @@ class EditStudy(Study):
         as real ones do. The placebo turns next to nothing, so it is the class that turns the verdicts and not being
         made anew. Ways that push pixels turn fewer and leave more of what was there. Edited cells can still be told
         from real ones, added parasites far more often than by chance. But that holds nearly as much of what no edit
-        touches: infected cells differ from healthy ones in the texture of the whole cell. Little is left by these traits
-        that an edit of a region could mend."""
+        touches: infected cells differ from healthy ones in the texture of the whole cell. Little is left by these
+        traits that an edit of a region could mend."""
     edits = True
     concluded_on: ClassVar = {"malaria-64": 4}
 
