@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Makes the test environment where it is missing, then checks style and types and runs the tests.
-# Usage: bash run_tests.sh [--fast | --cluster] [pytest arguments]
+# Usage: bash run_tests.sh [--fast | --long | --cluster] [pytest arguments]
 #   --fast      leaves out what is slow, drives a browser or trains a network
+#   --long      tries more damaged input, and does nothing else
 #   --cluster   installs Ray too, and runs what needs it and nothing else
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -11,7 +12,10 @@ export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}" # the tests run side by side, one
 arguments=()
 if [ "${1:-}" = --fast ]; then
     shift
-    arguments+=(-m "not slow and not browser and not train and not cluster")
+    arguments+=(-m "not slow and not browser and not train and not cluster and not long")
+elif [ "${1:-}" = --long ]; then
+    shift
+    arguments+=(-m long)
 fi
 requirements=(-r requirements-dev.txt)
 if [ "${1:-}" = --cluster ]; then
@@ -45,5 +49,12 @@ fi
 
 "$python" -m ruff check --quiet .
 "$python" -m ruff format --check --quiet .
-"$python" -m pyright --pythonpath "$python"
-"$python" -m pytest --durations=15 --durations-min=1 "${arguments[@]}" "$@"
+types="$(mktemp)" # what pyright says, which works beside the tests and is shown behind them
+"$python" -m pyright --pythonpath "$python" >"$types" 2>&1 &
+pyright=$!
+trap 'kill "$pyright" 2>/dev/null || true; rm -f "$types"' EXIT
+status=0
+"$python" -m pytest --durations=25 --durations-min=1 "${arguments[@]}" "$@" || status=$?
+wait "$pyright" || status=1
+cat "$types"
+exit "$status"

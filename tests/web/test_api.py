@@ -30,6 +30,7 @@ def test_only_the_named_endpoints_are_public(client):
     assert set(client.view_api(return_format="dict")["named_endpoints"]) == {"/predict", "/explain", "/edit", "/field"}
 
 
+@pytest.mark.slow
 def test_predict_endpoint(client, cell, explainer):
     result = client.predict(handle_file(cell), api_name="/predict")
     prediction = explainer.predict(cell)
@@ -60,6 +61,7 @@ def test_the_endpoints_read_the_picture_that_the_command_line_reads(client, brig
     assert Image.open(picture).size == ((512, 455) if as_given else (512, 512))
 
 
+@pytest.mark.slow
 def test_the_endpoints_read_matched_colours_as_the_library_does(client, explainer, cell_files):
     given, matched = (explainer.predict(cell_files[0], colours=colours) for colours in ("as given", "matched"))
     assert np.abs(given.probabilities - matched.probabilities).max() > 1e-6
@@ -82,6 +84,7 @@ def test_the_endpoints_say_when_they_reduce_a_picture(client, large, cell):
     assert "reduced_from" not in client.predict(handle_file(cell), api_name="/predict")
 
 
+@pytest.mark.slow
 def test_explain_endpoint_gives_the_evidence_map(client, cell):
     result, evidence = client.predict(handle_file(cell), api_name="/explain")
     assert result["posterior"].keys() == set(LABELS)
@@ -89,6 +92,7 @@ def test_explain_endpoint_gives_the_evidence_map(client, cell):
         assert (picture.format, picture.size) == ("PNG", (512, 384))
 
 
+@pytest.mark.slow
 def test_edit_endpoint(client, cell):
     other = {"Parasitized": "Uninfected", "Uninfected": "Parasitized"}
     target = other[client.predict(handle_file(cell), api_name="/predict")["label"]]
@@ -97,6 +101,7 @@ def test_edit_endpoint(client, cell):
     assert Image.open(picture).size == Image.open(change).size == (512, 384)
 
 
+@pytest.mark.slow
 def test_the_endpoints_take_draws_and_a_seed_and_tell_their_ranges(client, cell, explainer):
     told = client.predict(handle_file(cell), draws=4, seed=3, api_name="/predict")
     assert told["draws"] == 4 and told["likelihood"] == told["posterior"]
@@ -112,6 +117,7 @@ def test_the_endpoints_take_draws_and_a_seed_and_tell_their_ranges(client, cell,
             client.predict(handle_file(cell), **numbers, api_name=name)
 
 
+@pytest.mark.slow
 def test_the_files_of_the_endpoints_bear_the_name_of_the_upload(client, cell):
     _, evidence = client.predict(handle_file(cell), draws=3, api_name="/explain")
     _, edited, change = client.predict(handle_file(cell), api_name="/edit")

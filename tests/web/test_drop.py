@@ -48,6 +48,7 @@ def test_a_drop_goes_to_its_view_alone_and_leaves_the_zone_empty(cell, archive):
     assert route(None)[:3] == (None, None, None)
 
 
+@pytest.mark.slow
 def test_pictures_as_large_as_fields_are_fields(cell, bad, field):
     assert view_of([upload(field)]) == view_of([upload(field), upload(field)]) == FIELD
     assert view_of([upload(field), upload(cell)]) == MANY_CELLS
@@ -60,6 +61,7 @@ def saved(path, pixels):
     return upload(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
 def test_a_large_photograph_of_one_cell_is_one_cell(tmp_path, share):
     pixels = np.full((1500, 2000, 3), GROUND, float)

@@ -11,6 +11,7 @@ from web.words.browser import I18N
 from web.words.language import CODES, say_in
 
 
+@pytest.mark.slow
 def test_every_field_of_a_view_is_on_the_page(explainer):
     ids = {block.elem_id for block in build_page(explainer).blocks.values()}
     assert {*View._fields} - {"reading"} <= ids
@@ -33,6 +34,7 @@ ENGLISH_WORDS = re.compile(r"\b(the|of|and|not|with|images|files|cells|results?|
 FOR_PROGRAMS = {"file", "target", "as_given", "result", "picture", "map"}  # components of the endpoints, never shown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", CODES)
 def test_nothing_on_the_page_is_english_alone(explainer, code):
     """Whatever stands on the page from the start is translated by the browser, or holds no words."""

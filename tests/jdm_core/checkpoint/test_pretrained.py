@@ -140,6 +140,7 @@ def test_a_folder_has_no_revision(folder):
         Explainer.from_pretrained(folder, "cpu", revision="main")
 
 
+@pytest.mark.slow
 def test_the_hub_gives_what_was_saved(saved, tmp_path):
     hub = FakeHub({file: (saved / file).read_bytes() for file in FILES})
     calls = [

@@ -112,6 +112,7 @@ def test_what_lies_elsewhere_is_its_owners(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["mine.safetensors"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [

@@ -24,6 +24,7 @@ def test_probabilities_are_calibrated_and_batch_equals_single(explainer, cells):
     np.testing.assert_allclose(alone, together.probabilities, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_verdicts_are_mostly_right(explainer, real_cells):
     if real_cells is None:
         pytest.skip("needs the real cells")

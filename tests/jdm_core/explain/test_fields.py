@@ -77,6 +77,7 @@ def test_a_cell_is_read_as_it_is_alone_in_the_fields_colours(explainer, field):
     assert alone.probabilities[0] == pytest.approx(field.probabilities[i], abs=1e-4)
 
 
+@pytest.mark.slow
 def test_colours_as_given(explainer, pixels, field):
     given = explainer.field(pixels, draws=4, colours="as given")
     assert given.colours == "as given" and given.measured is None

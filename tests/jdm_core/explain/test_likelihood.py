@@ -83,6 +83,7 @@ def test_maps_add_up_to_the_mean_weighted_error(network, weight):
     )
 
 
+@pytest.mark.slow
 @torch.inference_mode()
 def test_half_precision_moves_a_score_less_than_a_draw_does(explainer, cells):
     x = explainer.verdicts.tensor(cells)

@@ -23,6 +23,7 @@ def test_as_given_is_what_it_was(explainer, cells):
     )
 
 
+@pytest.mark.slow
 def test_matched_cells_read_as_they_do_under_the_training_lamp(explainer, cells, foreign):
     own = explainer.predict(cells, colours="matched").probabilities
     matched = explainer.predict(foreign, colours="matched").probabilities

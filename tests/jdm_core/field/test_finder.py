@@ -103,6 +103,7 @@ def test_a_dark_surround_is_no_ground(finder):
         assert status != READ or np.hypot(y - height / 2, x - width / 2) < min(height, width) / 2 - DIAMETER / 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("pixels", "sentences"),
     [

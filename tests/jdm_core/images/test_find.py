@@ -351,6 +351,7 @@ def test_what_was_found_is_called_a_cell_only_where_it_looks_like_one(upload):
     assert found_fields(find_cell(finding.cell), cell=False) == {"found": "as given"}
 
 
+@pytest.mark.slow
 def test_the_command_line_says_what_was_found(upload, capsys):
     arguments = ["predict", str(upload), str(EXAMPLES[0]), "--json", "--draws", "3"]
     assert main(arguments) == 0

@@ -30,6 +30,7 @@ def test_platt_finds_slope_and_bias():
     assert abs(bias - 0.7) < 0.1
 
 
+@pytest.mark.slow
 def test_window_is_put_where_a_draw_tells_most():
     # The classes differ a little everywhere: all 64 draws together tell more than the 16 inside, yet of 16 in
     # use each tells more there.
@@ -55,6 +56,7 @@ def test_evenly_spread_keeps_as_many_of_each_row():
     assert max(int(gap.max() - gap.min()) for gap in gaps) <= 1
 
 
+@pytest.mark.slow
 def test_window_is_chosen_by_its_log_loss_and_not_by_the_order_of_the_cells(monkeypatch):
     generator = torch.Generator().manual_seed(0)
     labels = torch.randint(2, (200,), generator=generator)

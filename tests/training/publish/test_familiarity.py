@@ -57,6 +57,7 @@ def test_example_cells_are_familiar_and_other_pictures_are_not(explainer):
     assert not strange.familiar.any(), dict(zip(pictures, strange.unfamiliarity, strict=True))
 
 
+@pytest.mark.slow
 def test_real_cells_are_familiar_whichever_way_they_lie(explainer, real_cells):
     if real_cells is None:
         pytest.skip("needs real cells")

@@ -63,6 +63,7 @@ def test_the_pixels_are_those_that_are_read_here(decoders):
     assert len(decoders._idle) == 1  # one after the other: one process
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("width", "height"), [(5312, 2988), (8000, 5000), (900, 300)])
 def test_fields_have_limits_of_their_own(decoders, width, height):
     buffer = BytesIO()
@@ -112,6 +113,7 @@ def test_a_decoder_is_light_and_told_no_secret(monkeypatch):
         assert b"secret" not in place.read_bytes() and b"PATH=" in place.read_bytes()
 
 
+@pytest.mark.slow
 def test_time_memory_and_files_of_a_decoder_are_bounded(tmp_path):
     done = run("from jdm_core.images import decoder\ndecoder._allow(0)\nwhile True: pass")
     assert done.returncode == -signal.SIGXCPU
@@ -191,6 +193,7 @@ def test_a_counted_number_is_decoded_at_once(decoders, monkeypatch):
     assert len(shapes) == 1 and most[0] == 2 and len(decoders._idle) <= 2
 
 
+@pytest.mark.slow
 def test_large_pictures_leave_a_decoder_to_the_small_ones(decoders):
     decoders.warm()
     slow, large = decoders._idle[-1], hostile.png_16bit_large(4000, 2500)

@@ -188,6 +188,7 @@ def test_closing_an_edit_ends_its_computation_and_frees_the_device():
     assert explainer.log == ["closed", "single"] and time.monotonic() - start < compute.PAUSE / 2
 
 
+@pytest.mark.slow
 def test_together_differs_from_alone_by_rounding_only(explainer, cells):
     together = explainer.predict(cells).probabilities
     alone = np.concatenate([explainer.predict(pixels).probabilities for pixels in cells])

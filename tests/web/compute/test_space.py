@@ -6,6 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from jdm_core import Explainer
 from web.compute.space import COMPUTING, DRAWING, ask_for_gpu, is_shared, shared_gpu
@@ -50,6 +51,7 @@ class Spaces:
         return decorate
 
 
+@pytest.mark.slow
 def test_everything_that_computes_asks_for_the_gpu_and_gives_the_same(cells):
     plain, asking, spaces = Explainer.load(device="cpu"), Explainer.load(device="cpu"), Spaces()
     ask_for_gpu(asking, spaces, 30)

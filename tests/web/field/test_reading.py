@@ -94,6 +94,7 @@ def test_every_field_is_opened_again(callbacks, read):
         assert callbacks.open_field(smear, "{}", None, SimpleNamespace(number=number)) == View()
 
 
+@pytest.mark.slow
 def test_further_files_join_the_smear_and_what_was_read_stays(callbacks, smear, uploads, one_read):
     views = list(callbacks.read(uploads[1:], smear, False))
     assert smear.entries[0] is one_read and len(smear.entries) == 2 and smear.shown == 1
@@ -168,6 +169,7 @@ def test_a_fault_leaves_no_bar_behind(callbacks, uploads, monkeypatch, explainer
         next(views)
 
 
+@pytest.mark.slow
 def test_a_picture_that_is_no_field_can_be_opened_as_one_cell(callbacks, uploads, tmp_path):
     path = tmp_path / "ground.png"
     Image.new("RGB", (420, 420), (228, 222, 226)).save(path)

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import gradio as gr
 import numpy as np
+import pytest
 from PIL import Image
 
 from jdm_core.images.find import prepare
@@ -45,6 +46,7 @@ def test_good_files_are_read_and_bad_ones_say_why(callbacks, explainer, mixed, q
     assert rows[-1].count("<tr") == 1 + 5 and rows[-1].count("data:image/webp") == 3
 
 
+@pytest.mark.slow
 def test_the_cells_of_large_pictures_are_reduced_at_once_and_in_the_reports(
     callbacks, explainer, cell_files, quick, tmp_path, monkeypatch
 ):
@@ -75,6 +77,7 @@ def test_cells_pass_the_network_together(callbacks, explainer, cell_files, monke
     assert passes == [len(cell_files) * 2] == [16]
 
 
+@pytest.mark.slow
 def test_a_batch_in_matched_colours_is_matched_as_one(callbacks, explainer, cell_files, quick, tmp_path):
     uploads, cells = [], []
     for i, path in enumerate(cell_files[:3]):
@@ -109,6 +112,7 @@ def test_a_stopped_batch_keeps_what_was_done(callbacks, mixed, quick):
     assert callbacks.stop(None).batch is None
 
 
+@pytest.mark.slow
 def test_what_the_tab_says_is_in_the_language_of_the_request(callbacks, mixed, quick):
     request = SimpleNamespace(headers={"accept-language": "pt-BR"})
     *_, before, last = callbacks.read(mixed[0], False, request)
@@ -120,6 +124,7 @@ def test_what_the_tab_says_is_in_the_language_of_the_request(callbacks, mixed, q
     assert "O que indica um parasita" in shown and "Verossimilhança" in shown
 
 
+@pytest.mark.slow
 def test_a_picture_that_is_no_cell_gets_no_verdict_in_table_csv_and_detail(callbacks, quick, tmp_path):
     path = tmp_path / "noise.png"
     path.write_bytes(png(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)))
@@ -171,6 +176,7 @@ def test_a_long_table_is_sent_seldom_and_whole_at_the_end(callbacks, cell_files,
     assert len(batch.results) == 3 and callbacks.stop(batch).table["value"].count("<tr") == 1 + 3
 
 
+@pytest.mark.slow
 def test_a_pressed_row_is_explained(callbacks, mixed, quick):
     *_, batch = (view.batch for view in callbacks.read(mixed[0]) if isinstance(view.batch, Batch))
     shown = callbacks.explain(batch, SimpleNamespace(row=2)).detail

@@ -15,6 +15,7 @@ from web.words import sentences
 pytestmark = pytest.mark.usefixtures("drawn_cells_are_cells")
 
 
+@pytest.mark.slow
 def test_the_archive_holds_pictures_and_json_and_the_pdf_is_one(callbacks, cell):
     reading = explained(callbacks, cell).reading
     downloads = Downloads(callbacks.explainer)

@@ -21,6 +21,7 @@ from web.words import sentences
 pytestmark = pytest.mark.usefixtures("drawn_cells_are_cells")
 
 
+@pytest.mark.slow
 def test_edit_shows_frames_and_then_the_checked_result(callbacks, edits, cell, monkeypatch):
     monkeypatch.setattr("web.one_cell.edits.FRAMES_PER_SECOND", 1000)
     view = explained(callbacks, cell)
@@ -38,6 +39,7 @@ def test_edit_shows_frames_and_then_the_checked_result(callbacks, edits, cell, m
     assert not last.stop["visible"] and last.flip["visible"] and last.progress == ""
 
 
+@pytest.mark.slow
 def test_what_is_kept_runs_through_the_strengths(callbacks, edits, cell):
     *_, last = edits.flip(explained(callbacks, cell).reading)
     assert last.animation["visible"]
@@ -55,6 +57,7 @@ def kept_frames(kept):
         yield number
 
 
+@pytest.mark.slow
 def test_the_scrubber_says_what_both_verdicts_give_at_each_strength(callbacks, edits, cell):
     *_, last = edits.flip(explained(callbacks, cell).reading)
     edit = last.reading.explanation.edit
@@ -102,6 +105,7 @@ def test_closing_an_edit_closes_the_computation(callbacks, edits, cell, monkeypa
     assert after.flip == view.flip and f"Press “{view.flip['value']}”." in after.edited
 
 
+@pytest.mark.slow
 def test_stop_shows_the_edit_before_the_stopped_one_again(callbacks, edits, cell):
     *_, done = edits.flip(explained(callbacks, cell).reading, sentences.FIXED, 2, 1.0)
     edit = edits.flip(done.reading, sentences.FIXED, 3, 2.0)
@@ -120,6 +124,7 @@ def test_an_edit_without_a_cell_says_so(edits):
         assert sentences.LOST in view.status
 
 
+@pytest.mark.slow
 def test_flip_is_the_edit_on_offer(callbacks, edits, cell):
     reading = explained(callbacks, cell).reading
     *_, view = edits.flip(reading)
@@ -127,6 +132,7 @@ def test_flip_is_the_edit_on_offer(callbacks, edits, cell):
     assert edit.target[0] == 1 - reading.explanation.prediction.probabilities[0].argmax()
 
 
+@pytest.mark.slow
 def test_a_fixed_strength_is_that_of_the_sliders(callbacks, edits, cell):
     *_, view = edits.flip(explained(callbacks, cell).reading, sentences.FIXED, 2, 1.5)
     settings = view.reading.explanation.edit.settings
@@ -136,6 +142,7 @@ def test_a_fixed_strength_is_that_of_the_sliders(callbacks, edits, cell):
     assert edits._strength(sentences.FIXED, 99, -3) == Strength(3, 0.0)  # what the page does not offer is not followed
 
 
+@pytest.mark.slow
 def test_another_seed_gives_another_edit(callbacks, edits, cell):
     reading = explained(callbacks, cell).reading
     *_, again = callbacks.again(reading, 8, 1)
@@ -147,6 +154,7 @@ def test_another_seed_gives_another_edit(callbacks, edits, cell):
     assert [edit.seed for edit in edited] == [0, 0, 1]
 
 
+@pytest.mark.slow
 def test_four_different_edits_beside_each_other(callbacks, edits, cell):
     *_, edited = edits.flip(explained(callbacks, cell).reading, sentences.FIXED, 2, 1.0)
     first, *frames, last = edits.variants(edited.reading)
@@ -168,6 +176,7 @@ def test_four_different_edits_beside_each_other(callbacks, edits, cell):
     assert last.reading == gr.skip()  # reports hold the edit above
 
 
+@pytest.mark.slow
 def test_the_change_map_is_redrawn_from_the_kept_difference(callbacks, edits, cell, monkeypatch):
     *_, edited = edits.flip(explained(callbacks, cell).reading)
     monkeypatch.setattr(edits.explainer, "stream", None)  # nothing is edited again
@@ -188,6 +197,7 @@ def test_the_change_map_is_redrawn_from_the_kept_difference(callbacks, edits, ce
     assert edits.redraw(None, 0, False) == View()
 
 
+@pytest.mark.slow
 def test_a_new_map_is_drawn_as_the_controls_stand(callbacks, edits, cell):
     reading = explained(callbacks, cell).reading
     for wishes in ((25, True), (0, False)):

@@ -42,6 +42,7 @@ def test_again_explains_the_same_cell_with_other_settings(callbacks, cell):
     assert sentences.LOST in view.status
 
 
+@pytest.mark.slow
 def test_a_cell_in_matched_colours_is_read_and_edited_in_them_and_shown_in_its_own(callbacks, edits, cell, explainer):
     *_, given = callbacks.explain(upload(cell), 8, 0)
     *_, view = callbacks.explain(upload(cell), 8, 0, False, True)
@@ -104,12 +105,14 @@ def test_an_upload_that_is_gone_is_an_error_without_the_path_of_the_server(callb
     assert "mine.png: there is no such file" in view.status and str(tmp_path) not in view.status
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("draws", "seed"), [(None, None), (10**9, -5)])
 def test_settings_that_the_page_does_not_offer_are_not_followed(callbacks, cell, draws, seed):
     *_, view = callbacks.explain(upload(cell), draws, seed)
     assert view.reading.explanation.elbo.draws == 32 and view.reading.seed == 0
 
 
+@pytest.mark.slow
 def test_a_cell_on_a_bright_ground_is_found_unless_the_picture_is_to_be_taken_as_it_is(callbacks, bright):
     path, pixels = bright, np.asarray(Image.open(bright))
     first, last = callbacks.explain(upload(path), 8, 0)
@@ -126,6 +129,7 @@ def test_a_cell_on_a_bright_ground_is_found_unless_the_picture_is_to_be_taken_as
     assert first.found == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("as_given", [False, True])
 def test_a_large_cell_is_reduced_and_the_page_says_so(callbacks, edits, large, as_given):
     first, last = callbacks.explain(upload(large), 8, 0, as_given)
@@ -152,6 +156,7 @@ def test_gradient_saliency_on_request(callbacks, cell):
     assert sentences.LOST in callbacks.gradient(None, None).status
 
 
+@pytest.mark.slow
 def test_pictures_say_in_words_what_they_show(callbacks, edits, cell):
     view = explained(callbacks, cell)
     elbo = view.reading.explanation.elbo
@@ -179,6 +184,7 @@ def test_a_cell_that_nothing_speaks_against_gets_a_sentence_and_no_gray_square(c
     assert np.asarray(layer)[..., 3].max() == 0
 
 
+@pytest.mark.slow
 def test_the_calls_that_repeat_a_result_give_it_again(callbacks, cell, explainer, monkeypatch):
     """The Python that the page shows is run as it stands."""
     *_, view = callbacks.explain(upload(cell), 16, 3)

@@ -31,11 +31,11 @@ def slow(callbacks, cell_files, tmp_path, monkeypatch):
     reading, go, views = threading.Event(), threading.Event(), []
     read_pixels = reading_module.read_pixels
 
-    def held(source, name):
+    def held(source, name, *bounds):
         if source == str(path):
             reading.set()
             assert go.wait(30)
-        return read_pixels(source, name)
+        return read_pixels(source, name, *bounds)
 
     monkeypatch.setattr(reading_module, "read_pixels", held)
     thread = threading.Thread(target=lambda: views.extend(callbacks.explain(upload(path), 8, 0, False, False, VISITOR)))
@@ -85,6 +85,7 @@ def test_what_others_do_ends_nothing(callbacks, slow, cell_files):
     assert ["slow.png" in view.verdict for view in slow()] == [True, True]
 
 
+@pytest.mark.slow
 def test_an_explanation_that_is_half_on_the_page_stops_there(callbacks, cell_files):
     older = callbacks.explain(upload(cell_files[0]), 8, 0, False, False, VISITOR)
     assert cell_files[0].name in next(older).verdict
@@ -101,6 +102,7 @@ def test_nothing_is_remembered_of_visitors_who_wait_for_nothing():
     assert newest._begun == {}
 
 
+@pytest.mark.slow
 def test_a_drop_ends_the_edits_that_run(explainer):
     blocks = build_page(explainer)
     (zone,) = (number for number, block in blocks.blocks.items() if block.elem_id == "drop-files")

@@ -41,6 +41,7 @@ def test_it_is_what_is_computed_anew(shipped, opening, tmp_path):
         assert kept.prediction.kind.tolist() == one.prediction.kind.tolist()
 
 
+@pytest.mark.slow
 def test_the_page_opens_without_a_computation_in_every_language(shipped, opening, monkeypatch):
     for name in ("predict", "elbo", "stream", "counterfactual", "posterior", "saliency"):
         monkeypatch.setattr(shipped, name, None)

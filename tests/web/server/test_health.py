@@ -128,6 +128,7 @@ def test_health_asks_the_model_on_the_thread_that_computes(web, explainer, servi
     assert web.get("/healthz").status_code == 200 and threads == ["compute"]
 
 
+@pytest.mark.slow
 def test_a_fault_leaves_the_page_usable(service, explainer, cell, monkeypatch, capfd):
     client = Client(service.address, verbose=False)
     with monkeypatch.context() as broken:

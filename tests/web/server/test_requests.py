@@ -46,6 +46,7 @@ def test_deep_and_wide_json_is_not_parsed(web, monkeypatch, path, body):
     assert answer.status_code in (400, 413) and "detail" in answer.text
 
 
+@pytest.mark.slow
 def test_json_is_weighed_in_time_that_its_length_bounds():
     from web.server.bodies import Refused, check_json
 
@@ -76,6 +77,7 @@ def test_too_many_parts_and_too_long_heads_are_refused(web, service):
     assert eventually(lambda: not kept(service))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts open files by Linux's /proc")
 def test_an_upload_of_many_files_opens_few_at_once(web, service):
     most, done = [0], threading.Event()

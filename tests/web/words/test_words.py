@@ -76,6 +76,7 @@ def test_signs_stay_on_their_line_and_numbers_in_sentences_have_a_decimal_comma(
             assert not re.search(r" [:;?!%»]|« |\d\.\d", form), form
 
 
+@pytest.mark.slow
 def test_a_new_language_begins_with_all_messages_and_an_old_one_keeps_its_own(tmp_path, monkeypatch):
     monkeypatch.setattr(language_module, "LOCALE", tmp_path)
     (tmp_path / "fr.po").write_bytes((LOCALE / "fr.po").read_bytes())
