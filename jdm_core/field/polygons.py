@@ -6,10 +6,11 @@ import numpy as np
 import torch.nn.functional as F
 from torch import Tensor
 
-from jdm_core.field.network import STRIDE, Maps, directions
+from jdm_core.field.network import DIAMETER, RAYS, STRIDE, Maps, directions
 
 LEAST_SCORE = 0.30  # of a centre
 INWARD = 0.97  # of the radii: light falls half-way to a cell's own at 0.92 to 0.95 of them, and soft rims are to stay
+NO_CELL = 0.03  # odds of a centre: radii were learnt at cells, and are nothing where there is none
 SAME_SHARE = 0.5  # of the smaller polygon: what lies so far within a better one is the same cell
 
 
@@ -88,7 +89,7 @@ def _once(found: Polygons, height: int, width: int) -> Polygons:
 def polygon_at(maps: Maps, x: float, y: float, reach: float) -> np.ndarray | None:
     """The outline (RAYS, 2) of the likeliest cell whose centre lies within `reach` pixels of a place; None without any.
 
-    However unlikely it is as a cell: somebody says that one is there.
+    Where there is none to the network, a disc as large as cells are: somebody says that one is there.
     """
     centres = maps.centres[0, 0]
     rows, columns = np.mgrid[: centres.shape[0], : centres.shape[1]] * STRIDE + (STRIDE - 1) / 2
@@ -99,6 +100,8 @@ def polygon_at(maps: Maps, x: float, y: float, reach: float) -> np.ndarray | Non
     row, column = np.unravel_index(int(held.argmax()), held.shape)
     radii = INWARD * maps.radii[0, :, row, column].numpy()
     middle = np.array([column, row], np.float32) * STRIDE + (STRIDE - 1) / 2
+    if held[row, column] < np.log(NO_CELL):
+        radii, middle = np.full(RAYS, DIAMETER / 2, np.float32), np.array([x, y], np.float32)
     return (middle + radii[:, None] * directions().numpy()).astype(np.float32)
 
 

@@ -4,6 +4,7 @@ import pytest
 
 By = pytest.importorskip("selenium.webdriver.common.by").By
 Keys = pytest.importorskip("selenium.webdriver.common.keys").Keys
+ActionChains = pytest.importorskip("selenium.webdriver").ActionChains
 WebDriverWait = pytest.importorskip("selenium.webdriver.support.ui").WebDriverWait
 SECONDS = 120  # for any one thing to happen
 

@@ -195,3 +195,14 @@ def test_a_cell_beside_a_clump_is_no_part_of_it(finder):
     assert len(new) >= 2 and np.array_equal(parted.boxes[: len(old)], old)
     assert overlaps(new, old).max() < 0.5
     assert (new[:, 2:].prod(axis=1) < 1.9 * DIAMETER**2).all()
+
+
+def test_where_there_is_no_cell_to_the_network_a_disc_is_added(finder):
+    pixels = heaped_field()
+    found = finder.find(pixels)
+    outline = finder.at(pixels, found, 220.0, 290.0).outlines[-1]  # bare ground
+    away = np.hypot(*(outline - (220, 290)).T)
+    assert away.min() > 0.9 * away.max() and 2 * away.mean() == pytest.approx(found.diameter, rel=0.05)
+    x, y, w, h = found.boxes[0]
+    again = finder.at(pixels, found, float(x + w / 2 + 8), float(y + h / 2)).boxes[-1]  # a cell stays its own
+    assert overlaps(again[None], found.boxes[:1])[0, 0] > 0.9

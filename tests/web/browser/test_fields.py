@@ -1,13 +1,14 @@
 """The tab for whole fields in a real browser, by keyboard: read, review, take back, take away, load again."""
 
 import json
+from operator import itemgetter
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from tests.support.browser import By, Keys, WebDriverWait, stale, wait
-from tests.support.synthetic_fields import pasted_field
+from tests.support.browser import ActionChains, By, Keys, WebDriverWait, stale, wait
+from tests.support.synthetic_fields import heaped_field, pasted_field
 
 SECONDS = 280
 
@@ -44,6 +45,32 @@ class Field:
         wait(self.browser, "#field-files input[type=file]", lambda e: True).send_keys(str(path))
         self.until(lambda: self.all("#field-gallery [role=option]") and not self.all("#field-status .progress"))
         self.until(lambda: self.all(".field-stage canvas") and self.all(".field-layer path"))
+
+    def open_clumped(self, path):
+        """Opens a field and chooses its clump from the list."""
+        self.open(path)
+        self.choose(next(c["place"] for c in self.cells() if c["status"] == "clump"))
+
+    def cells(self):
+        return self.browser.execute_script("return window.plasmoField.data.cells")
+
+    def choose(self, place):
+        script = "const f = window.plasmoField; f.choose(f.cells.findIndex(cell => cell.place === arguments[0]))"
+        self.browser.execute_script(script, place)
+        self.until(lambda: self.chosen() == place)
+
+    def chosen(self):
+        return self.browser.execute_script("const f = window.plasmoField; return f.cells[f.chosen]?.place")
+
+    def click_at(self, x, y):
+        """Presses a place in pixels of the picture with the mouse."""
+        script = """const item = window.plasmoField.viewer.world.getItemAt(0);
+            const at = item.imageToViewerElementCoordinates(new OpenSeadragon.Point(arguments[0], arguments[1]));
+            const stage = document.querySelector('.field-stage').getBoundingClientRect();
+            return [at.x - stage.width / 2, at.y - stage.height / 2]"""
+        right, down = self.browser.execute_script(script, x, y)
+        stage = self.all(".field-stage")[0]
+        ActionChains(self.browser).move_to_element_with_offset(stage, right, down).click().perform()
 
     def letters(self):
         items = self.all("#field-gallery [role=option]")
@@ -123,3 +150,63 @@ def test_a_field_is_reviewed_by_keyboard_and_taken_away(page, address, field, tm
     seen.all("#field-keep input[type=file]")[0].send_keys(str(tmp_path / "PlasmoLens-readings.json"))
     seen.until(lambda: "4 readings were loaded." in seen.all("#field-status")[0].text)
     seen.until(lambda: sorted(seen.letters()) == ["?", "P", "P", "U"])
+
+
+@pytest.fixture(scope="module")
+def heaped(tmp_path_factory) -> Path:
+    """A field with a heap of cells that lie over each other."""
+    path = tmp_path_factory.mktemp("heaped") / "heaped.png"
+    Image.fromarray(heaped_field()).save(path)
+    return path
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_a_clump_is_parted(page, heaped):
+    seen = Field(page)
+    seen.open_clumped(heaped)
+    before = {cell["place"]: cell for cell in seen.cells()}
+    (clump,) = [cell for cell in before.values() if cell["status"] == "clump"]
+    seen.until(lambda: seen.all("[data-act=part]")[0].is_displayed())
+    seen.all("[data-act=part]")[0].send_keys(Keys.ENTER)
+    seen.until(lambda: "Parted into" in seen.all("#field-status")[0].text)
+    seen.until(lambda: clump["place"] not in {cell["place"] for cell in seen.cells()})
+    after = {cell["place"]: cell for cell in seen.cells()}
+    new = [cell for place, cell in after.items() if place not in before]
+    assert len(new) >= 2 and all(cell["status"] == "read" and cell["added"] for cell in new)
+    assert f"Parted into {len(new)} cells" in seen.all("#field-status")[0].text
+    x, y, w, h = clump["box"]
+    assert all(
+        x - 9 < a + c / 2 < x + w + 9 and y - 9 < b + d / 2 < y + h + 9 for a, b, c, d in map(itemgetter("box"), new)
+    )
+    assert {place for place in before if place not in after} == {clump["place"]}
+    assert seen.until(seen.chosen) in {cell["place"] for cell in new}
+    seen.until(
+        lambda: len(seen.all(".field-layer path")) == len(after) == len(seen.all("#field-gallery [role=option]"))
+    )
+    seen.press("p")
+    assert seen.letters() == ["P"]
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_a_missed_cell_is_added_and_a_false_one_taken_out(page, heaped):
+    seen = Field(page)
+    seen.open(heaped)
+    before = {cell["place"] for cell in seen.cells()}
+    seen.all("[data-act=add]")[0].send_keys(Keys.ENTER)
+    assert seen.all("[data-act=add]")[0].get_attribute("aria-pressed") == "true"
+    seen.click_at(204, 150)
+    seen.until(lambda: "A cell was added." in seen.all("#field-status")[0].text)
+    seen.until(lambda: len(seen.cells()) == len(before) + 1)
+    (new,) = [cell for cell in seen.cells() if cell["place"] not in before]
+    assert new["status"] == "read" and new["added"] and seen.chosen() == new["place"]
+    x, y, w, h = new["box"]
+    assert x - 40 < 204 < x + w + 40 and y - 40 < 150 < y + h + 40
+    assert seen.all("[data-act=add]")[0].get_attribute("aria-pressed") == "false"
+    tally = seen.all("#field-tally")[0].text
+    seen.press("x")
+    seen.until(lambda: seen.letters() == ["X"])
+    seen.until(lambda: seen.all("#field-tally")[0].text != tally)
+    seen.press("z")
+    assert seen.letters() == []
