@@ -78,7 +78,7 @@ DEFAULT_EDIT = EditSettings(
     # From so little noise that the source class would bring the parasite back: what removes it is the class. Then from
     # more, and in wider regions, at last in more than half of the cell, which few need.
     removing=(
-        *(Strength(7, 3.0), Strength(8, 3.0), Strength(8, 3.0, 1.2), Strength(12, 3.0, 1.2)),
+        *(Strength(7, 3.0, 1.2), Strength(8, 3.0, 1.2), Strength(12, 3.0, 1.2)),
         *(Strength(8, 3.0, 1.4), Strength(12, 3.0, 1.4), Strength(12, 4.0, 1.7)),
         *(Strength(8, 5.0, 2.0), Strength(9, 4.0, 2.6)),
     ),

@@ -8,6 +8,7 @@ from scipy import ndimage
 from jdm_core.explain.counterfactual.candidates import Cells, Made, least
 from jdm_core.explain.counterfactual.detail import offset, with_detail_renewed
 from jdm_core.explain.counterfactual.region import changed_area, class_shift, parasite_area, pieces_of, place_area
+from jdm_core.explain.edit import DEFAULT_EDIT
 from jdm_core.explain.hold import bounds_of
 from jdm_core.images.pixels import cell_mask, from_uint8
 from tests.support.gaussian import GaussianNetwork
@@ -37,6 +38,18 @@ def test_a_region_holds_the_whole_parasite_and_not_what_lies_apart():
     assert area[44, 44] == 0 and area.mean() < 0.15
     wider = parasite_area(shift, x[0].permute(1, 2, 0).numpy(), mask, 1.5)
     assert (wider >= area - 1e-6).all() and wider.sum() > area.sum()
+
+
+def test_what_is_removed_first_takes_a_faint_halo_along():
+    """One as faint as the grain of the cell, of which a region of the core's own width leaves more than half behind."""
+    mask, halo = np.hypot(Y - 32, X - 32) < 28, np.hypot(Y - 24, X - 24) < 8
+    picture = np.full((SIDE, SIDE, 3), 0.3)
+    picture[..., 1] += np.random.default_rng(0).normal(0, 0.06, (SIDE, SIDE)) - 0.16 * halo
+    first, narrow = (
+        parasite_area(bump(24, 24, 0.1), picture, mask, width)[halo]
+        for width in (DEFAULT_EDIT.candidates(removes=True)[0].region, 1.0)
+    )
+    assert (narrow == 1).mean() < 0.5 and (first == 1).mean() > 0.75
 
 
 def test_the_class_moves_nothing_outside_the_cell():
