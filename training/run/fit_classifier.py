@@ -21,7 +21,7 @@ from training.metrics import accuracy, mean_auroc
 from training.run.classifier import Classifier, PlainCNN, build_classifier, class_logits, load_classifier
 from training.run.recipe import Recipe, labelled_cells
 from training.run.state import StateError
-from training.run.step import Stepper, join_processes
+from training.run.step import Stepper, join_processes, one_cycle
 from training.temperature import fit_temperature
 
 # Of smaller images the last stage of a ResNet sees one pixel, where oneDNN's bf16 gradient of a padded convolution's
@@ -140,13 +140,12 @@ def train_classifier(
     # Convolutions are faster on channels-last tensors, GroupNorm several times slower.
     layout = torch.channels_last if isinstance(network, ResNet | PlainCNN) else torch.contiguous_format
     network = nn.utils.convert_conv2d_weight_memory_format(network.to(device), layout)
-    optimizer = torch.optim.AdamW(network.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay)
     steps = max(1, recipe.images // recipe.batch_size)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.learning_rate, total_steps=steps)
+    optimizer, rate = one_cycle(network, recipe.learning_rate, recipe.weight_decay, steps)
     stepper = Stepper(
         CrossEntropy(network, recipe.label_smoothing),
         optimizer,
-        lambda step: schedule.step() if step else None,
+        rate,
         accelerator,
         device,
         batch_size=recipe.batch_size,

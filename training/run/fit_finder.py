@@ -17,7 +17,7 @@ from jdm_core.model.symmetries import COUNT
 from training.data.composed.debris import Debris
 from training.data.composed.scene import compose
 from training.data.composed.targets import Targets, targets_of
-from training.run.step import Stepper, join_processes
+from training.run.step import Stepper, join_processes, one_cycle
 
 SIDE = 256  # pixels of a composed field
 BATCH, LEARNING_RATE, WEIGHT_DECAY = 16, 3e-3, 0.02
@@ -121,12 +121,11 @@ def fit_finder(fields: Fields, steps: int, seed: int, device: torch.device) -> t
     torch.manual_seed(seed)
     network = FinderNetwork().to(device)
     nn.utils.convert_conv2d_weight_memory_format(network, torch.channels_last)
-    optimizer = torch.optim.AdamW(network.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps, pct_start=0.15)
+    optimizer, rate = one_cycle(network, LEARNING_RATE, WEIGHT_DECAY, steps, rising=0.15)
     stepper = Stepper(
         FinderLoss(network),
         optimizer,
-        lambda step: schedule.step() if step else None,
+        rate,
         accelerator,
         device,
         batch_size=BATCH,

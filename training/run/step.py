@@ -45,6 +45,18 @@ def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
         group["lr"] = rate
 
 
+def one_cycle(
+    network: nn.Module, peak: float, weight_decay: float, steps: int, rising: float = 0.3
+) -> tuple[torch.optim.Optimizer, Callable[[int], None]]:
+    """AdamW for a network, and what sets its rate before each of so many steps: one cycle that ends near zero.
+
+    The rate rises to its peak over the share `rising` of the steps (Smith & Topin 2018, arXiv 1708.07120).
+    """
+    optimizer = torch.optim.AdamW(network.parameters(), peak, weight_decay=weight_decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, peak, total_steps=steps, pct_start=rising)
+    return optimizer, lambda step: schedule.step() if step else None
+
+
 @torch.no_grad()
 def update_average(average: nn.Module, network: nn.Module, decay: float, step: int) -> None:
     """Moves the averaged weights towards the network's, with a decay that warms up as (1 + k) / (10 + k).

@@ -9,7 +9,7 @@ from tests.support.toy import TINY
 from training.data.cells import load_cells
 from training.run.fit_classifier import CrossEntropy, LabelledImages
 from training.run.recipe import RecipeError, load_recipe
-from training.run.step import NonFiniteLoss, Stepper, join_processes, update_average
+from training.run.step import NonFiniteLoss, Stepper, join_processes, one_cycle, update_average
 from training.run.trainer import Schedule, Trainer
 
 CPU = torch.device("cpu")
@@ -99,3 +99,18 @@ def test_a_batch_in_parts_is_the_whole_one():
         stepper(network, parts=parts)(0, batch, lambda: "")
     torch.testing.assert_close(networks[0].weight, networks[1].weight)
     assert replace(batch, labels=batch.labels).shares(2)[1].labels.tolist() == [1, 0]
+
+
+@pytest.mark.parametrize(("rising", "peak_at"), [(0.3, 5), (0.15, 2)])
+def test_one_cycle_rises_to_its_peak_and_ends_near_zero(rising, peak_at):
+    layer = torch.nn.Linear(2, 1)
+    optimizer, rate = one_cycle(layer, 0.01, 0.05, 20, rising)
+    assert type(optimizer) is torch.optim.AdamW and optimizer.param_groups[0]["weight_decay"] == 0.05
+    assert optimizer.param_groups[0]["params"] == list(layer.parameters())
+    rates = []
+    for step in range(20):
+        rate(step)
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+    assert rates[0] == pytest.approx(0.01 / 25) and rates[-1] < 1e-4 * 0.01
+    assert rates.index(max(rates)) == peak_at and max(rates) == pytest.approx(0.01)
