@@ -60,7 +60,7 @@ def test_gaussians_have_the_likelihood_of_the_cell_under_the_noise_where_the_bou
 @pytest.mark.parametrize("count", [3, 8, 16, 33])
 def test_standard_error_is_the_spread_of_repeated_estimates_whatever_the_trend(count):
     generator = torch.Generator().manual_seed(0)
-    repeats = 700
+    repeats = 1000
     u = torch.stack([draw_levels(count, 4.0, generator) for _ in range(repeats)])
     values = 400 * torch.exp(-(u - 3).square() * 40) + 3 * torch.randn(repeats, count, generator=generator)
     told = standard_error(values[:, :, None])[:, 0]
