@@ -8,6 +8,7 @@ import pytest
 from training.metrics import (
     accuracy,
     auroc,
+    balanced_accuracy,
     clustered_interval,
     expected_calibration_error,
     frechet_distance,
@@ -109,3 +110,10 @@ def test_slides_below_nine_in_ten_are_named_and_three_classes_have_a_mean_auroc(
     assert spread["below_0.9"] == {"b": 0.8} and spread["lowest"] == 0.8
     three = np.eye(3)[[0, 1, 2]] * 0.8 + 0.1
     assert mean_auroc(three, np.array([0, 1, 2])) == 1
+
+
+def test_balanced_accuracy_counts_every_class_alike():
+    guesses = np.eye(3)
+    assert balanced_accuracy(guesses[[0, 0, 0, 1, 0, 2, 2]], np.array([0, 0, 0, 1, 1, 2, 2])) == pytest.approx(5 / 6)
+    assert balanced_accuracy(guesses[[0, 0, 0]], np.array([0, 1, 2])) == pytest.approx(1 / 3)
+    assert np.isnan(balanced_accuracy(guesses[[0, 0, 1]], np.array([0, 0, 1])))  # of the third there is no cell

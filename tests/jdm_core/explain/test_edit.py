@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from jdm_core.explain import results
-from jdm_core.explain.counterfactual.search import _tried_in_order
+from jdm_core.explain.counterfactual.search import _attempts, _for_variants, _tried_in_order
 from jdm_core.explain.edit import DEFAULT_EDIT, EditSettings, Strength
 from jdm_core.explain.results import Effort
 from jdm_core.images.pixels import cell_mask
@@ -254,3 +254,16 @@ def test_parasites_made_at_once_are_read_in_an_order_of_their_own():
     assert all(sorted(order) == list(part) for order in orders) and len({order[0] for order in orders}) > 1
     assert orders == [_tried_in_order(False, part, seed) for seed in range(8)]
     assert _tried_in_order(True, part, 3) == list(part)
+
+
+def test_a_ladder_gets_longer_only_where_more_variants_are_wanted_than_it_has():
+    ladder = [Strength(1, 1.0), Strength(2, 2.0)]
+    assert _for_variants(ladder, 1) == ladder == _for_variants(ladder, 2)
+    assert _for_variants(ladder, 4) == [*ladder, ladder[-1], ladder[-1]]
+
+
+def test_four_are_made_at_once_to_add_and_as_many_as_are_wanted_to_remove():
+    assert _attempts(False, 9, 1) == [range(4), range(4, 8), range(8, 9)]
+    assert _attempts(True, 6, 1) == [range(1), range(1, 5), range(5, 6)]
+    assert _attempts(False, 12, 6) == [range(6), range(6, 10), range(10, 12)]
+    assert _attempts(True, 2, 3) == [range(2)]

@@ -105,6 +105,9 @@ def test_a_place_is_within_the_cell_and_follows_its_generator():
     inner = np.hypot(Y - 32, X - 32) < 24.5
     assert (first[~inner] == 0).all() and 0.02 < (first > 0).mean() < 0.3
     assert place_area(np.zeros_like(mask), 1.0, np.random.default_rng(0)).max() == 0
+    depth = np.asarray(ndimage.distance_transform_edt(mask))
+    areas = [place_area(mask, 1.0, np.random.default_rng(seed)) for seed in range(20)]
+    assert min(depth[area == 1].min() for area in areas) == 2  # below the rim of a pixel and a half, and no deeper
 
 
 def test_what_was_added_is_cut_out_of_its_place():
