@@ -20,6 +20,8 @@ LONG = {
     "several": "slow",
     "explanation": "slow",
     "guarded": "slow",
+    "read": "slow",
+    "frames": "slow",
 }
 
 

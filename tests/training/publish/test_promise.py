@@ -38,6 +38,7 @@ def test_a_slide_keeps_the_promise_at_its_threshold_and_at_every_higher_one():
     assert slide_threshold(confidence, right, 0.02) == np.inf
 
 
+@pytest.mark.slow
 def test_as_many_new_slides_keep_the_promise_as_it_says(few_resamples):
     promise = Promise(wrong=0.05, slides=0.8)
     kept, coverage = [], []

@@ -58,6 +58,7 @@ def test_a_varied_picture_keeps_its_silhouette_and_its_background():
     assert vary(black, generator) is black
 
 
+@pytest.mark.slow
 def test_parts_of_the_sets_are_apart_and_a_fit_rests_on_those_that_may_be_used(tmp_path):
     write_microscopes(tmp_path)
     fitted, reported = (read_pictures(tmp_path, 40, 0)[part] for part in ("developer", "report"))

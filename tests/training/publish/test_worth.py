@@ -34,6 +34,7 @@ def test_a_positive_call_is_worth_less_where_infection_is_rare():
     assert np.isnan(predictive_value(0, 1, 0.5))
 
 
+@pytest.mark.slow
 def test_worth_is_that_of_the_counted_cells_with_intervals_around_it():
     probabilities, labels = cells(90, 10, 95, 5)
     figures = worth(probabilities, labels, [f"slide {i % 10}" for i in range(200)])
@@ -50,6 +51,7 @@ def test_worth_is_that_of_the_counted_cells_with_intervals_around_it():
     assert worths == sorted(worths, reverse=True) and worths[-1] < 0.02
 
 
+@pytest.mark.slow
 def test_spread_between_slides_is_of_slides_with_cells_enough():
     probabilities, labels = cells(30, 10, 60, 0)  # infected: four slides of ten cells, of one all read wrongly
     slides = [f"slide {i // 10}" for i in range(40)] + ["few"] * 9 + [f"slide {i // 17}" for i in range(51)]

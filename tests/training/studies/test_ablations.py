@@ -21,6 +21,7 @@ def test_errors_are_told_as_a_multiple_of_the_first():
     assert error_ratio(np.array([[3.0, 1.0], [3.0, 3.0]]), np.array([0, 1])) == 1.5
 
 
+@pytest.mark.slow
 def test_changes_stand_beside_the_recipe_as_it_is(toy_cells, tmp_path, monkeypatch, few_resamples):
     trained = []
     original = Trainer.__init__

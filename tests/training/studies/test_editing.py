@@ -59,6 +59,7 @@ def with_spot(cell, row, column, radius, colour=(150, 40, 140)):
     return spotted
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["residuals", "edit-friendly"])
 def test_what_is_kept_brings_the_cell_back(explainer, toy_x, way):
     back = edited(explainer, toy_x, [0, 1], [0, 1], Method(way, 2.0))
@@ -76,6 +77,7 @@ def test_passes_are_counted_and_the_background_stays(explainer, toy_x, way, monk
     assert torch.equal(made.images[:, :, :2, :2], toy_x[:, :, :2, :2])
 
 
+@pytest.mark.slow
 def test_a_placebo_moves_one_region_and_stays_the_class_s_own(explainer, toy_x):
     made = placebo(explainer, toy_x, torch.tensor([0, 1]), [3, 4])
     moved = (made != to_uint8(toy_x).numpy()).any(3)
@@ -130,6 +132,7 @@ def test_spots_that_are_all_alike_have_no_spread():
     assert spreads(real, real, PROXY) == {"spread_size": 1, "spread_colour": 1, "spread_place": 1}
 
 
+@pytest.mark.slow
 def test_what_is_bleached_is_told_from_real_and_what_is_real_is_not():
     slides = [f"slide-{i % 6}" for i in range(24)]
     real, other = (np.stack([grainy(start + i) for i in range(24)]) for start in (0, 100))
@@ -216,6 +219,7 @@ def quick(explainer):
     return shorter
 
 
+@pytest.mark.slow
 def test_study_goes_on_where_it_stopped(quick, tmp_path, monkeypatch):
     judge = load_judge(JUDGE, ("Parasitized", "Uninfected"))
     data, out = write_toy_zip(tmp_path / "toy.zip", slides=4, per_class=1), tmp_path / "figures.json"

@@ -13,6 +13,7 @@ from training.studies.study import Inputs
 STUDY = FewLabels(changes=(*TINY, "images=32"), shares=(1.0, 0.25), seeds=(0, 1), part="test")
 
 
+@pytest.mark.slow
 def test_table_of_shares_and_seeds(toy_cells, tmp_path, monkeypatch):
     known = []
     original = Trainer.__init__

@@ -151,6 +151,7 @@ def test_sets_that_are_not_there_are_told(microscopes):
     assert smears["PA1001"] == smears["PA1002"] != smears["PA2031"]
 
 
+@pytest.mark.slow
 def test_the_shipped_network_reads_the_fields_and_a_page_is_made(microscopes, tmp_path, few_resamples):
     inputs = Inputs({"microscopes": microscopes}, tmp_path, "malaria-64", MANIFEST, "cpu")
     findings = Fields(fields=1, draws=3, sheet=1).measure(inputs)
@@ -162,6 +163,7 @@ def test_the_shipped_network_reads_the_fields_and_a_page_is_made(microscopes, tm
     assert all(table.markdown() for table in Fields().tables(findings.measured))
 
 
+@pytest.mark.slow
 def test_readers_score_the_same_cells(microscopes):
     sets, _ = read_marked(microscopes, 1, 0)
     (read, *_) = read_all(sets, Explainer.load(device="cpu"), None, 3, 0)["iml"]

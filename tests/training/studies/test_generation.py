@@ -19,12 +19,14 @@ def made(explainer, guide, steps=3):
     return denoise(reader(explainer.network, guide, LABELS), noise, steps)
 
 
+@pytest.mark.slow
 def test_guidance_by_class_is_that_of_the_sampler(explainer):
     for w in (0.0, 2.0):
         own = sample(explainer.network, LABELS, SEEDS, steps=3, guidance=w)
         torch.testing.assert_close(made(explainer, Guide("class", w)), own)
 
 
+@pytest.mark.slow
 def test_without_scale_every_guide_is_the_unconditional_model(explainer):
     plain = made(explainer, Guide("class", 0.0))
     for kind in KINDS[1:]:
@@ -57,6 +59,7 @@ def test_precision_and_recall_of_sets_made_by_hand():
     assert not precise.any() and not recalled.any()
 
 
+@pytest.mark.slow
 def test_every_guide_has_a_row(tmp_path, monkeypatch, few_resamples):
     few = (GUIDES[0], Guide("head on Z", 0.1))
     monkeypatch.setattr("training.studies.generation.study_generation.__defaults__", (few,))

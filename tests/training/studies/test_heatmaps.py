@@ -94,6 +94,7 @@ def test_head_odds_are_those_of_the_prediction(explainer, cells):
     assert odds == pytest.approx(np.log(p[:, 0] / p[:, 1]), abs=1e-3)
 
 
+@pytest.mark.slow
 def test_evidence_is_the_explainers_own(explainer, cells):
     maps = evidence(explainer, 4)(cells[:2], 0)
     expected = explainer.elbo(cells[:2], draws=4, seed=0).evidence

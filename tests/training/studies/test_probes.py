@@ -81,6 +81,7 @@ def test_pooled_features_are_those_that_the_head_reads(tiny, toy):
     assert torch.equal(noisy[0], again[0])
 
 
+@pytest.mark.slow
 def test_probing_fits_and_measures_on_slides_apart(tiny, toy, tmp_path, monkeypatch):
     monkeypatch.setattr(probes, "LOGSNR", (-8.0, 8.0))
     monkeypatch.setattr("training.metrics.RESAMPLES", 20)

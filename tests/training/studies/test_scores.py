@@ -84,6 +84,7 @@ def true_scores(gaussian, cells, name):
     return 2 * KAPPA[name] * gaussian.network.log_likelihood(cells.images.float() / 127.5 - 1).double().numpy()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["elbo", "simple", "window"])
 @pytest.mark.parametrize("classes, channels", [(2, 3), (4, 1)])
 def test_every_scheme_estimates_the_known_scores(explainer, name, classes, channels):
@@ -124,6 +125,7 @@ def test_sharing_and_balancing_each_reduce_the_error(explainer):
     assert errors["shared"][4] == pytest.approx(2 * errors["shared"][16], rel=0.25)
 
 
+@pytest.mark.slow
 def test_standard_error_is_the_spread_of_repeated_estimates(explainer):
     gaussian = gaussian_explainer(explainer)
     cell = gaussian_cells(gaussian, 1)
@@ -298,6 +300,7 @@ def test_disagreement_counts_who_is_right():
     assert disagreement(head, head, head, np.zeros(4), list("abcd"))["n"] == 0
 
 
+@pytest.mark.slow
 def test_study_of_gaussians_finds_the_true_posterior(explainer, tmp_path, monkeypatch):
     monkeypatch.setattr("training.studies.scores.measure.POSTERIOR_DRAWS", 400)
     gaussian = gaussian_explainer(explainer, 3)
