@@ -58,6 +58,17 @@ def all_words(page):
     return said
 
 
+def fits(page, *widths):
+    """Whatever its words, the page is no wider than the window; a zoom of 200 % on 1280 pixels is a window of 640."""
+    try:
+        for width in widths:
+            size = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+            page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+            assert page.execute_script("return document.documentElement.scrollWidth") <= width
+    finally:
+        page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
 @pytest.mark.parametrize("language", ["fr", "pt", "en"])
 def test_a_language_that_is_chosen_on_the_page_stays_and_nothing_else_is_left(page, address, language):
     opened(page)
@@ -70,6 +81,7 @@ def test_a_language_that_is_chosen_on_the_page_stays_and_nothing_else_is_left(pa
         speaks(page, language)
         current = page.find_elements(By.CSS_SELECTOR, "#top .languages [aria-current=true]")
         assert [e.text for e in current] == [SPOKEN[language][0]]
+        fits(page, 1280, 640, 390)
         said = all_words(page)
         assert len(said) > 200 and not [words for words in said if "__i18n__" in words or "block-" in words]
         if language != "en":
