@@ -11,7 +11,8 @@ from jdm_core.checkpoint.reading import Reading, readings
 from jdm_core.field.ranking import rank
 from tests.support.toy_microscopes import write_microscopes
 from training.cli import main
-from training.publish.fits.reading import fit_reading, own_slides, share_and_spread, suspicious
+from training.publish.fits import reading as fitting
+from training.publish.fits.reading import fit_reading, measure_reading, own_slides, share_and_spread, suspicious
 
 
 def test_units_that_are_alike_but_for_counting_have_no_spread_of_their_own():
@@ -58,6 +59,11 @@ def test_cells_are_read_as_those_of_a_field_are(trained, monkeypatch):
     assert found.tolist() == rank(said.probabilities, posterior, said.kind).suspicious.tolist()
     suspicious(explainer, replace(slide, whole=True), 2, 0)
     assert asked == [(6, colours), (3, colours)]  # a field's budget is two cells and a fifth
+    said_of = iter([np.array([True, False, False, True, False, True])])  # two of four infected, one of two healthy
+    monkeypatch.setattr(fitting, "suspicious", lambda *asked: next(said_of))
+    (row,) = measure_reading(explainer, [replace(slide, labels=np.array([0, 0, 0, 0, 1, 1]))], 2, 0)["units"]
+    counted = {"found": 2, "infected": 4, "kept": 1, "healthy": 2}
+    assert row == {"kind": slide.kind, "unit": "C1P1"} | counted
 
 
 @pytest.mark.train
