@@ -1,5 +1,7 @@
 """From polygons to cells: what is read, what is cut off, a clump or no red cell, and each one's crop on black."""
 
+import math
+
 import numpy as np
 import torch.nn.functional as F
 from PIL import Image, ImageDraw
@@ -9,6 +11,7 @@ from jdm_core.field.found import CLUMP, CUT_OFF, NO_RED_CELL, READ, Found
 from jdm_core.field.network import STRIDE, Maps
 from jdm_core.field.polygons import Polygons, area_of
 from jdm_core.field.trouble import trouble_of
+from jdm_core.images.limits import MAX_ASPECT, MIN_SIDE
 
 EDGE = 0.03  # of the median diameter: an outline so near the picture's side, or beyond it, is cut off
 LARGE = 1.9  # of the median area: a cell so large is more than one
@@ -57,14 +60,19 @@ def assemble(pixels: np.ndarray, polygons: Polygons, maps: Maps, scale: np.ndarr
 
 
 def crop(pixels: np.ndarray, outline: np.ndarray) -> np.ndarray:
-    """What an outline (P, 2) of x, y holds of a field, uint8 (h, w, 3) on black, with a margin of a pixel."""
+    """What an outline (P, 2) of x, y holds of a field, uint8 (h, w, 3) on black, with a margin of a pixel.
+
+    More of it where the cell is longer or smaller than pictures of one cell may be: an elliptocyte is read as well.
+    """
     height, width = pixels.shape[:2]
     left, top = np.floor(outline.min(axis=0)).astype(int).clip(0, (width - 1, height - 1))
     right, bottom = (np.floor(outline.max(axis=0)).astype(int) + 1).clip((left + 1, top + 1), (width, height))
     mask = Image.new("1", (int(right - left), int(bottom - top)))
     ImageDraw.Draw(mask).polygon([(float(x - left), float(y - top)) for x, y in outline], fill=1)
     cell = pixels[top:bottom, left:right] * np.asarray(mask)[:, :, None]
-    return np.pad(cell, ((1, 1), (1, 1), (0, 0)))
+    least = max(MIN_SIDE, math.ceil((max(cell.shape[:2]) + 2) / MAX_ASPECT))
+    margins = [max(2, least - side) for side in cell.shape[:2]]
+    return np.pad(cell, [*((margin // 2, margin - margin // 2) for margin in margins), (0, 0)])
 
 
 def added(pixels: np.ndarray, found: Found, outline: np.ndarray) -> Found:

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from jdm_core.field.cut import OTHER, RED, assemble
+from jdm_core.field.cut import OTHER, RED, assemble, crop
 from jdm_core.field.found import CLUMP, CUT_OFF, NO_RED_CELL, READ
 from jdm_core.field.network import STRIDE, Maps
 from jdm_core.field.polygons import Polygons
+from jdm_core.images.read import read_cell
 from tests.support.synthetic_fields import circle
 
 SIDE = 320
@@ -75,3 +76,12 @@ def test_what_is_stained_and_has_none(disc, status):
 
 def test_specks_are_not_told():
     assert len(last_of(stained=[(200, 200, 3, OTHER), (150, 200, 4, RED)]).status) == len(USUAL)
+
+
+@pytest.mark.parametrize(("width", "height"), [(60, 10), (12, 70), (3, 3), (40, 30)])
+def test_a_cell_of_any_shape_can_be_read(width, height):
+    outline = np.array([(20, 20), (20 + width, 20), (20 + width, 20 + height), (20, 20 + height)], np.float32)
+    cell = crop(np.full((120, 120, 3), 150, np.uint8), outline)
+    assert (read_cell(cell) == cell).all()
+    assert abs(int((cell.max(axis=2) > 0).sum()) - (width + 1) * (height + 1)) <= width + height
+    assert (cell[[0, -1]] == 0).all() and (cell[:, [0, -1]] == 0).all()
