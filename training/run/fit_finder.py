@@ -52,12 +52,13 @@ def composed(
     random = np.random.default_rng(seed)
     of_slide = {slide: np.flatnonzero(np.asarray(slides) == slide) for slide in sorted(set(slides))}
     names = sorted(of_slide)
-    pictures, targets = [], list[Targets]()
+    pictures: list[np.ndarray] = []
+    targets: list[Targets] = []
     for _ in tqdm(range(number), desc="composing", unit="field", mininterval=5):
         if random.random() < MIXED:
-            index = random.integers(len(cells), size=100)
+            index = random.integers(len(cells), size=100).tolist()
         else:
-            index = of_slide[names[int(random.integers(len(names)))]]
+            index = of_slide[names[int(random.integers(len(names)))]].tolist()
         scene = compose(random, [cells[i] for i in index], debris, SIDE, DIAMETER)
         pictures.append(scene.picture)
         targets.append(targets_of(scene))

@@ -8,8 +8,8 @@ from functools import lru_cache
 
 from web.server.bodies import Message
 from web.server.paths import route_of
-from web.server.spoken import chosen, remembering
 from web.words.language import preferred, tag
+from web.words.spoken import chosen, remembering
 
 GZIP = 6  # a higher level takes longer than it spares
 # Gradio's words about itself, which pages that link here would show.

@@ -22,8 +22,8 @@ from web.server.login import Door, is_of_other_site, visitor_of
 from web.server.metadata import strip_metadata
 from web.server.private import bound_progress, delete_uploaded, uploaded
 from web.server.scratch import FULL, is_full
-from web.server.spoken import spoken
 from web.words.language import preferred, say_in
+from web.words.spoken import spoken
 
 QUERY_BYTES = 2**12
 QUIET = re.compile(r"^/(assets|static|svelte|theme\.css|favicon\.ico|healthz|manifest\.json)")

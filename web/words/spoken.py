@@ -1,13 +1,15 @@
 """The language that a request is answered in: the one chosen on the page, else the one that the browser prefers."""
 
+from collections.abc import MutableMapping
 from http.cookies import SimpleCookie
+from typing import Any
 from urllib.parse import parse_qs
 
 from starlette.requests import cookie_parser
 
-from web.server.bodies import Message
 from web.words.language import NAMES
 
+Message = MutableMapping[str, Any]  # of ASGI
 FIELD, COOKIE = "lang", "plasmolens-language"
 
 

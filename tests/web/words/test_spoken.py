@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from web.server.spoken import remembering, spoken
+from web.words.spoken import remembering, spoken
 
 FRENCH = {"accept-language": "fr-FR,fr;q=0.9"}
 
