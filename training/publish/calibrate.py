@@ -15,6 +15,7 @@ from jdm_core.images.pixels import as_images
 from jdm_core.model.diffusion import cosine_logsnr
 from jdm_core.model.network import JointDiffusionNetwork
 from training.data.cells import Cells
+from training.data.doubted import read_doubted, sure_labels
 from training.data.members import chunks
 from training.metrics import mean_auroc
 from training.publish.export import THRESHOLDS
@@ -130,13 +131,19 @@ def calibrate(
 
 
 def _thresholds(probabilities: np.ndarray, validation: Cells) -> Thresholds:
-    """How sure an edit must be, and the confidence that keeps the promise, where slides of many cells can keep one."""
+    """How sure an edit must be, and the confidence that keeps the promise, where slides of many cells can keep one.
+
+    The promise rests on cells of sure label: one wrong label among the few cells that a slide has at high confidence
+    would break it at any threshold.
+    """
     labels = validation.labels.numpy()
     right = probabilities.argmax(1) == labels
     fitted = replace(THRESHOLDS, flip_head=fit_flip_head(probabilities, labels)) if right.any() else THRESHOLDS
     if probabilities.shape[1] != 2 or len(set(validation.slides)) == len(validation):
         return fitted
-    least = fit_threshold(probabilities.max(1), right, validation.slides)
+    sure = sure_labels(validation.names, read_doubted())
+    slides = [validation.slides[i] for i in sure.nonzero()[0]]
+    least = fit_threshold(probabilities.max(1)[sure], right[sure], slides)
     return fitted if least is None else replace(fitted, unsure_below=least, promise=PROMISE)
 
 

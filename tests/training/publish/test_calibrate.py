@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from training.publish.calibrate import EDGES, choose_window, evenly_spread
+from training.data.cells import Cells
+from training.data.doubted import read_doubted
+from training.publish.calibrate import EDGES, _thresholds, choose_window, evenly_spread
+from training.publish.fits.promise import PROMISE
 from training.temperature import fit_platt, fit_temperature
 
 
@@ -69,3 +72,18 @@ def test_window_is_chosen_by_its_log_loss_and_not_by_the_order_of_the_cells(monk
     best = min(table, key=lambda row: row["log_loss"])
     assert (window.low, window.high, window.weight) == (best["low"], best["high"], best["weight"])
     assert best["auroc"] < max(row["auroc"] for row in table)
+
+
+def test_a_promise_rests_on_cells_of_sure_label():
+    """One wrong label among the few cells that a slide has breaks its promise, and three slides every promise."""
+    slides = [f"S{i // 30}" for i in range(600)]
+    probabilities, labels = np.tile([0.99, 0.01], (600, 1)), np.zeros(600, dtype=np.int64)
+    labels[[5, 35, 65]] = 1
+    doubted = list(read_doubted())[:3]
+    names = [f"Parasitized/{i}.png" for i in range(600)]
+    images = torch.zeros(600, 3, 1, 1, dtype=torch.uint8)
+    assert _thresholds(probabilities, Cells(images, torch.from_numpy(labels), slides, names)).promise is None
+    for place, key in zip((5, 35, 65), doubted, strict=True):
+        names[place] = f"{key}.png"
+    found = _thresholds(probabilities, Cells(images, torch.from_numpy(labels), slides, names))
+    assert (found.promise, found.unsure_below) == (PROMISE, 0.5)
