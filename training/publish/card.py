@@ -141,8 +141,8 @@ def calls(sources: Sources) -> str:
         "ELBO and likelihood part",
     )
     note = (
-        "Chosen on validation slides, measured on test slides. Of sure label: not contradicted by networks trained "
-        "without the cell; hard cells are left out with wrong labels."
+        "Chosen on validation cells of sure label, measured on all test cells. Of sure label: not contradicted by "
+        "networks trained without the cell; hard cells are left out with wrong labels."
     )
     return Table.make(header, rows, note=note).markdown()
 

@@ -27,6 +27,7 @@ def read(code: str) -> Catalog:
 
 def _named(code: str) -> tuple[str, str]:
     locale = read(code).locale
+    assert locale is not None  # every catalogue says its own
     return str(locale.get_language_name()).capitalize(), str(locale).replace("_", "-")
 
 
