@@ -117,7 +117,7 @@ def test_a_report_speaks_the_language_of_the_page_and_its_json_english(explainer
     assert values["notice"] == NOTICE and values["warning"].startswith("A red cell")
 
 
-def test_what_speaks_against_a_verdict_is_on_the_sheet(drawn, report):
+def test_what_speaks_against_a_verdict_is_on_the_sheet(explainer, drawn, report):
     _, _, _, title, detail, *others = words(draw_sheet(drawn, report | STRANGE))
     assert title == "This does not look like a stained red cell" and "%" not in detail
     assert any("Uninfected" in line for line in others)  # the figures come after it
@@ -126,7 +126,8 @@ def test_what_speaks_against_a_verdict_is_on_the_sheet(drawn, report):
     short = report["counterfactual"] | {"flipped": False, "probabilities": {"Parasitized": 0.34, "Uninfected": 0.66}}
     assert report["counterfactual"]["target"] == "Uninfected"
     shown = " ".join(words(draw_sheet(drawn, report | {"counterfactual": short})))
-    assert "Not convincing: the classifier gives 66\u00a0%, and 77\u00a0% is needed" in shown
+    needed = round(100 * explainer.checkpoint.thresholds.flip_head)
+    assert f"Not convincing: the classifier gives 66\u00a0%, and {needed}\u00a0% is needed" in shown
 
 
 @pytest.mark.parametrize(

@@ -122,6 +122,7 @@ def test_a_cell_that_is_replaced_while_it_is_read_does_not_come_back(page, addre
         picture.resize((3000, 3000)).save(slow, compress_level=1)
     opened(page)
     upload(page, slow)
+    wait(page, "#seen", lambda seen: seen and "slow.png" in seen.text and seen)
     wait(page, "[data-example=uninfected-1]").click()
     explained(page, "uninfected-1.png")
     # What was asked for before is done when this is.
