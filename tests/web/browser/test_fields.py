@@ -205,9 +205,10 @@ def test_a_missed_cell_is_added_and_a_false_one_taken_out(page, heaped):
     assert x - 40 < 204 < x + w + 40 and y - 40 < 150 < y + h + 40
     assert seen.all("[data-act=add]")[0].get_attribute("aria-pressed") == "false"
     tally = seen.all("#field-tally")[0].text
+    others = seen.letters()  # of the tests before: a picture that is opened again keeps its readings
     # What is drawn anew with an added cell takes the focus of what stood there before: the key goes to the list.
     seen.until(lambda: seen.all("#field-gallery [role=listbox]")[0].send_keys("x") is None)
-    seen.until(lambda: seen.letters() == ["X"])
+    seen.until(lambda: seen.letters().count("X") == others.count("X") + 1)
     seen.until(lambda: seen.all("#field-tally")[0].text != tally)
     seen.press("z")
-    assert seen.letters() == []
+    assert seen.letters() == others
