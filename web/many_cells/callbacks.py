@@ -69,7 +69,7 @@ class BatchCallbacks:
         rows = table_head(self.explainer.labels, say)
         yield empty()._replace(
             batch=batch,
-            table=gr.update(value=rows, visible=True),
+            table=rows,
             stop=gr.update(visible=True),
             rule=rule(self.explainer.checkpoint.thresholds.unsure_below, say),
             status=progress_bar(progress(0, len(items), 0, say), 0),
@@ -83,7 +83,7 @@ class BatchCallbacks:
             # The table goes whole to the page: the longer it is, the more rows it waits for.
             table = SKIP
             if done == len(items) or done - sent >= sent // ROWS_AT_ONCE:
-                table, sent = gr.update(value=rows, visible=True), done
+                table, sent = rows, done
             yield View(batch, progress_bar(words, done / len(items)), table)
         yield self._finished(batch, status(summary(batch, say)))
 
@@ -94,7 +94,7 @@ class BatchCallbacks:
         say = say_for(request)
         words = say("Stopped. What was done stays: {summary}", summary=summary(batch, say))
         rows = table_head(self.explainer.labels, say) + table_rows(batch.results, self.explainer.labels, 0, say)
-        return self._finished(batch, status(words))._replace(table=gr.update(value=rows, visible=True))
+        return self._finished(batch, status(words))._replace(table=rows)
 
     def prepare(self, batch: Batch | None, edits: bool, request: gr.Request | None = None) -> Iterator[View]:
         """The ZIP of reports, cell by cell."""
@@ -182,7 +182,7 @@ def empty() -> View:
     return View(
         batch=None,
         status="",
-        table=gr.update(value="", visible=False),
+        table="",
         rule="",
         stop=hidden(),
         taking=hidden(),

@@ -6,7 +6,7 @@ from jdm_core import Explainer
 from jdm_core.explain.matching import AS_GIVEN, ColourChoice
 from jdm_core.images.find import Finding
 from jdm_core.report.kinds import abroad, kind_warning
-from jdm_core.report.words import ENGLISH, HEAD, POSTERIOR, Language, found_note, too_small, verdict_kind, verdict_words
+from jdm_core.report.words import ENGLISH, HEAD, POSTERIOR, Language, found_note, too_small
 from web.one_cell.callbacks import USUAL_DRAWS
 from web.parts.charts import bars, elbo_panel, legend
 from web.parts.html import render
@@ -30,7 +30,7 @@ def detail(
     head, posterior = prediction.probabilities[0].tolist(), elbo.posterior[0].tolist()
     known = bool(prediction.is_cell[0])
     unsure_below = explainer.checkpoint.thresholds.unsure_below
-    kind = verdict_kind(labels, head, posterior, unsure_below, known, too_small(cell.shape))
+    small = too_small(cell.shape)
     evidence = explainer.draw.evidence(explainer.model_view(cell), elbo.evidence[0], SHOWN)
     paired = float(elbo.difference[0]), float(elbo.difference_standard_error[0])
     first, second = (say("speaks for {label}", label=say(label)) for label in labels[:2])
@@ -39,7 +39,7 @@ def detail(
         say,
         name=name,
         row=row,
-        verdict=verdict_words(kind, labels, head, posterior, say),
+        verdict=sentences.verdict(labels, head, posterior, unsure_below, known, say, small),
         cell_known=known,
         warning=kind_warning(str(prediction.kind[0]), abroad(explainer.checkpoint.metrics), say),
         note=found_note(finding, known, say),

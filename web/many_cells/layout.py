@@ -31,7 +31,7 @@ class ManyCells(NamedTuple):
         """Has what `uploads` hold read after an event; Stop ends it."""
         options = {"trigger_mode": "always_last", "preprocess": False, **QUIET}
         inputs = [uploads, self.matched]
-        reading = dropped.then(self.callbacks.read, inputs, self.outputs, **options, **compute)
+        reading = dropped.success(self.callbacks.read, inputs, self.outputs, **options, **compute)
         ends([reading, *self.running], [self.stop.click])
         self.stop.click(self.callbacks.stop, [self.batch], self.outputs, preprocess=False, **QUIET)
 
@@ -74,8 +74,7 @@ def add_batch_tab(explainer: Explainer, compute: dict[str, Any], kept_seconds: i
             html_template=TEMPLATE,
             js_on_load=script("batch"),
             apply_default_css=False,
-            visible=False,
-            elem_id="batch-table",
+            elem_id="batch-table",  # never `visible=False`: rows that came while Gradio mounted it would be lost
         )
         parts["detail"] = gr.HTML(elem_id="batch-detail", js_on_load=script("batch_detail"))
     parts["rule"] = gr.HTML(elem_id="batch-rule")

@@ -17,18 +17,12 @@ ONE_CELL = "one-cell"  # the id of its tab
 
 
 def open_in_one_cell(
-    batch: gr.State, detail: gr.HTML, one_cell: OneCell, tabs: gr.Tabs, compute: dict[str, Any]
+    batch: gr.State, detail: gr.HTML, one_cell: OneCell, compute: dict[str, Any]
 ) -> None:
-    """Lets the detail of a batch's cell open the tab for one cell with that cell in it."""
+    """Lets the detail of a batch's cell have that cell explained in the tab for one cell."""
     options = {"preprocess": False, **QUIET}
-    detail.select(show_tab, None, tabs, queue=False, js="() => { window.scrollTo(0, 0); return []; }", **QUIET)
     ends(one_cell.edits, [detail.select])
     detail.select(opener(one_cell), [batch, *one_cell.settings], one_cell.outputs, **options, **compute)
-
-
-def show_tab() -> dict[str, Any]:
-    """The tabs with that for one cell in front."""
-    return gr.update(selected=ONE_CELL)
 
 
 def opener(one_cell: OneCell) -> Any:

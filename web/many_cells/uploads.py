@@ -19,7 +19,8 @@ MAX_RATIO = 200  # deflate reaches 1000 on what is no picture
 RATIO_FROM = 2**20  # bytes: below this a blank picture may shrink as much as it likes
 NAME_CHARACTERS = 200
 # Pictures in a form that is not read: whoever brings one is told, unlike of what lies beside pictures by chance.
-TOLD = frozenset({".zip", ".heic", ".heif", ".avif", ".jp2", ".pdf", ".czi", ".nd2", ".lif", ".dcm", ".svs", ".raw"})
+PICTURES_NOT_READ = frozenset({".heic", ".heif", ".avif", ".jp2", ".czi", ".nd2", ".lif", ".dcm", ".svs", ".raw"})
+TOLD = PICTURES_NOT_READ | {".zip", ".pdf"}
 GONE, DAMAGED = "no longer kept: upload it again", "damaged in its archive"
 _DRIVE = re.compile(r"[A-Za-z]:")
 _BROKEN = (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error, NotImplementedError)

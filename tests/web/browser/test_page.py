@@ -93,6 +93,8 @@ def test_arrow_keys_move_between_the_tabs(page):
     tabs[0].send_keys(Keys.ARROW_RIGHT)
     WebDriverWait(page, SECONDS).until(lambda _: tabs[1].get_attribute("aria-selected") == "true")
     assert page.switch_to.active_element == tabs[1]
+    # Its table is there before there are rows: those that came while it was being made would be lost.
+    assert not wait(page, "#batch-table").is_displayed()
     tabs[1].send_keys(Keys.HOME)
     WebDriverWait(page, SECONDS).until(lambda _: tabs[0].get_attribute("aria-selected") == "true")
 
