@@ -187,3 +187,13 @@ def test_the_tables_of_benchmarks_are_those_of_their_figures(tmp_path):
     assert copy.read_text(encoding="utf-8") == text
     with pytest.raises(SystemExit):
         benchmarks.main(["none"], copy)
+
+
+MEASURED = re.compile(r"\d+(?:\.\d+)? ?(?:(?:s|ms|[GM]iB|TFLOP/s|images/s)\b|%)|\b(?:needs?|takes?) \d|\d+ times\b")
+
+
+def test_no_measured_figure_is_typed_among_the_benchmarks():
+    text = benchmarks.PAGE.read_text(encoding="utf-8")
+    prose = re.sub(r"<!-- table of .*?<!-- end of table -->", "", text, flags=re.DOTALL)
+    assert len(prose) < len(text) / 1.5 and MEASURED.findall(text)
+    assert MEASURED.findall(prose) == []
