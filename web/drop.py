@@ -1,6 +1,7 @@
 """The one place where pictures are dropped, and the view that each drop is for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import gradio as gr
@@ -9,15 +10,15 @@ import torch
 from jdm_core.field.alone import what_shows
 from jdm_core.field.finder import finder_on
 from jdm_core.images.announced import announced
-from jdm_core.images.limits import OF_FIELD
-from jdm_core.images.read import read_bytes
+from jdm_core.images.limits import OF_CELL, OF_FIELD
+from jdm_core.images.read import IMAGE_EXTENSIONS, read_bytes
 from jdm_core.images.refused import CellImageError
 from jdm_core.report.words import Language
 from web.compute.decoding import read_pixels
 from web.field.layout import FIELD
 from web.many_cells.archives import is_archive
 from web.many_cells.opening import ONE_CELL
-from web.many_cells.uploads import Limits, list_items, printable
+from web.many_cells.uploads import PICTURES_NOT_READ, Limits, list_items, printable
 from web.parts.static import script
 from web.parts.updates import QUIET, status
 from web.words.browser import block
@@ -27,17 +28,59 @@ MANY_CELLS = "many-cells"  # the id of its tab
 CELL_SIDE = 150  # pixels: what has a shorter side than that is no field
 FIELD_SIDE = 400  # pixels of the shorter side: where neither several cells nor one are seen, so large a one is a field
 LOOKED_AT = 3  # files of a drop, so that a person does not wait for a hundred
+LOOK = {"concurrency_id": "look", "concurrency_limit": 4}  # at what was dropped, which does not wait for the device
 Upload = dict[str, Any]  # a file as a browser hands it on: `path` and `orig_name`
+
+
+class Looks:
+    """The drop of each visitor that is being looked at, until that visitor drops or chooses something else."""
+
+    def __init__(self) -> None:
+        self._newest: dict[str | None, object] = {}  # by session
+
+    def begin(self, request: gr.Request | None) -> object:
+        """A look, in the place of the one before it."""
+        look = object()
+        self._newest[_session(request)] = look
+        return look
+
+    def ends(self, request: gr.Request | None, look: object) -> bool:
+        """Forgets a look that is over; whether what was seen still counts."""
+        counts = self._newest.get(_session(request)) is look
+        if counts:
+            self.give_up(request)
+        return counts
+
+    def give_up(self, request: gr.Request | None) -> None:
+        """Lets a look that is under way count no more."""
+        self._newest.pop(_session(request), None)
+
+
+def _session(request: gr.Request | None) -> str | None:
+    return request.session_hash if request else None
 
 
 class Drop(NamedTuple):
     """The drop zone: `files` that were just dropped, what was `seen` in them, and what each view is to take of them."""
 
+    looks: Looks
     files: gr.File
     seen: gr.HTML
     one: gr.State
     many: gr.State
     fields: gr.State
+
+    def gives_way(self, chosen: Callable[..., Any], tabs: gr.Tabs, **options: Any) -> None:
+        """Lets the choice of a cell shown elsewhere bring its tab to the front, whatever is still being looked at.
+
+        To be wired before the other listeners of that choice, for which it would wait.
+        """
+
+        def front(request: gr.Request | None = None) -> tuple[Any, ...]:
+            self.looks.give_up(request)
+            return gr.update(selected=ONE_CELL), ""
+
+        chosen(front, None, [tabs, self.seen], queue=False, **QUIET, **options)
 
 
 def view_of(uploads: list[Upload]) -> str:
@@ -70,25 +113,38 @@ def add_drop(kept_seconds: int) -> Drop:
         seen = gr.HTML(elem_id="seen")
         # Out of sight: the zone's script gives it the files, and Gradio uploads them.
         files = gr.File(file_count="multiple", visible="hidden", elem_id="drop-files")
-    return Drop(files, seen, *(gr.State(time_to_live=kept_seconds) for _ in range(3)))
+    return Drop(Looks(), files, seen, *(gr.State(time_to_live=kept_seconds) for _ in range(3)))
 
 
 def wire_drop(drop: Drop, tabs: gr.Tabs, limits: Limits) -> Any:
-    """Lets a drop go to its view: the event after which the view's state holds it, and the others None."""
+    """Lets a drop go to its view: the event upon whose success the view's state holds it, and the others None."""
     outputs = [drop.one, drop.many, drop.fields, drop.seen, tabs, drop.files]
-    return drop.files.upload(router(limits), [drop.files], outputs, queue=False, preprocess=False, **QUIET)
+    options = {"trigger_mode": "multiple", "preprocess": False, "js": script("newest_drop"), **QUIET, **LOOK}
+    return drop.files.upload(router(limits, drop.looks), [drop.files], outputs, **options)
 
 
-def router(limits: Limits) -> Callable[..., tuple[Any, ...]]:
-    """The callback that tells what was dropped, brings its tab to the front and empties the zone for the next drop."""
+def router(limits: Limits, looks: Looks) -> Callable[..., Iterator[tuple[Any, ...]]]:
+    """The callback that empties the zone for the next drop, tells what was dropped, and brings its tab to the front.
 
-    def route(uploads: list[Upload] | None, request: gr.Request | None = None) -> tuple[Any, ...]:
-        if not uploads:
-            return None, None, None, gr.skip(), gr.skip(), None
-        view, say = view_of(uploads), say_for(request)
+    It fails, without a word on the page, where its visitor has dropped or chosen something else meanwhile.
+    """
+
+    def route(uploads: list[Upload] | None, request: gr.Request | None = None) -> Iterator[tuple[Any, ...]]:
+        say = say_for(request)
+        look = looks.begin(request) if uploads else None
+        yield *[gr.skip()] * 3, status(say("Looking at what was dropped …")) if uploads else gr.skip(), gr.skip(), None
+        try:
+            view = view_of(uploads) if uploads else ""
+        except Exception:  # whose watch tells of it
+            yield *[gr.skip()] * 3, "", gr.skip(), None
+            raise
+        finally:
+            counts = looks.ends(request, look)
+        if not uploads or not counts:
+            raise gr.Error("overtaken", visible=False, print_exception=False)
         one = uploads[0] if view == ONE_CELL else None
         many, fields = (uploads if view == wanted else None for wanted in (MANY_CELLS, FIELD))
-        return one, many, fields, status(seen_words(uploads, view, limits, say)), gr.update(selected=view), None
+        yield one, many, fields, status(seen_words(uploads, view, limits, say)), gr.update(selected=view), gr.skip()
 
     return route
 
@@ -98,5 +154,18 @@ def seen_words(uploads: list[Upload], view: str, limits: Limits, say: Language) 
     if view == FIELD:
         return say.plural("{count} field", "{count} fields", len(uploads))
     if view == ONE_CELL:
-        return say("One picture: {name}", name=printable(str(uploads[0].get("orig_name") or "")))
+        name = printable(str(uploads[0].get("orig_name") or ""))
+        one = say("One picture: {name}", name=name)
+        return one if _is_picture(uploads[0]["path"], name) else say("Not a picture: {name}", name=name)
     return say.plural("{count} picture", "{count} pictures", list_items(uploads, limits)[1])
+
+
+def _is_picture(path: str, name: str) -> bool:
+    """Whether a file is a picture, by its name or by what is in it."""
+    if Path(name).suffix.lower() in IMAGE_EXTENSIONS | PICTURES_NOT_READ:
+        return True
+    try:
+        announced(read_bytes(path, "", OF_CELL), "", OF_CELL)
+    except CellImageError:
+        return False
+    return True

@@ -12,12 +12,12 @@ from web.api import add_endpoints
 from web.drop import MANY_CELLS, Drop, add_drop, wire_drop
 from web.field.layout import FieldTab, add_field_tab
 from web.many_cells.layout import ManyCells, add_batch_tab
-from web.many_cells.opening import ONE_CELL, open_in_one_cell, show_tab
+from web.many_cells.opening import ONE_CELL, open_in_one_cell
 from web.many_cells.uploads import Limits
 from web.one_cell.layout import OneCell, add_examples, add_one_cell
 from web.parts.html import render
 from web.parts.static import EXAMPLES, ICON, STYLES, script
-from web.parts.updates import QUIET, ends
+from web.parts.updates import ends
 from web.settings import Settings
 from web.words.browser import I18N, block, label, with_numbers
 
@@ -46,18 +46,21 @@ def build_page(
     limits = Limits(batch_cells)
     blocks = gr.Blocks(title="PlasmoLens", analytics_enabled=False, delete_cache=(kept_seconds, kept_seconds))
     with blocks:
-        gr.HTML(block("header"), elem_id="top", js_on_load=script("tabs"))
+        gr.HTML(block("header"), elem_id="top", js_on_load=script("tabs") + script("languages"))
         add_endpoints(explainer, COMPUTE)  # before all other events, which would take the names
         with gr.Row(elem_id="begin"):
             drop, examples = add_drop(kept_seconds), add_examples()
         with gr.Tabs(elem_id="tabs") as tabs:
+            if examples is not None:
+                drop.gives_way(examples.select, tabs)
             with gr.Tab(label("One cell"), id=ONE_CELL, elem_id="one-cell"):
                 one_cell = add_one_cell(explainer, COMPUTE, kept_seconds, examples)
             with gr.Tab(label("Many cells"), id=MANY_CELLS, elem_id="many-cells"):
                 many_cells = add_batch_tab(explainer, BATCH, kept_seconds, limits)
             field = add_field_tab(explainer, COMPUTE, BATCH, kept_seconds)
-        open_in_one_cell(many_cells.batch, many_cells.detail, one_cell, tabs, COMPUTE)
-        _wire_drop(drop, examples, tabs, limits, (one_cell, many_cells, field))
+        drop.gives_way(many_cells.detail.select, tabs, js="() => { window.scrollTo(0, 0); return []; }")
+        open_in_one_cell(many_cells.batch, many_cells.detail, one_cell, COMPUTE)
+        _wire_drop(drop, tabs, limits, (one_cell, many_cells, field))
         with gr.Accordion(label("How to read this"), open=False, elem_id="guide"):
             gr.HTML(block("guide"))
         with gr.Accordion(label("Glossary"), open=False, elem_id="glossary"):
@@ -66,10 +69,8 @@ def build_page(
     return blocks
 
 
-def _wire_drop(
-    drop: Drop, examples: gr.HTML | None, tabs: gr.Tabs, limits: Limits, views: tuple[OneCell, ManyCells, FieldTab]
-) -> None:
-    """Lets what is dropped end what runs, and go to its view; an example shows the tab for one cell."""
+def _wire_drop(drop: Drop, tabs: gr.Tabs, limits: Limits, views: tuple[OneCell, ManyCells, FieldTab]) -> None:
+    """Lets what is dropped end what runs, and go to its view."""
     one_cell, many_cells, field = views
     ends([*one_cell.edits, *many_cells.running], [drop.files.upload])
     dropped = wire_drop(drop, tabs, limits)
@@ -77,8 +78,6 @@ def _wire_drop(
     one_cell.follow(field.opened_alone(drop.one, tabs, ONE_CELL), drop.one, COMPUTE)
     many_cells.follow(dropped, drop.many, BATCH)
     field.follow(dropped, drop.fields)
-    if examples is not None:
-        examples.select(show_tab, None, tabs, queue=False, **QUIET)
 
 
 def _facts(explainer: Explainer, say: Language) -> str:

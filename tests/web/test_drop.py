@@ -2,6 +2,7 @@
 
 import zipfile
 
+import gradio as gr
 import numpy as np
 import pytest
 from PIL import Image
@@ -9,7 +10,7 @@ from PIL import Image
 from tests.support.one_cell import upload
 from tests.support.synthetic_fields import EXAMPLES, GROUND, paste, pasted_field
 from web.compute.decoding import read_pixels
-from web.drop import MANY_CELLS, router, view_of
+from web.drop import MANY_CELLS, Looks, router, view_of
 from web.field.layout import FIELD
 from web.many_cells.opening import ONE_CELL
 from web.many_cells.uploads import Limits
@@ -36,23 +37,60 @@ def test_a_file_alone_is_one_cell_and_several_or_a_zip_are_many(cell, bad, archi
     assert view_of([upload(cell), upload(cell)]) == view_of([upload(archive)]) == MANY_CELLS
 
 
+def routed(uploads):
+    """What a drop comes to, once it has left the zone empty and the page says that it is looked at."""
+    looking, last = router(Limits(), Looks())(uploads)
+    assert looking[5] is None and "Looking at what was dropped" in looking[3]
+    assert {str(value) for value in (*looking[:3], looking[4])} == {str(gr.skip())}
+    return last
+
+
 def test_a_drop_goes_to_its_view_alone_and_leaves_the_zone_empty(cell, archive):
-    route = router(Limits())
-    one, many, fields, seen, tab, zone = route([upload(cell)])
-    assert (one, many, fields, tab["selected"], zone) == (upload(cell), None, None, ONE_CELL, None)
+    one, many, fields, seen, tab, _ = routed([upload(cell)])
+    assert (one, many, fields, tab["selected"]) == (upload(cell), None, None, ONE_CELL)
     assert "One picture: drawn cell.png" in seen
     two = [upload(cell), upload(cell, "other.png")]
-    one, many, fields, seen, tab, zone = route(two)
-    assert (one, many, fields, tab["selected"], zone) == (None, two, None, MANY_CELLS, None) and "2 pictures" in seen
-    assert "52 pictures" in route([upload(archive)])[3]
-    assert route(None)[:3] == (None, None, None)
+    one, many, fields, seen, tab, _ = routed(two)
+    assert (one, many, fields, tab["selected"]) == (None, two, None, MANY_CELLS) and "2 pictures" in seen
+    assert "52 pictures" in routed([upload(archive)])[3]
+
+
+def test_a_drop_that_was_overtaken_changes_nothing_more(cell):
+    looks = Looks()
+    route = router(Limits(), looks)
+    first = route([upload(cell)])
+    next(first)
+    *_, last = route([upload(cell, "second.png")])
+    assert "second.png" in last[3]
+    with pytest.raises(gr.Error) as told:
+        next(first)
+    assert not told.value.visible
+    third = route([upload(cell)])
+    next(third)
+    looks.give_up(None)  # as an example that is chosen does
+    with pytest.raises(gr.Error):
+        next(third)
+    nothing = route(None)  # all of it was overtaken on its way here
+    assert next(nothing)[3] != ""
+    with pytest.raises(gr.Error):
+        next(nothing)
+    assert not looks._newest
+
+
+def test_a_file_that_is_no_picture_is_not_called_one(tmp_path, cell):
+    for name, content in (("README.md", b"# Cells"), ("Thumbs.db", b"\xd0\xcf\x11\xe0"), ("paper.pdf", b"%PDF-1.7")):
+        path = tmp_path / name
+        path.write_bytes(content)
+        assert f"Not a picture: {name}" in routed([upload(path)])[3]
+    assert "One picture: cell.dat" in routed([upload(cell, "cell.dat")])[3]  # it can be read
+    assert "One picture: phone.heic" in routed([upload(path, "phone.heic")])[3]  # which is told how it can be
 
 
 @pytest.mark.slow
 def test_pictures_as_large_as_fields_are_fields(cell, bad, field):
     assert view_of([upload(field)]) == view_of([upload(field), upload(field)]) == FIELD
     assert view_of([upload(field), upload(cell)]) == MANY_CELLS
-    one, many, fields, seen, tab, _ = router(Limits())([upload(field)])
+    one, many, fields, seen, tab, _ = routed([upload(field)])
     assert (one, many, fields, tab["selected"]) == (None, None, [upload(field)], FIELD) and "1 field" in seen
 
 
@@ -85,4 +123,4 @@ def test_of_many_files_a_few_are_looked_at(tmp_path, cell, monkeypatch):
 
 
 def test_a_name_is_never_markup(cell):
-    assert "&lt;b&gt;" in router(Limits())([upload(cell, "<b>.png")])[3]
+    assert "&lt;b&gt;" in routed([upload(cell, "<b>.png")])[3]

@@ -37,7 +37,7 @@ class FieldTab(NamedTuple):
     def follow(self, dropped: Any, uploads: Any) -> None:
         """Has what `uploads` hold (path, orig_name), or None, read as fields of the smear after an event."""
         options = {"trigger_mode": "always_last", "preprocess": False, **QUIET}
-        reading = dropped.then(self.callbacks.read, [uploads, *self.settings], self.outputs, **options, **self.batch)
+        reading = dropped.success(self.callbacks.read, [uploads, *self.settings], self.outputs, **options, **self.batch)
         ends([reading], [self.stop.click])
 
     def opened_alone(self, one: gr.State, tabs: gr.Tabs, tab: str) -> Any:

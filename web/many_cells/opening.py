@@ -16,9 +16,7 @@ from web.parts.updates import QUIET, ends
 ONE_CELL = "one-cell"  # the id of its tab
 
 
-def open_in_one_cell(
-    batch: gr.State, detail: gr.HTML, one_cell: OneCell, compute: dict[str, Any]
-) -> None:
+def open_in_one_cell(batch: gr.State, detail: gr.HTML, one_cell: OneCell, compute: dict[str, Any]) -> None:
     """Lets the detail of a batch's cell have that cell explained in the tab for one cell."""
     options = {"preprocess": False, **QUIET}
     ends(one_cell.edits, [detail.select])

@@ -38,9 +38,9 @@ class OneCell(NamedTuple):
     edits: list[Any]
 
     def follow(self, dropped: Any, upload: gr.State, compute: dict[str, Any]) -> None:
-        """Has what `upload` holds explained after an event."""
+        """Has what `upload` holds explained once an event has succeeded."""
         inputs = [upload, *self.settings]
-        dropped.then(self.callbacks.explain, inputs, self.outputs, trigger_mode="multiple", **OPTIONS, **compute)
+        dropped.success(self.callbacks.explain, inputs, self.outputs, trigger_mode="multiple", **OPTIONS, **compute)
 
 
 def add_examples() -> gr.HTML | None:

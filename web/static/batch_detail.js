@@ -45,5 +45,8 @@ element.addEventListener('click', event => {
     } else if (button.dataset.act === 'close') {
         document.querySelector(`#batch-table .open[data-row="${row}"]`)?.focus();
         trigger('clear');
-    } else trigger('select', {row: Number(row)});
+    } else {
+        window.newestDrop = null;
+        trigger('select', {row: Number(row)});
+    }
 });

@@ -17,6 +17,10 @@ element.addEventListener('click', (event) => {
 });
 if (!window.takesDrops) {
     window.takesDrops = true;
+    // What newest_drop.js takes of the uploads that end: a slow one may have been overtaken by another choice.
+    document.addEventListener('change', (event) => {
+        if (event.target.matches?.('#drop-files input')) window.newestDrop = [...event.target.files].map(file => file.name);
+    }, true);
     const files = (event) => [...(event.dataTransfer?.types ?? [])].includes('Files');
     document.addEventListener('dragover', (event) => {
         if (!files(event)) return;

@@ -15,6 +15,7 @@ element.addEventListener('click', (event) => {
     if (!button) return;
     choose(button);
     if (telephone) element.querySelector('details').open = false;
+    window.newestDrop = null;
     trigger('select', { name: button.dataset.example });
 });
 element.addEventListener('keydown', (event) => {

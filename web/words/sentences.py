@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from jdm_core import Frame
-from jdm_core.report.words import ENGLISH, Language, Verdict, noop, verdict_kind, verdict_words
+from jdm_core.report.words import ENGLISH, UNCLEAR, Language, Verdict, likeliest, noop, verdict_kind, verdict_words
 
 WORKING = noop("Comparing how likely the cell is under each class …")
 STOPPED = noop("Stopped. The unfinished edit was not kept.")
@@ -61,7 +61,17 @@ def verdict(
     """The verdict of the head (K,) and, once there, of the posterior (K,), in words; until then it is being made."""
     kind = verdict_kind(labels, head, posterior, unsure_below, cell, small)
     words = verdict_words(kind, labels, head, posterior, say)
-    return words if words.detail else words._replace(detail=say(WORKING))
+    detail = words.detail or say(WORKING)
+    if kind == UNCLEAR:  # the heading of a report, in two: a telephone has no room for it, and the page names the least
+        best = likeliest(head)
+        why = say(
+            "The classifier is not sure: {share} {name}, and a verdict needs {least}.",
+            share=say.reached(head[best], unsure_below),
+            name=say(labels[best]),
+            least=say.percent(unsure_below),
+        )
+        return Verdict(say("Unclear"), f"{why} {detail}", words.tone)
+    return words._replace(detail=detail)
 
 
 def progress(frame: Frame, seconds: float | None = None, say: Language = ENGLISH) -> str:

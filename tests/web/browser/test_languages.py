@@ -4,8 +4,19 @@ import re
 
 import pytest
 
-from tests.support.browser import SECONDS, By, Keys, WebDriverWait, displayed, opened, wait
+from tests.support.browser import (
+    SECONDS,
+    By,
+    Keys,
+    WebDriverWait,
+    displayed,
+    explained,
+    opened,
+    upload,
+    wait,
+)
 
+conditions = pytest.importorskip("selenium.webdriver.support.expected_conditions")
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 SPOKEN = {
@@ -93,6 +104,26 @@ def test_a_language_that_is_chosen_on_the_page_stays_and_nothing_else_is_left(pa
         assert "lang" not in str(page.execute_script(stored))
         kept = [cookie for cookie in page.get_cookies() if "expiry" not in cookie]
         assert [cookie["value"] for cookie in kept] == [language]  # which goes with the browser's end
+    finally:
+        page.delete_all_cookies()
+
+
+def test_another_language_asks_before_it_closes_what_was_dropped(page, address, cell):
+    opened(page)
+    upload(page, cell)
+    explained(page, cell.name)
+    try:
+        wait(page, "#top .languages [hreflang=fr]").send_keys(Keys.ENTER)
+        question = WebDriverWait(page, SECONDS).until(conditions.alert_is_present())
+        assert "what you dropped must be dropped again" in question.text
+        question.dismiss()
+        assert page.find_element(By.CSS_SELECTOR, "#verdict .file").text == cell.name
+        assert page.current_url == f"{address}/"
+        wait(page, "[data-example=uninfected-1]").click()
+        explained(page, "uninfected-1.png")
+        wait(page, "#top .languages [hreflang=fr]").send_keys(Keys.ENTER)  # nothing of one's own: no question
+        WebDriverWait(page, SECONDS).until(lambda b: b.current_url == f"{address}/?lang=fr")
+        opened(page)
     finally:
         page.delete_all_cookies()
 

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("drawn_cells_are_cells")
     [
         ([0.97, 0.03], [0.9, 0.1], "Parasitized 97\u00a0%"),
         ([0.97, 0.03], None, "Parasitized 97\u00a0%"),
-        ([0.38, 0.62], [0.1, 0.9], "Unclear: the classifier is not sure (62\u00a0% Uninfected)"),
+        ([0.38, 0.62], [0.1, 0.9], "Unclear"),
         ([0.97, 0.03], [0.4, 0.6], "The two verdicts disagree"),
         ([0.0, 1.0], [0.001, 0.999], "Uninfected >99\u00a0%"),
     ],
@@ -30,6 +30,13 @@ def test_verdict_in_words(head, posterior, title):
     verdict = sentences.verdict(LABELS, head, posterior, 0.8)
     assert verdict.title == title
     assert (verdict.tone == "unsure") == title.startswith(("Unclear", "The two"))
+
+
+@pytest.mark.parametrize(("posterior", "then"), [([0.1, 0.9], "The likelihood leans"), (None, sentences.WORKING)])
+def test_an_unclear_verdict_names_the_least_that_one_needs(posterior, then):
+    detail = sentences.verdict(LABELS, [0.0504, 0.9496], posterior, 0.95).detail
+    why = "The classifier is not sure: 94.9\u00a0% Uninfected, and a verdict needs 95\u00a0%."
+    assert detail.startswith(f"{why} {then}")
 
 
 def test_an_unfamiliar_picture_gets_no_verdict(callbacks, cell):
