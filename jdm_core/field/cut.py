@@ -17,7 +17,9 @@ EDGE = 0.03  # of the median diameter: an outline so near the picture's side, or
 LARGE = 1.9  # of the median area: a cell so large is more than one
 PIECE, CLUMPED = 0.2, 0.45  # of the median area: from here on what no polygon holds is told, and is a clump
 OTHER_SHARE = 0.5  # of a polygon's pixels that are no red cell: it is something else
-FULL, SOLID = (0.45, 1.7), 0.88  # of the median area, and of its hull: purple things that may be full of a parasite
+# Of the median area, and of its hull: a purple thing that may be a red cell full of a parasite. P. vivax makes it up to
+# twice as large; most white cells are larger still.
+FULL, SOLID = (0.45, 2.0), 0.88
 THIN = 2  # pixels, half the width of seams between outlines
 SMALL_OTHER = 0.12  # of the median area: smaller things that are no red cell are dots, and not told
 GROUND, RED, OTHER = 0, 1, 2  # classes of a pixel
@@ -43,12 +45,13 @@ def assemble(pixels: np.ndarray, polygons: Polygons, maps: Maps, scale: np.ndarr
         covered |= mask
         outlines.append(outline / scale)
         scores.append(score)
-        if (classes[mask] == OTHER).mean() > OTHER_SHARE and not _as_a_cell(area, median):
+        purple = (classes[mask] == OTHER).mean() > OTHER_SHARE
+        if purple and not _as_a_cell(area, median):
             status.append(NO_RED_CELL)
         elif hidden > HIDDEN or _cut_off(outline, classes.shape, EDGE * np.sqrt(median)):
             status.append(CUT_OFF)
         else:
-            status.append(CLUMP if area > LARGE * median else READ)
+            status.append(CLUMP if area > LARGE * median and not purple else READ)
     red = classes == RED
     explained = float((red & covered).sum() / max(1, red.sum()))
     for outline, what in _left(classes, covered, median):

@@ -46,6 +46,8 @@ def last_of(*polygon, stained=()):
         ((200, 200, 24), CLUMP),  # 2.25 times the area
         ((200, 200, 20), READ),
         ((200, 200, 16, OTHER), READ),  # of a red cell's size: a parasite may fill it
+        ((200, 200, 22.5, OTHER), READ),  # nearly twice the area: P. vivax makes a red cell so large
+        ((200, 200, 24, OTHER), NO_RED_CELL),
         ((200, 200, 30, OTHER), NO_RED_CELL),
     ],
 )

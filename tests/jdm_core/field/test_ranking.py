@@ -26,11 +26,11 @@ def test_the_most_suspicious_come_first_and_equals_stay_in_their_order():
     assert found.suspicion == pytest.approx(np.log([1 / 4, 9, 32 / 68, 9, 35 / 65]), abs=1e-5)
 
 
-def test_both_verdicts_count_where_both_are_there():
-    found = rank(of(0.6, 0.6, 0.3, 0.3), of(None, 0.1, 0.9, None), red(4))
-    assert found.order.tolist() == [2, 0, 3, 1]
-    assert found.suspicious.tolist() == [True, False, True, False]
-    assert found.suspicion[1] == pytest.approx((np.log(1.5) + np.log(1 / 9)) / 2, abs=1e-5)
+def test_both_verdicts_count_where_both_are_there_the_classifier_twice_as_much():
+    found = rank(of(0.6, 0.6, 0.3, 0.3), of(None, 0.1, 0.99, None), red(4))
+    assert found.order.tolist() == [2, 0, 1, 3]
+    assert found.suspicious.tolist() == [True, True, True, False]
+    assert found.suspicion[1] == pytest.approx((2 * np.log(1.5) + np.log(1 / 9)) / 3, abs=1e-5)
 
 
 def test_what_is_no_red_cell_stands_behind_the_suspected_ones_and_is_looked_at():
