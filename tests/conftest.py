@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.support import warm_python
+
 ROOT = Path(__file__).resolve().parents[1]
 REAL_CELLS = 32
 # Fixtures that take long, and what a test that asks for one of them is marked as: none of the fast tier's.
@@ -23,6 +25,12 @@ LONG = {
     "read": "slow",
     "frames": "slow",
 }
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """What the workers of a run share is begun before them, and ends with what started them."""
+    if getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
+        os.environ[warm_python.SHARED] = warm_python.start_warm_python()
 
 
 @pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks

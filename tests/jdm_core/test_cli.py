@@ -14,6 +14,7 @@ from PIL import Image
 from jdm_core import Explainer
 from jdm_core.cli import _parser, main
 from jdm_core.report.report import NOTICE, PICTURES
+from tests.support.one_cell import QUICK, QUICKLY
 from tests.support.warm_python import warm_python
 
 FIELDS = {
@@ -25,6 +26,12 @@ FIELDS = {
     "elbo_difference_standard_error",
     "posterior",
 }
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    """Edits of few steps and strengths: what these tests look at is what becomes of them."""
+    monkeypatch.setattr("jdm_core.explain.explainer.settings_for", lambda _: QUICK)
 
 
 @pytest.fixture
@@ -139,7 +146,7 @@ def test_two_runs_on_one_folder_at_once_both_succeed(cell_files, tmp_path):
         Image.open(path).save(folder / f"{i}.png")
     # Both begin to write at one moment, so that they meet at every file.
     program = (
-        "import sys, time; from pathlib import Path\n"
+        f"import sys, time; from pathlib import Path\n{QUICKLY}\n"
         "from jdm_core import cli; from jdm_core.cli import explain as command\n"
         "write = command._explain_batch\n"
         "def together(*arguments):\n"

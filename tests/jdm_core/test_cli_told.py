@@ -13,6 +13,7 @@ from PIL import Image
 from jdm_core import Explainer
 from jdm_core.cli import main
 from jdm_core.report.words import ENGLISH, verdict_words
+from tests.support.one_cell import EXPLAIN
 from tests.support.warm_python import warm_python
 
 
@@ -64,7 +65,7 @@ def test_explain_shows_its_progress_and_ends_with_a_summary(folder, tmp_path):
     terminal, end = os.openpty()  # that tells no size, as many in containers do
     with os.fdopen(terminal, "rb", buffering=0) as shown:
         done = subprocess.run(
-            [warm_python(), "-m", "jdm_core", "explain", str(folder), "--out", str(out), "--draws", "3"],
+            [warm_python(), "-c", EXPLAIN, "explain", str(folder), "--out", str(out), "--draws", "3"],
             stdout=subprocess.PIPE,
             stderr=end,
             text=True,
@@ -95,7 +96,7 @@ def test_explain_shows_its_progress_and_ends_with_a_summary(folder, tmp_path):
     assert "counterfactual" not in json.loads((out / "noise.json").read_text())
     written = (out / "noise.json").stat().st_mtime_ns
     again = subprocess.run(
-        [warm_python(), "-m", "jdm_core", "explain", str(folder), "--out", str(out), "--draws", "3"],
+        [warm_python(), "-c", EXPLAIN, "explain", str(folder), "--out", str(out), "--draws", "3"],
         capture_output=True,
         text=True,
         check=False,

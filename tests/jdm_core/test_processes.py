@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 from jdm_core.processes import Shards
+from tests.support.one_cell import EXPLAIN, QUICKLY
 from tests.support.warm_python import warm_python
 
 PICTURES = ("original", "evidence", "counterfactual", "difference")
@@ -16,7 +17,7 @@ PICTURES = ("original", "evidence", "counterfactual", "difference")
 GOOD = ("a", "c", "d", "e", "f")
 TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
 # The second process is killed with its first report written and its second one not.
-KILLED = """
+KILLED = f"""{QUICKLY}
 import os, signal, sys
 from jdm_core import cli
 from jdm_core.cli import explain as command
@@ -46,14 +47,22 @@ def folder(cell_files, tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="module")
+def program(tmp_path_factory):
+    """`python -m jdm_core` with quick edits: that the processes share the work is what is looked at."""
+    path = tmp_path_factory.mktemp("program") / "explain.py"
+    path.write_text(EXPLAIN)
+    return path
+
+
 def explain(folder, out):
     return ["explain", folder, "--out", out, "--device", "cpu", "--draws", "3"]
 
 
 @pytest.fixture(scope="module")
-def alone(folder, tmp_path_factory):
+def alone(folder, program, tmp_path_factory):
     out = tmp_path_factory.mktemp("alone")
-    done = run("-m", "jdm_core", *explain(folder, out))
+    done = run(program, *explain(folder, out))
     assert done.returncode == 1, done.stderr
     return out
 
@@ -71,8 +80,8 @@ def assert_same(first, second):
 
 
 @pytest.mark.slow
-def test_two_processes_explain_as_one(folder, alone, tmp_path):
-    done = run(*TORCHRUN, "-m", "jdm_core", *explain(folder, tmp_path / "out"))
+def test_two_processes_explain_as_one(folder, alone, program, tmp_path):
+    done = run(*TORCHRUN, program, *explain(folder, tmp_path / "out"))
     assert done.returncode == 1
     errors = [line for line in done.stderr.splitlines() if line.startswith(str(folder))]
     assert [error.split(":")[0] for error in errors] == [str(folder / "b.png")]
@@ -80,15 +89,15 @@ def test_two_processes_explain_as_one(folder, alone, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_killed_process_is_made_up_for(folder, alone, tmp_path):
-    out, program = tmp_path / "out", tmp_path / "killed.py"
-    program.write_text(KILLED)
-    assert run(*TORCHRUN, program, *explain(folder, out)).returncode == 1
+def test_a_killed_process_is_made_up_for(folder, alone, program, tmp_path):
+    out, killed = tmp_path / "out", tmp_path / "killed.py"
+    killed.write_text(KILLED)
+    assert run(*TORCHRUN, killed, *explain(folder, out)).returncode == 1
     assert not (out / "index.csv").exists()
     assert not (out / "f.json").exists()
     before = {path: path.stat().st_mtime_ns for path in out.glob("*.json")}
     assert out / "e.json" in before
-    run(*TORCHRUN, "-m", "jdm_core", *explain(folder, out))
+    run(*TORCHRUN, program, *explain(folder, out))
     assert_same(out, alone)
     assert before == {path: path.stat().st_mtime_ns for path in before}
 

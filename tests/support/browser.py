@@ -1,11 +1,14 @@
 """What tests of the page in a real browser share: waiting for things, and the steps that many of them begin with."""
 
+from functools import partial
+
 import pytest
 
 By = pytest.importorskip("selenium.webdriver.common.by").By
 Keys = pytest.importorskip("selenium.webdriver.common.keys").Keys
-ActionChains = pytest.importorskip("selenium.webdriver").ActionChains
-WebDriverWait = pytest.importorskip("selenium.webdriver.support.ui").WebDriverWait
+ActionChains = partial(pytest.importorskip("selenium.webdriver").ActionChains, duration=50)  # ms that a pointer moves
+_Wait = pytest.importorskip("selenium.webdriver.support.ui").WebDriverWait
+WebDriverWait = partial(_Wait, poll_frequency=0.1)  # seconds between two looks: half a one is most of many a test
 SECONDS = 120  # for any one thing to happen
 
 

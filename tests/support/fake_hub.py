@@ -4,16 +4,20 @@ import hashlib
 import json
 import os
 import subprocess
-import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
+from tests.support.warm_python import warm_python
+
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 REPO = "someone/cells"
-# huggingface_hub reads its endpoint and cache as it is imported, so that each client is a process of its own.
+# huggingface_hub reads its endpoint and cache as it is imported, so that each client is a process of its own, which
+# forgets what the warm one imported of it before it was told of either.
 CLIENT = """
 import json, sys
 from pathlib import Path
+for name in [name for name in sys.modules if name.partition(".")[0] == "huggingface_hub"]:
+    del sys.modules[name]
 from jdm_core import CheckpointError, Explainer
 outcomes = []
 for name, source, arguments in json.load(sys.stdin):
@@ -81,7 +85,7 @@ def load(home, endpoint, *calls, **environment):
     """
     plain = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
     done = subprocess.run(
-        [sys.executable, "-c", CLIENT],
+        [warm_python(), "-c", CLIENT],
         input=json.dumps(calls),
         capture_output=True,
         text=True,

@@ -12,6 +12,17 @@ from jdm_core.explain.edit import EditSettings, Strength
 
 LABELS = ("Parasitized", "Uninfected")
 QUICK = EditSettings(steps=3, time=0.6, ladder=(Strength(2, 1.0), Strength(3, 2.0)))
+# The same for a process of its own, which runs this before the command.
+QUICKLY = """
+from jdm_core.explain import explainer
+from tests.support.one_cell import QUICK
+explainer.settings_for = lambda _: QUICK
+"""
+EXPLAIN = f"""{QUICKLY}
+import sys
+from jdm_core import cli
+sys.exit(cli.main())
+"""
 REASON = "not a PNG, JPEG, TIFF, WebP, BMP or GIF image"
 
 

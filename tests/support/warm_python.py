@@ -2,8 +2,8 @@
 
 `warm_python()` is an executable to put where `sys.executable` stands. It takes `-m NAME`, `-c CODE` or a script, and
 arguments, folder, environment, standard streams, signals and exit status are those of a process of its own; the
-product's code is imported anew. Not for tests of what an interpreter does before it runs (PYTHONHASHSEED, an encoding,
-sitecustomize), of its memory, or that need the process itself by its number.
+product's code is imported anew. The workers of a run share it. Not for tests of what an interpreter does before it runs
+(PYTHONHASHSEED, an encoding, sitecustomize), of its memory, or that need the process itself by its number.
 """
 
 import atexit
@@ -41,19 +41,29 @@ PRELOADED = (
     "fontTools.subset",
     "gradio",
 )
-_READY = b"ready\n"
+SHARED = "WARM_PYTHON"  # where the executable is that a run started for all its workers
+START = 240.0  # seconds
 
 
 @cache
 def warm_python() -> str:
-    """The path of the executable; the process behind it starts with the first call and ends with this one."""
+    """The path of the executable, that of the whole run where there is one, or else of this process alone."""
+    executable = os.environ.get(SHARED) or start_warm_python()
+    until = time.monotonic() + START
+    while not (Path(executable).parent / "socket").exists():
+        assert time.monotonic() < until, "the warm Python does not start"
+        time.sleep(0.02)
+    return executable
+
+
+def start_warm_python() -> str:
+    """The path of an executable that is of use in some seconds; what is behind it ends with this process."""
     folder = Path(tempfile.mkdtemp(prefix="warm-"))
     address, executable = folder / "socket", folder / "python"
     plain = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "GRADIO", "PYTEST"))}
     server = subprocess.Popen(
-        [sys.executable, __file__, "serve", str(address)], env=plain, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, __file__, "serve", str(address)], env=plain, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
     )
-    assert server.stdout is not None and server.stdout.readline() == _READY
     executable.write_text(f"#!{sys.executable} -IS\n{_CLIENT.format(address=str(address))}")
     executable.chmod(0o700)
     atexit.register(_end, server)  # where there is none, the stream closes all the same
@@ -93,12 +103,11 @@ def _serve(address: str) -> list[str]:
     gc.freeze()  # nothing of it is looked through in the forks
     assert threading.active_count() == 1, threading.enumerate()  # a fork keeps one thread
     listening = socket.socket(socket.AF_UNIX)
-    listening.bind(address)
+    listening.bind(f"{address}.new")
     listening.listen(16)
+    os.rename(f"{address}.new", address)  # which says that it is ready
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     whose = os.dup(0)  # ends with whoever started this
-    sys.stdout.buffer.write(_READY)
-    sys.stdout.flush()
     while True:
         ready, _, _ = select.select([listening, whose], [], [])
         if whose in ready:

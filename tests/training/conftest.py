@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.shared import made_once
 from tests.support.toy import few_windows, train_toy, write_toy_zip
 from training.studies.study import Inputs
 
@@ -25,9 +26,7 @@ def toy_cells(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory) -> Path:
     """cells.zip, a tiny run in run/, and its export "toy" in manifest.json: to be read and not to be written to."""
-    folder = tmp_path_factory.mktemp("trained")
-    train_toy(folder, images=160)
-    return folder
+    return made_once(tmp_path_factory, "trained", lambda folder: train_toy(folder, images=160))
 
 
 @pytest.fixture

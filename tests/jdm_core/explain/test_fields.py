@@ -57,6 +57,7 @@ def test_whoever_stops_waits_for_few_cells(frames):
     assert first.probabilities[known, 0].min() >= first.probabilities[asked & ~known, 0].max()
 
 
+@pytest.mark.slow
 def test_a_picture_of_one_cell_says_so_however_large(explainer):
     pixels = np.full((900, 1200, 3), GROUND, float)
     paste(pixels, EXAMPLES[1], 465, 315, 270)

@@ -53,6 +53,7 @@ def test_a_hostile_picture_is_refused_at_little_cost(name):
     assert seconds < 3 and grown < 32
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", hostile.HONEST_BUT_LARGE)
 def test_a_large_picture_does_not_multiply(name):
     data = hostile.HONEST_BUT_LARGE[name]()

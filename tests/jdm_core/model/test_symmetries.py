@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 import torch
 
 from jdm_core.checkpoint.calibration import Window
@@ -56,6 +57,7 @@ def test_a_draw_under_a_symmetry_is_that_of_the_picture_turned(network):
     assert (upright - found).abs().max() > 0.1
 
 
+@pytest.mark.slow
 @torch.inference_mode()
 def test_errors_of_wanted_classes_turn_alike(network):
     x = torch.rand(2, 3, 64, 64) * 2 - 1

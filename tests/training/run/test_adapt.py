@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 
 from jdm_core import CheckpointError, Explainer
 from jdm_core.checkpoint.manifest import locate
-from tests.support.toy import toy_cell, train_toy
+from tests.support.toy import toy_cell
 from tests.support.warm_python import warm_python
 from training.cli import main
 from training.metrics import balanced_accuracy
@@ -34,11 +34,12 @@ def tinted(cell):
 
 
 @pytest.fixture(scope="module")
-def toy(tmp_path_factory):
-    """A zip of cells, and the manifest of a tiny network trained on them a little."""
-    data, manifest = train_toy(tmp_path_factory.mktemp("toy"), images=40)
-    record_metrics(manifest, "toy", {"n": 16})
-    return data, manifest
+def toy(trained, tmp_path_factory):
+    """A zip of cells, and the manifest of a tiny network trained on them, with figures."""
+    folder = tmp_path_factory.mktemp("toy") / "trained"
+    shutil.copytree(trained, folder)
+    record_metrics(folder / "manifest.json", "toy", {"n": 16})
+    return folder / "cells.zip", folder / "manifest.json"
 
 
 @pytest.fixture(scope="module")

@@ -34,8 +34,8 @@ pytestmark = pytest.mark.train
 
 
 @pytest.fixture(scope="module")
-def toy(tmp_path_factory):
-    return write_toy_zip(tmp_path_factory.mktemp("data") / "cells.zip")
+def toy(trained):
+    return trained / "cells.zip"
 
 
 def train_command(toy, run, *more):
@@ -55,10 +55,9 @@ def train_command(toy, run, *more):
 
 
 @pytest.fixture(scope="module")
-def unbroken(toy, tmp_path_factory):
-    run = tmp_path_factory.mktemp("unbroken") / "run"
-    assert main(train_command(toy, run)) == 0
-    return run
+def unbroken(trained):
+    """The run of the toy, which `train_command` begins anew."""
+    return trained / "run"
 
 
 def assert_same_state(first, second):
