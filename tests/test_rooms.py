@@ -22,25 +22,36 @@ def test_imports_run_one_way():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize(
-    ("file", "wrong"),
-    [
-        ("jdm_core/images/limits.py", "from jdm_core.model import diffusion"),
-        ("jdm_core/draw/maps.py", "from jdm_core.draw import drawing"),
-        ("jdm_core/report/sheet.py", "import web"),
-        ("training/run/loss.py", "from training.studies import verdicts"),
-        ("web/__init__.py", "import training"),
-    ],
-)
-def test_a_wrong_import_is_found(tmp_path, file, wrong):
+WRONG = {
+    "jdm_core/images/limits.py": ("from jdm_core.model import diffusion", "jdm_core.model.diffusion"),
+    "jdm_core/draw/maps.py": ("from jdm_core.draw import drawing", "jdm_core.draw.drawing"),
+    "jdm_core/report/sheet.py": ("import web", "web"),
+    "training/run/loss.py": ("from training.studies import verdicts", "training.studies.verdicts"),
+    "web/__init__.py": ("import training", "training"),
+}
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory) -> str:
+    """What is said of a copy with every wrong import at once."""
+    folder = tmp_path_factory.mktemp("wrong")
     ignored = shutil.ignore_patterns("__pycache__", "*.png", "*.mo", "*.po")
     for name in ("jdm_core", "web", "training"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=ignored)
-    shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    path = tmp_path / file
-    path.write_text(f"{path.read_text(encoding='utf-8')}\n\n{wrong}\n", encoding="utf-8")
-    done = lint(tmp_path)
+        shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    for file, (line, _) in WRONG.items():
+        path = folder / file
+        path.write_text(f"{path.read_text(encoding='utf-8')}\n\n{line}\n", encoding="utf-8")
+    done = lint(folder)
     assert done.returncode == 1 and " BROKEN" in done.stdout
+    return done.stdout
+
+
+@pytest.mark.parametrize("file", WRONG)
+def test_a_wrong_import_is_found(told, file):
+    module = ".".join(Path(file).with_suffix("").parts).removesuffix(".__init__")
+    line = len((ROOT / file).read_text("utf-8").splitlines()) + 3
+    assert f"{module} -> {WRONG[file][1]} (l.{line})" in told
 
 
 @pytest.mark.parametrize("room", ROOMS, ids=lambda room: str(room.relative_to(ROOT)))

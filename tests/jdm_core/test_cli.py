@@ -13,8 +13,8 @@ from PIL import Image
 
 from jdm_core import Explainer
 from jdm_core.cli import _parser, main
-from jdm_core.report.report import NOTICE, PICTURES
-from tests.support.one_cell import QUICK, QUICKLY
+from jdm_core.report.report import NOTICE, PICTURES, write_report
+from tests.support.one_cell import QUICKLY, explain_quickly
 from tests.support.warm_python import warm_python
 
 FIELDS = {
@@ -30,8 +30,8 @@ FIELDS = {
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    """Edits of few steps and strengths: what these tests look at is what becomes of them."""
-    monkeypatch.setattr("jdm_core.explain.explainer.settings_for", lambda _: QUICK)
+    """Edits and reports are looked at elsewhere: here, what becomes of them."""
+    explain_quickly(monkeypatch.setattr)
 
 
 @pytest.fixture
@@ -106,7 +106,9 @@ def test_explain_writes_reports_and_resumes(explainer, cell_files, bad_files, tm
         Image.open(path).save(folder / ("deep" if i else "") / "cell.png")
     Image.open(cell_files[2]).save(folder / "cell.bmp")
     arguments = ["explain", str(folder), str(bad_files[1]), "--out", str(out), "--draws", "4"]
-    assert main(arguments) == 1
+    with monkeypatch.context() as patch:
+        patch.setattr("jdm_core.cli.explain.write_report", write_report)
+        assert main(arguments) == 1
     assert "größe.png" in capsys.readouterr().err
 
     reports = sorted(out.rglob("*.json"))
@@ -118,6 +120,7 @@ def test_explain_writes_reports_and_resumes(explainer, cell_files, bad_files, tm
         assert report["notice"] == NOTICE
         assert report["model"]["sha256"] == explainer.sha256
         assert report["counterfactual"]["target"] != report["label"]
+        assert path.with_suffix(".pdf").is_file() and path.with_name(f"{path.stem}_sheet.png").is_file()
         for name in PICTURES:
             with Image.open(path.with_name(f"{path.stem}_{name}.png")) as picture:
                 assert picture.info["Comment"] == NOTICE

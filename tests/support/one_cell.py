@@ -3,20 +3,25 @@
 import base64
 import io
 import re
+from collections.abc import Callable
+from functools import partial
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
+from jdm_core.cli import explain
+from jdm_core.explain import explainer
 from jdm_core.explain.edit import EditSettings, Strength
+from jdm_core.report.report import write_report
 
 LABELS = ("Parasitized", "Uninfected")
 QUICK = EditSettings(steps=3, time=0.6, ladder=(Strength(2, 1.0), Strength(3, 2.0)))
-# The same for a process of its own, which runs this before the command.
+# For a process of its own, which runs this before the command: quick edits, and reports without their sheets.
 QUICKLY = """
-from jdm_core.explain import explainer
-from tests.support.one_cell import QUICK
-explainer.settings_for = lambda _: QUICK
+from tests.support.one_cell import explain_quickly
+explain_quickly(setattr)
 """
 EXPLAIN = f"""{QUICKLY}
 import sys
@@ -24,6 +29,15 @@ from jdm_core import cli
 sys.exit(cli.main())
 """
 REASON = "not a PNG, JPEG, TIFF, WebP, BMP or GIF image"
+
+
+def explain_quickly(put: Callable[[Any, str, Any], None]) -> None:
+    """Quick edits, and reports without their sheets, which take longer than all else, from the command that explains.
+
+    `put` is `setattr`, or that of a monkeypatch.
+    """
+    put(explainer, "settings_for", lambda _: QUICK)
+    put(explain, "write_report", partial(write_report, sheets=()))
 
 
 def upload(path: Path, name: str | None = None) -> dict[str, str]:
