@@ -115,6 +115,12 @@ def found_words(status: str, count: int, cell: bool, say: Language = ENGLISH) ->
         return say("The picture is read as it is.")
     if status == "none":
         return say("No whole cell stands out from a background: the whole picture is read as one cell.")
+    if status == "several" and not cell:
+        return say.plural(
+            "{count} object stands out, not clearly a cell: the whole picture is read as one cell.",
+            "{count} objects stand out, none of them clearly a cell: the whole picture is read as one cell.",
+            count,
+        )
     if status == "several":
         return say.plural(
             "{count} cell, not clearly the one that is meant: the whole picture is read as one cell.",

@@ -47,6 +47,7 @@ element.addEventListener('click', event => {
         trigger('clear');
     } else {
         window.newestDrop = null;
+        document.dispatchEvent(new Event('own-cell'));
         trigger('select', {row: Number(row)});
     }
 });

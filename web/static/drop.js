@@ -19,7 +19,9 @@ if (!window.takesDrops) {
     window.takesDrops = true;
     // What newest_drop.js takes of the uploads that end: a slow one may have been overtaken by another choice.
     document.addEventListener('change', (event) => {
-        if (event.target.matches?.('#drop-files input')) window.newestDrop = [...event.target.files].map(file => file.name);
+        if (!event.target.matches?.('#drop-files input')) return;
+        window.newestDrop = [...event.target.files].map(file => file.name);
+        document.dispatchEvent(new Event('own-cell'));
     }, true);
     const files = (event) => [...(event.dataTransfer?.types ?? [])].includes('Files');
     document.addEventListener('dragover', (event) => {

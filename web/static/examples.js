@@ -10,6 +10,8 @@ function choose(button) {
 }
 
 if (telephone && element.querySelector('[aria-pressed]')) element.querySelector('details').open = false;
+// A cell of one's own takes the place of the example that was shown.
+document.addEventListener('own-cell', () => buttons().forEach(one => one.setAttribute('aria-pressed', false)));
 element.addEventListener('click', (event) => {
     const button = event.target.closest('[data-example]');
     if (!button) return;

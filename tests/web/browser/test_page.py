@@ -1,5 +1,6 @@
 """The page in a real browser: a cell is explained, refused, saved, and seen on a telephone."""
 
+import numpy as np
 import pytest
 from gradio_client import Client, handle_file
 from PIL import Image
@@ -163,6 +164,25 @@ def test_a_telephone_shows_the_verdict_first_and_everything_without_scrolling_si
             && e.type !== 'checkbox' && e.type !== 'radio' && Math.min(e.offsetWidth, e.offsetHeight) < 24)
             .map(e => e.outerHTML.slice(0, 80))"""
         assert page.execute_script(small) == []
+    finally:
+        page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_on_a_telephone_no_empty_place_stands_before_what_counts(page, address, cell_files, tmp_path):
+    size = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+    noise = tmp_path / "noise.png"  # no cell, so without evidence and edit
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (120, 120, 3), np.uint8)).save(noise)
+    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        page.get(address)
+        opened(page)
+        upload(page, noise)
+        wait(page, "#verdict .not-a-cell")
+        places = "return [...document.querySelectorAll('#stage > *')].filter(e => e.offsetParent).map(e => e.id)"
+        WebDriverWait(page, SECONDS).until(lambda _: page.execute_script(places) == ["cell"])
+        upload(page, *cell_files[:2])
+        wait(page, "#batch-table tbody tr:nth-child(2)")
+        assert not page.find_element(By.ID, "batch-intro").is_displayed()
     finally:
         page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 

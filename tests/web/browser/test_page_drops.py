@@ -52,6 +52,7 @@ def test_of_two_drops_the_second_counts_whichever_is_looked_at_longer(page, addr
     again.until(lambda _: upload(page, cell) is None)
     explained(page, cell.name)
     assert page.find_element(By.ID, "seen").text == f"One picture: {cell.name}"
+    assert not page.find_elements(By.CSS_SELECTOR, "#examples [aria-pressed=true]")  # it opened with one
     stays(page, address, cell.name, large)
 
 

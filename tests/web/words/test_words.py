@@ -133,6 +133,7 @@ def test_what_was_found_is_said_in_every_language_whatever_its_numbers():
     notes = {code: [found_note(finding, True, say_in(code)) for finding in findings] for code in ("en", *CODES)}
     assert len({note for told in notes.values() for note in told}) == 4 * 3
     assert notes["en"][2].startswith("One of the 2 cells in the picture") and notes["en"][3].startswith("2 cells, none")
+    assert found_note(findings[3], False).startswith("2 objects stand out")  # of what is no cell none is called one
     assert notes["fr"][3].startswith("2 cellules") and notes["pt"][2].startswith("Uma das 2 células")
 
 
