@@ -155,7 +155,7 @@ def test_a_cell_that_is_the_target_already_stays(explainer, cells):
 @pytest.mark.slow
 def test_same_seed_same_edit_and_batch_equals_single(explainer, cells):
     def made(some):
-        return explainer.counterfactual(some, strength=Strength(12, 1.5))
+        return explainer.counterfactual(some, strength=Strength(6, 1.5))
 
     together, again, alone = made(cells[:2]), made(cells[:2]), made(cells[1])
     assert np.array_equal(together.images, again.images)

@@ -16,6 +16,7 @@ from jdm_core.images.pixels import to_tensor
 from jdm_core.images.read import read_cell
 from jdm_core.report.report import found_fields
 from jdm_core.report.words import found_note
+from tests.support.one_cell import explain_quickly
 
 EXAMPLES = sorted((Path(__file__).resolve().parents[3] / "web/examples").glob("*-*.png"))
 SIDE = 90  # pixels of a cell within a field
@@ -179,9 +180,12 @@ def test_the_longest_picture_stays_one_that_is_read_when_reduced():
 
 
 def disc(field: np.ndarray, y: float, x: float, radius: float, colour: tuple[int, ...], stretch: float = 1) -> None:
-    rows, columns = np.mgrid[: field.shape[0], : field.shape[1]]
+    height, width = field.shape[:2]
+    top, left = max(0, int(y - stretch * radius)), max(0, int(x - radius))
+    below, right = max(top, min(height, int(y + stretch * radius) + 2)), max(left, min(width, int(x + radius) + 2))
+    rows, columns = np.mgrid[top:below, left:right]
     inside = ((rows - y) / stretch) ** 2 + (columns - x) ** 2 < radius**2
-    field[inside] = colour
+    field[rows[inside], columns[inside]] = colour
 
 
 def test_a_pale_cell_beside_deep_stains_and_a_scale_bar():
@@ -365,7 +369,8 @@ def test_the_command_line_says_what_was_found(upload, capsys):
 
 
 @pytest.mark.slow
-def test_explain_is_done_again_when_finding_is_switched_off(upload, tmp_path, capsys):
+def test_explain_is_done_again_when_finding_is_switched_off(upload, tmp_path, monkeypatch):
+    explain_quickly(monkeypatch.setattr)
     arguments = ["explain", str(upload), "--out", str(tmp_path / "out"), "--draws", "3"]
     report = tmp_path / "out" / "upload.json"
     for extra, status in (([], "cut out"), (["--as-given"], "as given")):

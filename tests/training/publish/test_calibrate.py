@@ -4,9 +4,14 @@ import numpy as np
 import pytest
 import torch
 
+from jdm_core.checkpoint.calibration import Window
+from jdm_core.explain.likelihood import POSTERIOR_DRAWS, draw, window_scores
+from jdm_core.images.pixels import as_images
+from tests.support.gaussian import GaussianNetwork
+from tests.support.toy import few_windows
 from training.data.cells import Cells
 from training.data.doubted import read_doubted
-from training.publish.calibrate import EDGES, _thresholds, choose_window, evenly_spread
+from training.publish.calibrate import EDGES, _errors, _thresholds, calibrate, choose_window, evenly_spread
 from training.publish.fits.promise import PROMISE
 from training.temperature import fit_platt, fit_temperature
 
@@ -87,3 +92,46 @@ def test_a_promise_rests_on_cells_of_sure_label():
         names[place] = f"{key}.png"
     found = _thresholds(probabilities, Cells(images, torch.from_numpy(labels), slides, names))
     assert (found.promise, found.unsure_below) == (PROMISE, 0.5)
+
+
+@pytest.fixture(scope="module")
+def gaussian_cells() -> Cells:
+    """Dim and bright pictures, which overlap, each of a slide of its own."""
+    generator, labels = torch.Generator().manual_seed(0), torch.arange(40) % 2
+    grey = 127.5 + 12.0 * torch.where(labels == 0, -1.0, 1.0) + 16 * torch.randn(40, generator=generator)
+    images = grey[:, None, None, None] + 20 * torch.randn(40, 3, 8, 8, generator=generator)
+    names = [f"{i}.png" for i in range(40)]
+    return Cells(images.round().clamp(0, 255).to(torch.uint8), labels, names, names)
+
+
+def gaussian_network() -> GaussianNetwork:
+    return GaussianNetwork(torch.stack([torch.full((3, 8, 8), mean) for mean in (-0.15, 0.1)]))
+
+
+def test_every_part_is_fitted_to_what_verdicts_will_read(gaussian_cells):
+    """Head and posterior as users compute them, of the same cells: their own fits find what calibration found."""
+    network, cpu = gaussian_network(), torch.device("cpu")
+    with few_windows(), torch.inference_mode():
+        found = calibrate(network, gaussian_cells, 36, False, cpu)
+        x = as_images(gaussian_cells.images)
+        logits = network.classify(network.encode_clean(x))
+        order = torch.randperm(40, generator=torch.Generator().manual_seed(1))[:36]
+        draws = draw(range(36), POSTERIOR_DRAWS, x.shape[1:], found.calibration.window)
+        scores = window_scores(network, x[order], draws, found.calibration.window).scores
+    assert found.calibration.temperature == pytest.approx(fit_temperature(logits, gaussian_cells.labels), rel=1e-3)
+    tau, bias = fit_platt((scores[:, 0] - scores[:, 1]).numpy(), (gaussian_cells.labels[order] == 0).numpy())
+    assert found.calibration.posterior_temperature == pytest.approx(tau, rel=0.02)
+    assert found.calibration.posterior_bias == pytest.approx(bias, abs=0.02) and abs(bias) > 0.1
+    best = min(found.windows, key=lambda row: row["log_loss"])
+    assert (found.calibration.window.low, found.calibration.window.high) == (best["low"], best["high"])
+    assert (
+        found.calibration.elbo_logsnr_max == max((row["balanced_accuracy"], row["logsnr_max"]) for row in found.ends)[1]
+    )
+
+
+def test_errors_are_those_of_one_draw_in_each_stratum_of_the_window(gaussian_cells):
+    network, window = gaussian_network(), Window(0.2, 0.6, "epsilon")
+    times, errors = _errors(network, gaussian_cells, window, 8, torch.device("cpu"))
+    assert times.shape == (40, 8) and errors.shape == (40, 8, 2)
+    assert torch.equal(((times - 0.2) / 0.4 * 8).floor(), torch.arange(8.0).expand(40, 8))
+    assert len(times.unique(dim=0)) == 40  # every cell has draws of its own
