@@ -8,6 +8,9 @@ from torch import Tensor
 
 _SLACK = 0.06  # of [-1, 1]: beyond the cell's own colours
 _LOWEST, _HIGHEST = 0.01, 0.995  # shares of the cell's own pixels
+# Of what lies so many pixels inside the rim, which is often a bright seam: where a parasite is removed, no paler patch
+# than the rest of the cell has is left.
+_DEEP, _PALEST, _PALE_SLACK = 4, 0.99, 0.02
 # Of the cell's own brightness, what is the least of a pixel's brightest channel: where it has as much green as the cell
 # itself it is no stain, and dark were dirt; chromatin, which absorbs green, may be darker.
 _PLAIN, _DARKEST_STAIN = 0.85, 0.4
@@ -47,9 +50,10 @@ class Bounds:
 def bounds_of(x: Tensor, mask: Tensor, area: Tensor, stain: Tensor) -> Bounds:
     """The bounds of x (N, C, S, S), cells `mask` (N, S, S), remade in `area` (N, 1, S, S), with `stain` (N,) or not.
 
-    What is made without stain keeps to the colours of the cell beyond the area. A pixel at the rim, and beside the
-    picture's edge, is a mixture with the black background, and stays as bright as it was for its share: as much of it
-    is cell as it is bright, or, where stain may have darkened it, nearly all. Gray pictures may be anything.
+    What is made without stain keeps to the colours of the cell beyond the area, and away from the rim to those there. A
+    pixel at the rim, and beside the picture's edge, is a mixture with the black background, and stays as bright as it
+    was for its share: as much of it is cell as it is bright, or, where stain may have darkened it, nearly all. Gray
+    pictures may be anything.
     """
     low, high = torch.full_like(x, -1), torch.full_like(x, 1)
     bright, green = torch.zeros_like(x[:, :1]), torch.ones_like(x[:, :1, :1, :1])
@@ -57,6 +61,7 @@ def bounds_of(x: Tensor, mask: Tensor, area: Tensor, stain: Tensor) -> Bounds:
         return Bounds(low, high, bright, green)
     inner = _shrunk(_shrunk(mask))
     rim, soft = (mask & ~_shrunk(mask, pixels, edge=1.0) for pixels in (1, round(_SOFT * x.shape[-1] / _SIDE_PIXELS)))
+    deep = _shrunk(mask, round(_DEEP * x.shape[-1] / _SIDE_PIXELS), edge=1.0)
     for i in range(len(x)):
         own = inner[i] & (area[i, 0] == 0)
         own = own if int(own.sum()) >= _FEW else inner[i] if bool(inner[i].any()) else mask[i]
@@ -73,6 +78,11 @@ def bounds_of(x: Tensor, mask: Tensor, area: Tensor, stain: Tensor) -> Bounds:
         if not stain[i]:
             least = colours.quantile(_LOWEST, 1) - _SLACK
             low[i] = (least[:, None, None] + 1) * share - 1
+            rest = deep[i] & (area[i, 0] == 0)
+            rest = rest if int(rest.sum()) >= _FEW else deep[i]
+            if bool(rest.any()):
+                palest = x[i][:, rest].quantile(_PALEST, 1)[:, None, None] + _PALE_SLACK
+                high[i] = torch.where(deep[i], torch.minimum(high[i], palest), high[i])
     return Bounds(low, torch.maximum(high, low), bright, green)
 
 

@@ -53,3 +53,17 @@ def test_edits_are_told_by_cells_that_differ_elsewhere(explainer):
         for cells in (real, coarse)
     )
     assert 0.2 < alike < 0.8 and other > 0.95
+
+
+def test_slides_that_differ_do_not_tell_a_class_where_they_hold_both(explainer):
+    """Slides 0 and 1 hold both classes and look alike; all other real cells are of a slide that is coarse."""
+    edited = np.stack([grainy(seed) for seed in range(16)])
+    real = np.stack([grainy(100 + seed, 3 if seed < 16 else 12) for seed in range(64)])
+    own, others = sample_of(edited, 0), sample_of(real, 1)
+    own.slides[:] = [f"s{i % 2}" for i in range(16)]
+    others.slides[:] = [f"s{i % 2}" if i < 16 else f"t{i % 2}" for i in range(64)]
+    told = outside_alone(explainer, (own, others), 0, edited.copy(), seed=0)
+    assert told["outside_same_slides"] < 0.75 < 0.8 < told["outside_alone"]
+    apart = sample_of(real, 1)
+    apart.slides[:] = "t0"
+    assert "told_same_slides" not in outside_alone(explainer, (own, apart), 0, edited.copy(), seed=0)

@@ -23,6 +23,7 @@ def outside_alone(
 ) -> dict[str, Any]:
     """The AUROC of telling edits (N, S, S, 3) of the cells of one class from real ones, by what lies outside regions.
 
+    Beside it, of the cells of slides that have both, so that no slide gives a class away: the same, and by all of it.
     From edits what they changed is hidden; from real infected cells the region in which the search would make them
     anew; from real healthy cells regions of edits, laid in at random. Nothing where a half of the slides lacks either.
     """
@@ -35,9 +36,23 @@ def outside_alone(
         real_hidden = hidden[drawn]
     else:
         real_hidden = parasites(explainer, others.squares[real])
-    slides = sample.slides[rows].tolist(), others.slides[real].tolist()
-    told = told_apart(edited[rows], slides[0], others.squares[real], slides[1], (hidden, real_hidden))
-    return {"outside_alone": round(told, 3)} if np.isfinite(told) else {}
+    slides, real_slides = sample.slides[rows], others.slides[real]
+    both = np.isin(slides, real_slides), np.isin(real_slides, slides)
+    every = np.ones(len(slides), bool), np.ones(len(real_slides), bool)
+
+    def told(own: np.ndarray, other: np.ndarray, blind: bool) -> float:
+        if not (own.any() and other.any()):
+            return float("nan")
+        unseen = (hidden[own], real_hidden[other]) if blind else (None, None)
+        cells = edited[rows][own], others.squares[real][other]
+        return told_apart(cells[0], slides[own].tolist(), cells[1], real_slides[other].tolist(), unseen)
+
+    found = {
+        "outside_alone": told(*every, blind=True),
+        "told_same_slides": told(*both, blind=False),
+        "outside_same_slides": told(*both, blind=True),
+    }
+    return {name: round(area, 3) for name, area in found.items() if np.isfinite(area)}
 
 
 @torch.inference_mode()

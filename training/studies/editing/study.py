@@ -21,6 +21,8 @@ LOOKS = {
     "of place": "spread_place",
     "told from real": "told_apart",
     "outside alone": "outside_alone",
+    "told, same slides": "told_same_slides",
+    "outside, same slides": "outside_same_slides",
     "Fréchet": "frechet",
 }
 COSTS = {
@@ -54,7 +56,8 @@ class EditStudy(Study):
         real ones.
         *Told from real*: the AUROC of a linear classifier of 16 traits of texture and stain, edited against real cells
         of the class edited to, trained on half of the slides and tested on the others; *outside alone*: by what the
-        search did not touch, the region hidden in both, which no edit of a region can mend. Fréchet distances are in
+        search did not touch, the region hidden in both, which no edit of a region can mend; *same slides*: both of the
+        cells of slides that have real cells of either class. Fréchet distances are in
         the features of yet another network, to as many other real cells of the class edited to. *s* is seconds a cell,
         with checks for the search, which *encoder* does not count."""
     conclusion = """Turning verdicts is the lesser part: filling in the stain and painting a dot, both without a model,
