@@ -78,7 +78,8 @@ def _save(adapted: Adapted, name: str, manifest: Path, checkpoint: Checkpoint, w
         "metrics": {},
         "provenance": provenance,
     }
-    entry["calibration"] |= {"familiarity": None, "colours": None}  # fitted on what other weights make of other cells
+    fitted = ("familiarity", "colours", "white_cells")  # on what other weights make of other cells
+    entry["calibration"] |= dict.fromkeys(fitted)
     path = run / "weights" / f"{name}.safetensors"
     path.parent.mkdir(exist_ok=True)
     replace_file(path, lambda partial: partial.write_bytes(data))
