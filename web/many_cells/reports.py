@@ -2,13 +2,10 @@
 
 import hashlib
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextvars import copy_context
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TypeVar
 
 from jdm_core import CellImageError, Explainer
 from jdm_core.explain.likelihood import POSTERIOR_DRAWS
@@ -25,17 +22,14 @@ from web.parts.reading import find, plain_stem
 
 CHUNK = 4  # cells whose scores and edits pass through the network together, before others are let in
 
-Part = TypeVar("Part")
-Made = TypeVar("Made")
-
 
 def write_reports(
     explainer: Explainer, batch: Batch, edits: bool, seed: int, path: Path, say: Language = ENGLISH
 ) -> Iterator[int]:
     """Writes the ZIP, whose pages speak the language of `say`, and yields how many cells are in it.
 
-    It is whole once the iterator is at its end. The network reads the next few cells while files of the last ones are
-    written. One cell's files at a time are on disk, in a folder that is gone afterwards; the pages of all in memory.
+    It is whole once the iterator is at its end. One cell's files at a time are on disk, in a folder that is gone
+    afterwards; the pages of all in memory.
     """
     from pypdf import PdfWriter  # here, since it is wanted by few
 
@@ -51,7 +45,7 @@ def write_reports(
     # Pictures do not shrink.
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         archive.writestr("batch.csv", table_csv(batch.results, explainer.labels, batch.settings))
-        for explanations in ahead(explained, chunks):
+        for explanations in map(explained, chunks):
             for explanation in explanations:
                 stem = _stem(explanation.file, taken)
                 with TemporaryDirectory() as folder:
@@ -66,25 +60,6 @@ def write_reports(
                 whole = Path(folder, "all-cells.pdf")
                 pages.write(whole)
                 archive.write(whole, whole.name)
-
-
-def ahead(make: Callable[[Part], Made], parts: Iterable[Part]) -> Iterator[Made]:
-    """What `make` makes of each part, in a thread that makes the next one while the last one is used.
-
-    Whoever stops before the end leaves one part at most that is still made.
-    """
-    worker = ThreadPoolExecutor(1)
-    coming: Future[Made] | None = None
-    try:
-        for part in parts:
-            following = worker.submit(copy_context().run, make, part)  # libraries look there for the request
-            if coming is not None:
-                yield coming.result()
-            coming = following
-        if coming is not None:
-            yield coming.result()
-    finally:
-        worker.shutdown(wait=False, cancel_futures=True)
 
 
 def _explained(

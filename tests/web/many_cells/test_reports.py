@@ -2,7 +2,6 @@
 
 import io
 import json
-import threading
 import zipfile
 from types import SimpleNamespace
 
@@ -69,27 +68,3 @@ def test_reports_with_edits_hold_them(callbacks, explainer, mixed, quick, monkey
         names = archive.namelist()
     assert edit["target"] in LABELS and isinstance(edit["flipped"], bool)
     assert {"a/a_counterfactual.png", "a/a_difference.png"} <= set(names)
-
-
-def test_the_next_cells_are_read_while_files_of_the_last_are_written():
-    begun, made = threading.Event(), []
-
-    def make(part: int) -> int:
-        made.append(part)
-        if part == 2:
-            begun.set()
-        return 10 * part
-
-    parts = batch_reports.ahead(make, iter([1, 2, 3, 4]))
-    assert next(parts) == 10 and begun.wait(60)  # without a further word
-    assert next(parts) == 20
-    parts.close()
-    assert 4 not in made  # one part ahead, and no more once nobody asks
-    assert list(batch_reports.ahead(make, [])) == [] and list(batch_reports.ahead(make, [5, 6])) == [50, 60]
-
-
-def test_what_fails_ahead_fails_where_it_is_asked_for():
-    parts = batch_reports.ahead(lambda part: 1 / part, [1, 0])
-    assert next(parts) == 1
-    with pytest.raises(ZeroDivisionError):
-        next(parts)
