@@ -11,7 +11,7 @@ from jdm_core.checkpoint.entry import build_checkpoint
 from jdm_core.checkpoint.figures import figures_markdown
 from jdm_core.checkpoint.kinds import kinds_of
 from jdm_core.checkpoint.manifest import read_manifest
-from jdm_core.checkpoint.red_cells import ASKED, RedCells, WhiteCells
+from jdm_core.checkpoint.red_cells import ASKED, LEVEL, RedCells, WhiteCells
 from jdm_core.images.traits import NAMES, measure_cell, measure_cells
 from tests.support.toy import toy_cell
 
@@ -104,12 +104,11 @@ def test_a_rule_for_another_network_is_refused_and_an_entry_without_one_loads(ex
 
 
 @pytest.mark.slow
-def test_the_shipped_rule_reads_the_features_of_the_one_pass(explainer):
-    known = explainer.checkpoint.calibration.white_cells
-    assert known is not None
-    never, always = (replace(known, bias=bias) for bias in (1e6, -1e6))
+def test_a_prediction_asks_the_rule_for_white_cells(explainer):
+    d = len(NAMES) + explainer.checkpoint.architecture.widths[LEVEL]
     kinds = []
-    for own in (never, always):
+    for bias in (1.0, -1.0):  # takes none for a white cell, and all
+        own = WhiteCells((0.0,) * d, (1.0,) * d, (0.0,) * d, bias)
         calibration = replace(explainer.checkpoint.calibration, white_cells=own)
         checkpoint = replace(explainer.checkpoint, calibration=calibration)
         told = Explainer(explainer.network, checkpoint, "white", explainer.device).predict(cells())
