@@ -49,7 +49,7 @@ def folder(cell_files, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory):
-    """`python -m jdm_core` with quick edits: that the processes share the work is what is looked at."""
+    """`python -m jdm_core` with quick edits and few files: that the processes share the work is what is looked at."""
     path = tmp_path_factory.mktemp("program") / "explain.py"
     path.write_text(EXPLAIN)
     return path

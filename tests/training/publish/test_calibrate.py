@@ -13,7 +13,8 @@ from training.data.cells import Cells
 from training.data.doubted import read_doubted
 from training.publish.calibrate import EDGES, _errors, _thresholds, calibrate, choose_window, evenly_spread
 from training.publish.fits.promise import PROMISE
-from training.temperature import fit_platt, fit_temperature
+from training.publish.fits.sureness import fit_flip_head
+from training.temperature import fit_platt, fit_temperature, log_loss
 
 
 @pytest.fixture(autouse=True)
@@ -27,6 +28,12 @@ def test_temperature_of_overconfident_logits():
     logits = torch.randn(20_000, 2, generator=generator) * 2
     labels = (torch.rand(20_000, generator=generator) > logits.softmax(1)[:, 0]).long()
     assert abs(fit_temperature(3 * logits, labels) - 3) < 0.15
+
+
+def test_log_loss_is_the_mean_cross_entropy_in_nats():
+    logits, positive = np.array([0.0, 0.0, 2.0, -1.0]), np.array([True, False, True, True])
+    expected = -np.log([0.5, 0.5, 1 / (1 + np.exp(-2)), 1 / (1 + np.exp(1))]).mean()
+    assert log_loss(logits, positive) == pytest.approx(expected)
 
 
 def test_platt_finds_slope_and_bias():
@@ -51,7 +58,7 @@ def test_window_is_put_where_a_draw_tells_most():
     window, table = choose_window(times, errors, labels)
     assert 0.35 <= window.low <= 0.45
     assert 0.55 <= window.high <= 0.65
-    assert len(table) > 100
+    assert len(table) > 100 and not window.symmetries
 
 
 def test_evenly_spread_keeps_as_many_of_each_row():
@@ -124,9 +131,10 @@ def test_every_part_is_fitted_to_what_verdicts_will_read(gaussian_cells):
     assert found.calibration.posterior_bias == pytest.approx(bias, abs=0.02) and abs(bias) > 0.1
     best = min(found.windows, key=lambda row: row["log_loss"])
     assert (found.calibration.window.low, found.calibration.window.high) == (best["low"], best["high"])
-    assert (
-        found.calibration.elbo_logsnr_max == max((row["balanced_accuracy"], row["logsnr_max"]) for row in found.ends)[1]
-    )
+    highest = max((row["balanced_accuracy"], row["logsnr_max"]) for row in found.ends)
+    assert found.calibration.elbo_logsnr_max == highest[1]
+    head = (logits / found.calibration.temperature).softmax(1).numpy()
+    assert found.thresholds.flip_head == fit_flip_head(head, gaussian_cells.labels.numpy()) > 0.53
 
 
 def test_errors_are_those_of_one_draw_in_each_stratum_of_the_window(gaussian_cells):

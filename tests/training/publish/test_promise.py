@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from jdm_core.checkpoint.calibration import Promise
+from jdm_core.checkpoint.manifest import read_manifest
 from training.publish.fits.promise import (
     PROMISE,
     candidates,
@@ -36,6 +37,17 @@ def test_a_slide_keeps_the_promise_at_its_threshold_and_at_every_higher_one():
     assert slide_threshold(confidence, right, 0.02) == found
     right[1] = False  # 2 of 60: too many at the top, whatever lies below
     assert slide_threshold(confidence, right, 0.02) == np.inf
+
+
+def test_a_cell_as_sure_as_the_threshold_is_called():
+    """So a wrong one there breaks the promise up to it, and the next candidate is the lowest that keeps it."""
+    first, second = candidates(0.02)[[0, 1]]
+    assert slide_threshold(np.array([first]), np.array([False]), 0.02) == second
+    assert slide_threshold(np.array([first]), np.array([True]), 0.02) == first
+
+
+def test_what_ships_keeps_the_promise_that_is_fitted():
+    assert read_manifest()["malaria-64"].thresholds.promise == PROMISE
 
 
 @pytest.mark.slow

@@ -19,7 +19,10 @@ def test_nearly_all_real_cells_of_every_class_reach_it():
     right = own > 0.5
     shares = [(own[right & (labels == k)] >= least).mean() for k in (0, 1)]
     assert SHARE <= min(shares) < SHARE + 0.015
+    exact = min(np.quantile(own[right & (labels == k)], 0.02) for k in (0, 1))
+    assert 0 <= exact - least < 0.01 and 100 * least == pytest.approx(round(100 * least))  # down to a hundredth
     assert shares[1] == 1
+    assert fit_flip_head(np.array([[0.985, 0.015]] * 4), np.zeros(4, int)) == 0.98
     assert fit_flip_head(np.array([[0.4, 0.3, 0.3]] * 4), np.zeros(4, int)) == 0.5  # no edit works that does not turn
     with pytest.raises(ValueError, match="read rightly"):
         fit_flip_head(probabilities[:40], labels[:40])
