@@ -20,6 +20,8 @@ from training.studies.report import fingerprint
 from training.studies.shift.figures import part_figures
 from training.studies.shift.microscopes import Microscopes
 from training.studies.shift.readers import Said
+from training.studies.shift.tables import _verdicts
+from training.tables import Figure
 
 STUDY = Microscopes(cells=40, likelihoods=2, draws=2)
 
@@ -207,3 +209,18 @@ def test_ones_own_fields_are_adapted_to_and_measured(inputs, trained, tmp_path, 
     other.write_text(json.dumps(manifest))
     with pytest.raises(CheckpointError, match="not adapted from toy as it is now"):
         study.measure(replace(own, manifest=other))
+
+
+def test_an_auroc_of_one_has_the_interval_of_the_rarer_class():
+    row = {"part": "report", "reader": "malaria-64", "title": "MP-IDB", "colours": "as given", "unit": "field"}
+    row |= {"n": 225, "infected": 25, "units": 9, "lookalikes": 0, "asked": 0}
+    row |= {
+        "likelihood_auroc": 1.0,
+        "likelihood_auroc_interval": [1.0, 1.0],
+        "auroc": 0.9,
+        "auroc_interval": [0.8, 1.0],
+    }
+    (table,) = _verdicts([row], "")
+    cells = dict(zip(table.columns, table.rows[0], strict=True))
+    low, _ = metrics.exact_interval(25, 25)
+    assert cells["Likelihood AUROC"] == Figure(1.0, low, 1.0) and cells["AUROC"] == Figure(0.9, 0.8, 1.0)

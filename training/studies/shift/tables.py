@@ -63,13 +63,11 @@ def _verdicts(rows: list[Mapping[str, Any]], more: str) -> list[Table]:
 
 
 def _verdict(row: Mapping[str, Any]) -> list[Cell]:
-    figures = [Figure.of(row, key) for key in VERDICTS]
+    # Where an AUROC is 1, every cell of the rarer class is told from all of the other: the interval of that share.
+    rarer = min(row["infected"], row["n"] - row["infected"])
+    figures = [Figure.of(row, key, rarer if key.endswith("auroc") and rarer else None) for key in VERDICTS]
     units = f"{row['unit']} ({row['units']})"
     return [row["title"], row["colours"], f"{row['n']} ({row['infected']})", *figures, units]
-
-
-def _difference(row: Mapping[str, Any]) -> list[Cell]:
-    return [row["title"], row["colours"], *(Figure.of(row, f"{key}_more") for key in MORE)]
 
 
 def _note(rows: list[Mapping[str, Any]]) -> str:
