@@ -70,7 +70,7 @@ class Fields(Study):
         fill the head of the list. The plain CNN orders IML and BBBC041 better on the part that reports and worse on the
         developers', and MP-IDB worse on both at 95 %: with a score of infected cells neither can be said to order
         better. Purple alone does as well as either on MP-IDB, whose parasites are dark, and fails on the other two.
-        *To look at* are far more cells than are infected on IML and BBBC041: a lower number would lose infected ones.
+        *To look at* are far more cells than are infected on IML and BBBC041.
 
         **Counts.** The machine's own count is of no use at such shares: where one or two cells in a hundred are
         infected, most of what it suspects is healthy, even after correction. Never read it alone. A review of the
