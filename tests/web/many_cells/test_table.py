@@ -59,7 +59,7 @@ def test_remarks_of_a_cell(explainer):
     result = batch_run._result(explainer, Item("a", ""), finding, [0.55, 0.45], [0.1, 0.9], "not a red cell")
     assert result.flags == ("verdicts disagree", "not sure", "unfamiliar", "several cells")
     assert result.verdict == "Not a cell?" and result.note().startswith("3 objects stand out, none of them clearly")
-    assert result.note(say_in("fr")).startswith("3 cellules, sans que")
+    assert result.note(say_in("fr")).startswith("3 objets se détachent, dont aucun")
     finding.status = "as given"
     result = batch_run._result(explainer, Item("a", ""), finding, [0.02, 0.98], [0.1, 0.9], "familiar")
     assert (result.verdict, result.flags, result.note()) == ("Uninfected", (), "")
