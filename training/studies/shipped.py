@@ -171,12 +171,12 @@ class Familiar(OfCheckpoints):
     setup = """Figures of the manifest, as `python -m training familiarity --record` puts them there with what it fits:
         ellipsoids over the size of features and the hue, which hold 99 % of the cells of left-out training slides; a
         rule on silhouette, texture and dyes, which tells red cells of other stains from what else lies outside; and one
-        on these and the encoder's means, if there is one, which refuses white cells and platelets. They rest on the developers' half of
-        sets whose licence allows it; the other half of every set is measured. AUROC is how well the distance tells
-        pictures from test cells, *found* the share outside the limit, *refused* what gets no verdict."""
+        on these and the encoder's means, if there is one, which refuses white cells and platelets. They rest on the
+        developers' half of sets whose licence allows it; the other half of every set is measured. AUROC is how well the
+        distance tells pictures from test cells, *found* the share outside the limit, *refused* what gets no verdict."""
     conclusion = """*Familiar* says that a picture is like the training cells; a red cell of another microscope often is
-        not, and is read all the same, with a warning. What is refused gets no verdict. White cells and platelets
-        still pass too often."""
+        not, and is read all the same, with a warning. What is refused gets no verdict. White cells and platelets still
+        pass too often."""
     needs: ClassVar[tuple[str, ...]] = ()
 
     def facts(self, inputs: Inputs) -> Sequence[object]:
