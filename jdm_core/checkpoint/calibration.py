@@ -7,7 +7,7 @@ from torch import Tensor
 
 from jdm_core.bounds import LARGEST, check_figure, check_temperature
 from jdm_core.checkpoint.familiarity import Familiarity
-from jdm_core.checkpoint.red_cells import RedCells, WhiteCells
+from jdm_core.checkpoint.red_cells import RedCells
 from jdm_core.images.colours import Colours
 from jdm_core.model.diffusion import LOGSNR_MAX, LOGSNR_MIN
 
@@ -45,9 +45,9 @@ class Window:
 class Calibration:
     """Fitted on validation slides: the head's temperature, the posterior's τ and b, and the window it reads.
 
-    And what pictures the model knows, the colours of its training cells, what is a red cell all the same and what a
-    white cell or a platelet, None where that was not fitted; and the log-SNR at which the ELBO ends, above which the
-    network's noise errors say nothing of the classes that holds: all levels, where that was not fitted.
+    And what pictures the model knows, the colours of its training cells and what is a red cell all the same, None where
+    that was not fitted; and the log-SNR at which the ELBO ends, above which the network's noise errors say nothing of
+    the classes that holds: all levels, where that was not fitted.
     """
 
     temperature: float
@@ -58,7 +58,6 @@ class Calibration:
     colours: Colours | None = None
     red_cells: RedCells | None = None
     elbo_logsnr_max: float = LOGSNR_MAX
-    white_cells: WhiteCells | None = None
 
     def __post_init__(self) -> None:
         check_temperature("temperature", self.temperature)

@@ -10,7 +10,6 @@ from jdm_core.bounds import check_digest, check_labels
 from jdm_core.checkpoint.calibration import Calibration, Thresholds
 from jdm_core.checkpoint.familiarity import trait_count
 from jdm_core.checkpoint.records import build_record
-from jdm_core.checkpoint.red_cells import LEVEL
 from jdm_core.checkpoint.weights import DTYPES, WeightsFile
 from jdm_core.model.architecture import Architecture
 from jdm_core.model.diffusion import LOGSNR_MAX, LOGSNR_MIN
@@ -101,9 +100,6 @@ class Checkpoint:
         known, traits = self.calibration.familiarity, trait_count(len(self.architecture.widths))
         if known is not None and len(known.traits.centre) != traits:
             raise ValueError(f"familiarity: of {len(known.traits.centre)} traits, where the network has {traits}")
-        white, channels = self.calibration.white_cells, self.architecture.widths[LEVEL : LEVEL + 1]
-        if white is not None and (white.features,) != channels:
-            raise ValueError(f"white cells: of {white.features} features, where the network has {channels}")
 
 
 def build_checkpoint(values: Any, where: str) -> Checkpoint:

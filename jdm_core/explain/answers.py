@@ -5,7 +5,6 @@ import numpy as np
 from jdm_core.checkpoint.entry import Checkpoint
 from jdm_core.checkpoint.familiarity import measure_traits
 from jdm_core.checkpoint.kinds import kinds_of
-from jdm_core.checkpoint.red_cells import mean_features
 from jdm_core.draw.maps import smooth_keeping_sum
 from jdm_core.explain import likelihood
 from jdm_core.explain.bound import elbo_of_errors
@@ -21,16 +20,14 @@ def predicted(network: JointDiffusionNetwork, verdicts: Verdicts, checkpoint: Ch
     """What the head says of cells as they are seen, and whether the model knows them, by their own colours."""
     x = sight.own.x
     z = network.encode_clean(x)
-    levels = network.levels(z)
     known = checkpoint.calibration.familiarity
     if known is None:
         strange = np.full(len(x), np.nan, np.float32)
     else:
-        strange = known.unfamiliarity(measure_traits(x, levels)).numpy()
+        strange = known.unfamiliarity(measure_traits(x, network.levels(z))).numpy()
     logits = network.classify(z) if sight.colours is None else verdicts.logits(sight.seen.x)
     probabilities = verdicts.probabilities(logits).cpu().numpy()
-    features = None if checkpoint.calibration.white_cells is None else mean_features(levels)
-    kind = kinds_of(sight.own.cells, strange, checkpoint.calibration, features)
+    kind = kinds_of(sight.own.cells, strange, checkpoint.calibration)
     return Prediction(checkpoint.labels, probabilities, strange, kind, checkpoint.thresholds.unsure_below)
 
 

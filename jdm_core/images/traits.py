@@ -1,7 +1,5 @@
 """What of a cell a stain, a lamp and a camera hardly change: silhouette, texture, and how the dyes go together."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from jdm_core.images.colours import density, own_pixels
@@ -40,18 +38,6 @@ def measure_cell(pixels: np.ndarray) -> np.ndarray | None:
     relative = np.where(own, (depth - middle) / (upper - lower + _FLOOR), 0)
     tails = np.arcsinh(np.quantile(relative[core], _TAILS))
     return np.array([*_silhouette(own, area), *tails, *_texture(relative, own, core), *_dyes(dyes[core])])
-
-
-def measure_cells(squares: Sequence[np.ndarray]) -> np.ndarray:
-    """The traits (N, 22) of pictures uint8 (SIDE, SIDE, 3); NaN of one with hardly anything on black.
-
-    Raises ValueError for a picture of another size.
-    """
-    if any(square.shape != (SIDE, SIDE, 3) for square in squares):
-        raise ValueError(f"pictures: not all of {SIDE} pixels a side")
-    measured = (measure_cell(square) for square in squares)
-    rows = [np.full(len(NAMES), np.nan) if own is None else own for own in measured]
-    return np.array(rows).reshape(-1, len(NAMES))
 
 
 def _silhouette(own: np.ndarray, area: int) -> list[float]:

@@ -78,8 +78,7 @@ def _save(adapted: Adapted, name: str, manifest: Path, checkpoint: Checkpoint, w
         "metrics": {},
         "provenance": provenance,
     }
-    fitted = ("familiarity", "colours", "white_cells")  # on what other weights make of other cells
-    entry["calibration"] |= dict.fromkeys(fitted)
+    entry["calibration"] |= {"familiarity": None, "colours": None}  # fitted on what other weights make of other cells
     path = run / "weights" / f"{name}.safetensors"
     path.parent.mkdir(exist_ok=True)
     replace_file(path, lambda partial: partial.write_bytes(data))

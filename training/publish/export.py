@@ -14,7 +14,7 @@ from jdm_core.checkpoint.calibration import Calibration, Thresholds
 from jdm_core.checkpoint.entry import FORMAT, RESIZE
 from jdm_core.checkpoint.familiarity import Familiarity
 from jdm_core.checkpoint.manifest import MANIFEST, WEIGHTS, read_classifiers, read_finders, read_manifest
-from jdm_core.checkpoint.red_cells import RedCells, WhiteCells
+from jdm_core.checkpoint.red_cells import RedCells
 from jdm_core.checkpoint.weights import CheckpointError, half_weights, pack_weights
 from jdm_core.files import replace_file
 from jdm_core.images.colours import Colours
@@ -144,7 +144,7 @@ def record_metrics(
     manifest: Path,
     name: str,
     figures: Mapping[str, Any],
-    fitted: Mapping[str, Familiarity | Colours | RedCells | WhiteCells | None] | None = None,
+    fitted: Mapping[str, Familiarity | Colours | RedCells | None] | None = None,
 ) -> None:
     """Adds measured figures, which say the set that they were measured on, to the metrics of the manifest's entry.
 
@@ -166,9 +166,7 @@ def record_calibration(manifest: Path, name: str, calibration: Calibration, thre
     entries = _recorded(manifest, "checkpoints")
     entry = entries[name]
     fitted = {
-        key: value
-        for key, value in asdict(calibration).items()
-        if key not in ("familiarity", "colours", "red_cells", "white_cells")
+        key: value for key, value in asdict(calibration).items() if key not in ("familiarity", "colours", "red_cells")
     }
     entry["calibration"] |= fitted
     entry["thresholds"] = asdict(thresholds)

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from jdm_core import Explainer
 from jdm_core.checkpoint.familiarity import COLOURS, LIMIT, Ellipsoid, Familiarity, measure_traits
-from jdm_core.checkpoint.red_cells import RedCells, WhiteCells
+from jdm_core.checkpoint.red_cells import RedCells
 from jdm_core.images.colours import Colours, measure_colours
 from jdm_core.images.pixels import as_images
 from jdm_core.model.network import JointDiffusionNetwork
@@ -22,16 +22,13 @@ from training.data.outliers import Outliers, outliers
 from training.data.red_cells import read_pictures
 from training.data.split import Split
 from training.metrics import Json, auroc, share_figures, slide_spread, summarise
-from training.publish.fits.red_cells import fit_red_cells, measure_kinds, own_pictures, training_sets
-from training.publish.fits.white_cells import fit_white_cells
+from training.publish.fits.red_cells import fit_red_cells, measure_kinds, training_sets
 
 CELLS = 3000  # training cells behind the fit: far more than it has numbers
 FOLDS = 10  # of the slides behind the fit, left out one after the other
 SHARE = 0.99  # of the cells of left-out slides that are to be familiar
 DIGITS = 6  # significant ones that the manifest keeps
 CHUNK = 64
-
-Fitted = Familiarity | Colours | RedCells | WhiteCells | None
 
 
 def fit_familiarity(
@@ -126,7 +123,6 @@ def measure_familiarity(explainer: Explainer, cells: Cells, kinds: Iterable[Outl
         "n": len(cells),
         "slides": len(set(slides)),
         **share_figures("familiar", own.familiar, slides),
-        **share_figures("refused", ~own.is_cell, slides),
         "familiar_by_label": {
             label: round(float(own.familiar[labels == k].mean()), 5) for k, label in enumerate(explainer.labels)
         },
@@ -150,12 +146,12 @@ def fit_and_measure(
     digits: Path | None = None,
     fields: Path | None = None,
     microscopes: Path | None = None,
-) -> tuple[Json, dict[str, Fitted]]:
+) -> tuple[Json, dict[str, Familiarity | Colours | RedCells | None]]:
     """Fits what is familiar on training slides and measures it on a part of the split; figures, and what was fitted.
 
     That is what is familiar, the colours of the training cells and, where a folder of other `microscopes` is given,
-    what is a red cell all the same and what a white cell; by their names in the calibration. At most so many `cells`
-    of each part, and outliers `count` of each kind; digits and another microscope's fields only where they are given.
+    what is a red cell all the same; by their names in the calibration. At most so many `cells` of each part, and
+    outliers `count` of each kind; digits and another microscope's fields only where they are given.
     """
     labels, size = explainer.labels, explainer.size
     training, validation, tested = (
@@ -165,16 +161,13 @@ def fit_and_measure(
     # All of them now, so that a folder that is none is named before the long work.
     kinds = list(outliers(tested, count, seed, digits, fields))
     known, held_out = fit_familiarity(explainer.network, training, validation, explainer.device)
-    fitted: dict[str, Fitted] = {
+    fitted: dict[str, Familiarity | Colours | RedCells | None] = {
         "familiarity": known,
         "colours": fit_colours(training),
     }
     others = None if microscopes is None else read_pictures(microscopes, count, seed)
     if others is not None:
         fitted["red_cells"] = fit_red_cells(training_sets(others["developer"], training, count, seed, digits), seed)
-        fitted["white_cells"] = fit_white_cells(
-            explainer.network, others["developer"], own_pictures(training, seed), seed, explainer.device
-        )
     calibration = replace(explainer.checkpoint.calibration, **fitted)
     explainer.checkpoint = replace(explainer.checkpoint, calibration=calibration)
     figures = {

@@ -74,34 +74,32 @@ def fit_red_cells(sets: Sequence[Pictures], seed: int) -> RedCells:
     x, y, weight = [], [], []
     for red, traits, outside in gathered:
         inside = traits[~outside] if red else traits  # of what is none there is too little to leave any out
-        x.append(design(inside, centre, scale, squares=True))
+        x.append(_design(inside, centre, scale))
         y.append(np.full(len(inside), 1.0 if red else -1.0))
         weight.append(np.full(len(inside), 1 / max(1, len(inside))))
     rows, side, share = np.concatenate(x), np.concatenate(y), np.concatenate(weight)
     for sign in (1, -1):
         share[side == sign] *= len(side) / 2 / share[side == sign].sum()
-    weights = logistic(rows, side, share, PENALTY)
-    left_out = np.concatenate(
-        [design(traits[outside], centre, scale, squares=True) for red, traits, outside in gathered if red]
-    )
+    weights = _logistic(rows, side, share)
+    left_out = np.concatenate([_design(traits[outside], centre, scale) for red, traits, outside in gathered if red])
     bias = -np.quantile(left_out[:, :-1] @ weights[:-1], 1 - KEPT) if len(left_out) else weights[-1]
     d = len(centre)
     kept = [tuple(float(f"{v:.{DIGITS}g}") for v in row) for row in (centre, scale, weights[:d], weights[d : 2 * d])]
     return RedCells(*kept, bias=float(f"{bias:.{DIGITS}g}"))
 
 
-def design(traits: np.ndarray, centre: np.ndarray, scale: np.ndarray, squares: bool = False) -> np.ndarray:
-    """Rows (N, d + 1) of a rule's inputs: traits in deviations, their squares where these are asked for, and 1."""
+def _design(traits: np.ndarray, centre: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Rows (N, 2d + 1) of the rule's inputs: traits in deviations, their squares, and 1."""
     z = standardised(traits, centre, scale)
-    return np.concatenate([z, *([z**2] if squares else []), np.ones((len(z), 1))], axis=1)
+    return np.concatenate([z, z**2, np.ones((len(z), 1))], axis=1)
 
 
-def logistic(rows: np.ndarray, side: np.ndarray, share: np.ndarray, penalty: float) -> np.ndarray:
+def _logistic(rows: np.ndarray, side: np.ndarray, share: np.ndarray) -> np.ndarray:
     """Weights (d,) with the least cross-entropy over rows (N, d) of sides 1 and -1, each with its share.
 
-    All but the last, that of the constant, are held small by the penalty, in pictures.
+    All but the last, that of the constant, are held small by PENALTY.
     """
-    held = np.append(np.full(rows.shape[1] - 1, penalty), 0)
+    held = np.append(np.full(rows.shape[1] - 1, PENALTY), 0)
 
     def loss(weights: np.ndarray) -> tuple[float, np.ndarray]:
         margin = side * (rows @ weights)
@@ -112,17 +110,15 @@ def logistic(rows: np.ndarray, side: np.ndarray, share: np.ndarray, penalty: flo
     return minimize(loss, np.zeros(rows.shape[1]), jac=True, method="L-BFGS-B", options={"maxiter": 500}).x
 
 
-def own_pictures(training: Cells, seed: int) -> Pictures:
-    """A sample of the training cells, as one more set."""
-    own = sample_cells(training, OWN, seed)
-    return Pictures("training", "red cells", list(as_pixels(own)), own.slides, own.labels.tolist(), True)
-
-
 def training_sets(
     others: Sequence[Pictures], training: Cells, count: int, seed: int, digits: Path | None
 ) -> list[Pictures]:
     """What the rule is fitted on: the developers' part of microscopes whose licence allows it, own cells, outliers."""
-    sets = [*others, own_pictures(training, seed)]
+    own = sample_cells(training, OWN, seed)
+    sets = [
+        *others,
+        Pictures("training", "red cells", list(as_pixels(own)), own.slides, own.labels.tolist(), True),
+    ]
     for kind in outliers(training, count // 2, seed + 1, digits, None):
         chosen = [i for i, group in enumerate(kind.groups) if group not in PHOTOGRAPHS or group in FITTED_PHOTOGRAPHS]
         pictures, groups = [kind.pictures[i] for i in chosen], [kind.groups[i] for i in chosen]
