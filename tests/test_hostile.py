@@ -57,10 +57,11 @@ class Visitor:
     def read_batch(self, functions: tuple[int, int], files: list[dict], session: str) -> bool:
         """Drops files, which the tab for many cells then reads; whether that ended well."""
         route, read = functions
-        drop = {"data": [files], "fn_index": route, "session_hash": session, "trigger_id": None}
-        answer = self.web.post(f"{API}/run/predict", json=drop)
-        assert answer.status_code == 200, answer.text
-        job = {"data": [None, False], "fn_index": read, "session_hash": session, "trigger_id": None}
+        return self._job(route, [files], session) and self._job(read, [None, False], session)
+
+    def _job(self, function: int, data: list, session: str) -> bool:
+        """A job of the page's, to its end; whether it ended well."""
+        job = {"data": data, "fn_index": function, "session_hash": session, "trigger_id": None}
         answer = self.web.post(f"{API}/queue/join", json=job)
         assert answer.status_code == 200, answer.text
         with self.web.stream("GET", f"{API}/queue/data", params={"session_hash": session}, timeout=JOB) as events:

@@ -61,7 +61,7 @@ def _sentence(explainer: Explainer, fields: dict[str, Any], finding: Finding) ->
     """One cell's line, in the words of the page; of what is no red cell no figure."""
     labels = list(fields["probabilities"])
     head, posterior = ([fields[key][label] for label in labels] for key in ("probabilities", "posterior"))
-    verdict = verdict_words(fields["verdict"], labels, head, posterior)
+    verdict = verdict_words(fields["verdict"], labels, head, posterior, explainer.checkpoint.thresholds.unsure_below)
     known = fields["kind"] != NO_RED_CELL
     parts = [f"{fields['file']}: {verdict.title}.", verdict.detail]
     if known:

@@ -32,7 +32,8 @@ def verdict_lines(report: dict[str, Any], say: Language = ENGLISH) -> tuple[Line
     """The page's verdict with its tone, and what else must be known before any figure: warnings, and the edit's end."""
     labels = list(report["probabilities"])
     head, posterior = ([report[key][label] for label in labels] for key in ("probabilities", "posterior"))
-    title, detail, tone = verdict_words(report["verdict"], labels, head, posterior, say)
+    unsure_below = report["thresholds"]["unsure_below"]
+    title, detail, tone = verdict_words(report["verdict"], labels, head, posterior, unsure_below, say)
     look = WARN if report["verdict"] == NOT_A_CELL else PLAIN
     lines = [Line(detail, look), Line(report.get("warning", ""), WARN)]
     if report.get("found") in ("several", "none"):

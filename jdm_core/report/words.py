@@ -66,9 +66,10 @@ def verdict_words(
     labels: Sequence[str],
     head: Sequence[float],
     posterior: Sequence[float] | None,
+    unsure_below: float,
     say: Language = ENGLISH,
 ) -> Verdict:
-    """A verdict of `verdict_kind` in words; without a posterior there is no detail yet."""
+    """A verdict of `verdict_kind` in words; without a posterior there is no detail yet, but why it is unclear."""
     best = likeliest(head)
     name, share = say(labels[best]), say.percent(head[best])
     if kind == NOT_A_CELL:
@@ -88,8 +89,13 @@ def verdict_words(
     if kind == DISAGREE:
         return Verdict(say("The two verdicts disagree"), detail, "unsure")
     if kind == UNCLEAR:
-        title = say("Unclear: the classifier is not sure ({share} {name})", share=share, name=name)
-        return Verdict(title, detail, "unsure")
+        why = say(
+            "The classifier is not sure: {share} {name}, and a verdict needs {least}.",
+            share=say.reached(head[best], unsure_below),
+            name=name,
+            least=say.percent(unsure_below),
+        )
+        return Verdict(say("Unclear"), f"{why} {detail}".rstrip(), "unsure")
     return Verdict(f"{name} {share}", detail, str(best))
 
 

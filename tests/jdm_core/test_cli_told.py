@@ -39,7 +39,7 @@ def test_predict_says_what_the_page_says(explainer, folder, capsys):
     cell, noise, tiny = told.out.splitlines()
     head, posterior = explainer.predict(folder / "cell.png").probabilities[0], explainer.elbo(folder / "cell.png", 4)
     label = explainer.labels[int(head.argmax())]
-    page = verdict_words(label, explainer.labels, head.tolist(), posterior.posterior[0].tolist())
+    page = verdict_words(label, explainer.labels, head.tolist(), posterior.posterior[0].tolist(), 0.0)
     assert page.title in cell and ENGLISH.percent(float(head.max())) in cell and "nats" in cell
     assert "does not look like a stained red cell" in noise and "%" not in noise and "nats" not in noise
     assert "Too few pixels for a verdict" in tiny and "%" not in tiny
@@ -53,7 +53,7 @@ def test_predict_says_unclear_where_the_page_does(explainer, cell_files, capsys,
     for file in cell_files[:2]:
         assert main(["predict", str(file), "--draws", "4"]) == 0
         line = capsys.readouterr().out
-        assert ": Unclear: the classifier is not sure (" in line or ": The two verdicts disagree" in line
+        assert ": Unclear. The classifier is not sure: " in line or ": The two verdicts disagree" in line
         assert main(["predict", str(file), "--draws", "4", "--json"]) == 0
         fields = json.loads(capsys.readouterr().out)
         assert fields["called"] is False and fields["verdict"] in ("unclear", "disagree")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from jdm_core import Frame
-from jdm_core.report.words import ENGLISH, UNCLEAR, Language, Verdict, likeliest, noop, verdict_kind, verdict_words
+from jdm_core.report.words import ENGLISH, Language, Verdict, noop, verdict_kind, verdict_words
 
 WORKING = noop("Comparing how likely the cell is under each class …")
 STOPPED = noop("Stopped. The unfinished edit was not kept.")
@@ -60,18 +60,10 @@ def verdict(
 ) -> Verdict:
     """The verdict of the head (K,) and, once there, of the posterior (K,), in words; until then it is being made."""
     kind = verdict_kind(labels, head, posterior, unsure_below, cell, small)
-    words = verdict_words(kind, labels, head, posterior, say)
-    detail = words.detail or say(WORKING)
-    if kind == UNCLEAR:  # the heading of a report, in two: a telephone has no room for it, and the page names the least
-        best = likeliest(head)
-        why = say(
-            "The classifier is not sure: {share} {name}, and a verdict needs {least}.",
-            share=say.reached(head[best], unsure_below),
-            name=say(labels[best]),
-            least=say.percent(unsure_below),
-        )
-        return Verdict(say("Unclear"), f"{why} {detail}", words.tone)
-    return words._replace(detail=detail)
+    words = verdict_words(kind, labels, head, posterior, unsure_below, say)
+    if posterior is None:
+        return words._replace(detail=f"{words.detail} {say(WORKING)}".lstrip())
+    return words
 
 
 def progress(frame: Frame, seconds: float | None = None, say: Language = ENGLISH) -> str:

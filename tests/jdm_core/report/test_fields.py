@@ -40,5 +40,6 @@ def test_a_tiny_cell_gets_no_verdict(explainer, cells):
     tiny = np.ascontiguousarray(cells[0][::6, ::6])
     fields = verdict_fields("a", explainer.predict(tiny), explainer.elbo(tiny, 3), 0, 0.0, too_small(tiny.shape))
     assert fields["verdict"] == TOO_SMALL and fields["called"] is False
-    words = verdict_words(verdict_kind(LABELS, [0.99, 0.01], None, 0.8, small=True), LABELS, [0.99, 0.01], [0.99, 0.01])
+    kind = verdict_kind(LABELS, [0.99, 0.01], None, 0.8, small=True)
+    words = verdict_words(kind, LABELS, [0.99, 0.01], [0.99, 0.01], 0.8)
     assert "%" not in words.title + words.detail and "32 pixels" in words.detail and words.tone == "unsure"
