@@ -5,12 +5,14 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
+from skimage.morphology import convex_hull_image
 
 from jdm_core import Explainer
 from jdm_core.images.pixels import cell_mask, from_uint8, to_uint8
 from jdm_core.model.sampling import sample
 from jdm_core.report.report import save_png
 
+WHOLE = 0.95  # of its convex hull, what a cell with a whole silhouette fills at least
 SHOWN = 128  # pixels a side of an example, which a person can see; the model squashes it back
 
 
@@ -18,7 +20,7 @@ def generate(explainer: Explainer, per_class: int, seed: int, out: Path) -> list
     """Writes `per_class` generated cells of each label as PNG and returns their paths.
 
     Twice as many are drawn and those kept that head and likelihood read most surely as what was asked for, familiar
-    ones first: an example should show what a class looks like. Names give label and number.
+    and whole ones first: an example should show what a class looks like. Names give label and number.
     """
     out.mkdir(parents=True, exist_ok=True)
     written = []
@@ -27,13 +29,19 @@ def generate(explainer: Explainer, per_class: int, seed: int, out: Path) -> list
         images = sample(explainer.network, torch.full((len(seeds),), label, device=explainer.device), seeds)
         pixels = list(to_uint8(images).cpu().numpy())
         read = explainer.predict(pixels)
-        sure = read.probabilities[:, label] * explainer.posterior(pixels)[:, label] + read.familiar
+        sure = read.probabilities[:, label] * explainer.posterior(pixels)[:, label] + read.familiar + are_whole(images)
         for number, i in enumerate(sorted(sure.argsort()[::-1][:per_class].tolist()), start=1):
             picture = Image.fromarray(pixels[i]).resize((SHOWN, SHOWN), Image.Resampling.BICUBIC)
             path = out / f"{name.lower()}-{number}.png"
             save_png(on_black(np.asarray(picture)), path)
             written.append(path)
     return written
+
+
+def are_whole(images: torch.Tensor) -> np.ndarray:
+    """Whether cells (N, C, S, S) in [-1, 1] have no bite out of their silhouette, (N,) bool."""
+    masks = cell_mask(images).cpu().numpy()
+    return np.array([mask.any() and mask.sum() >= WHOLE * convex_hull_image(mask).sum() for mask in masks])
 
 
 def on_black(picture: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from jdm_core.images.pixels import cell_mask, from_uint8
-from training.publish.examples import on_black
+from training.publish.examples import are_whole, on_black
 
 FOLDER = Path(__file__).parents[3] / "web/examples"
 EXAMPLES = [path for name in ("parasitized", "uninfected") for path in sorted(FOLDER.glob(f"{name}-*.png"))]
@@ -28,6 +28,14 @@ def test_what_is_nearly_black_around_a_cell_becomes_black():
     made = on_black(picture)
     assert not made[np.hypot(y - 48, x - 48) > 40].any()
     assert np.array_equal(made[cell], picture[cell])
+
+
+def test_a_bite_out_of_the_silhouette_is_seen():
+    y, x = np.mgrid[:64, :64] - 31.5
+    disc = np.hypot(y, x) < 28
+    bitten = disc & (np.hypot(y, x - 24) > 14)
+    pictures = np.where(np.stack([disc, bitten, 0 * disc])[..., None], np.uint8((210, 150, 160)), np.uint8(0))
+    assert are_whole(from_uint8(torch.from_numpy(pictures))).tolist() == [True, False, False]
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
