@@ -122,7 +122,7 @@ class Edits(OfCheckpoints):
     conclusion = """The tables say it. On a sheet of 24 cells drawn at random, removed parasites leave plausible
         cytoplasm and the cell's own texture, and what is added differs in form, place and number from cell to cell. A
         faint ring that moves no verdict may stay."""
-    concluded_on: ClassVar = {"malaria-64": 4}
+    concluded_on: ClassVar = {"malaria-64": 5}
     edits = True
 
     def measure(self, inputs: Inputs) -> Findings:
