@@ -6,7 +6,7 @@ import torch
 from jdm_core.images.pixels import from_uint8
 from tests.support.toy import toy_cell
 from training.studies.editing.makers import Sample
-from training.studies.editing.outside import outside_alone, parasites
+from training.studies.editing.outside import outside_figures, parasites
 from training.studies.editing.told_apart import told_apart, traits
 
 Y, X = np.mgrid[:64, :64]
@@ -49,7 +49,7 @@ def test_edits_are_told_by_cells_that_differ_elsewhere(explainer):
     edited[:, 28:36, 28:36] = 0.8 * edited[:, 28:36, 28:36]
     own = sample_of(infected, 0)
     alike, other = (
-        outside_alone(explainer, (own, sample_of(cells, 1)), 0, edited, seed=0)["outside_alone"]
+        outside_figures(explainer, (own, sample_of(cells, 1)), 0, edited, seed=0)["outside_alone"]
         for cells in (real, coarse)
     )
     assert 0.2 < alike < 0.8 and other > 0.95
@@ -62,8 +62,8 @@ def test_slides_that_differ_do_not_tell_a_class_where_they_hold_both(explainer):
     own, others = sample_of(edited, 0), sample_of(real, 1)
     own.slides[:] = [f"s{i % 2}" for i in range(16)]
     others.slides[:] = [f"s{i % 2}" if i < 16 else f"t{i % 2}" for i in range(64)]
-    told = outside_alone(explainer, (own, others), 0, edited.copy(), seed=0)
+    told = outside_figures(explainer, (own, others), 0, edited.copy(), seed=0)
     assert told["outside_same_slides"] < 0.75 < 0.8 < told["outside_alone"]
     apart = sample_of(real, 1)
     apart.slides[:] = "t0"
-    assert "told_same_slides" not in outside_alone(explainer, (own, apart), 0, edited.copy(), seed=0)
+    assert "told_same_slides" not in outside_figures(explainer, (own, apart), 0, edited.copy(), seed=0)

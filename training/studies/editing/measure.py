@@ -20,7 +20,7 @@ from training.run.classifier import class_logits
 from training.studies.editing.figures import DRAWS, Judges, Readings, changes, flips, read_cells
 from training.studies.editing.makers import METHODS, SEARCH, Made, Sample, makers, run
 from training.studies.editing.methods import Method
-from training.studies.editing.outside import outside_alone
+from training.studies.editing.outside import outside_figures
 from training.studies.editing.quality import ghosts, share_of, spreads
 from training.studies.editing.told_apart import told_apart
 from training.studies.stain import StainProxy
@@ -108,7 +108,7 @@ def study_edits(
         }
         if name == SEARCH:
             for label, source in enumerate(explainer.labels):
-                done[name][f"from_{source}"] |= outside_alone(explainer, samples, label, made.images, seed)
+                done[name][f"from_{source}"] |= outside_figures(explainer, samples, label, made.images, seed)
         figures["methods"] = {name: done[name] for name in made_by if name in done}
         write_json(out, figures)
     return figures, pictures

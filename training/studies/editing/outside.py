@@ -18,14 +18,16 @@ WIDTH = 1.4  # of the regions of real parasites, so that no faint ring is left o
 AROUND = 2  # pixels: round what an edit changed
 
 
-def outside_alone(
+def outside_figures(
     explainer: Explainer, samples: tuple[Sample, Sample], label: int, edited: np.ndarray, seed: int
 ) -> dict[str, Any]:
-    """The AUROC of telling edits (N, S, S, 3) of the cells of one class from real ones, by what lies outside regions.
+    """How edits (N, S, S, 3) of the cells of one class are told from real ones, by AUROC, each under its name.
 
-    Beside it, of the cells of slides that have both, so that no slide gives a class away: the same, and by all of it.
-    From edits what they changed is hidden; from real infected cells the region in which the search would make them
-    anew; from real healthy cells regions of edits, laid in at random. Nothing where a half of the slides lacks either.
+    `outside_alone` is by what lies outside regions; `told_same_slides` and `outside_same_slides` are by all of a cell
+    and by what lies outside, of the cells of slides that have both, so that no slide gives a class away. From edits
+    what they changed is hidden; from real infected cells the region in which the search would make them anew; from
+    real healthy cells regions of edits, laid in at random. A figure is left out where a half of the slides lacks
+    either.
     """
     sample, others = samples
     rows, real = sample.labels == label, others.labels != label
