@@ -1,6 +1,5 @@
 """Red cells of other microscopes, whose licence lets a network that ships rest on them, to compose fields of."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import numpy as np
 
 from jdm_core.images.limits import BLACK
 from training.data.members import DataError
-from training.data.microscopes.places import PLACES
+from training.data.microscopes.trained import FITTED, trainable
 
 AT_MOST = 400  # of a microscope, healthy and infected each
 OVAL = 0.92  # intersection over union with the oval of its sides: what is less has a neighbour's piece, or lost one
@@ -26,16 +25,14 @@ class Borrowed:
 def borrow_cells(folder: Path, seed: int) -> Borrowed:
     """Whole red cells of the developers' halves of the sets below a folder. Raises DataError without a set."""
     all_of = Borrowed([], [], {})
-    for place in PLACES:
-        if not place.fitted or not (folder / place.path).is_dir():
-            continue
-        sample = place.read(folder / place.path, AT_MOST, seed)
-        whole = [i for i in sample.where("developer", "healthy", "infected") if is_oval(sample.cells[i])]
+    there = [name for name, place in FITTED.items() if (folder / place.path).is_dir()]
+    for sample, chosen in trainable(folder, there, AT_MOST, seed):
+        whole = [i for i in chosen if is_oval(sample.cells[i])]
         all_of.cells.extend(sample.cells[i] for i in whole)
         all_of.fields.extend(f"{sample.name} {sample.known[i].field}" for i in whole)
         all_of.counts[sample.name] = len(whole)
     if not all_of.cells:
-        raise DataError(f"{folder}: none of {', '.join(_names())}")
+        raise DataError(f"{folder}: none of {', '.join(str(place.path) for place in FITTED.values())}")
     return all_of
 
 
@@ -50,7 +47,3 @@ def is_oval(cell: np.ndarray) -> bool:
     y, x = (np.mgrid[:height, :width].reshape(2, -1).T + 0.5).T
     oval = (((2 * x / width - 1) ** 2 + (2 * y / height - 1) ** 2) <= 1).reshape(own.shape)
     return bool((own & oval).sum() >= OVAL * (own | oval).sum())
-
-
-def _names() -> Iterator[str]:
-    return (str(place.path) for place in PLACES if place.fitted)

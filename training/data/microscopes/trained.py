@@ -1,6 +1,6 @@
 """Cells of other microscopes that a network trains on: the developers' halves of sets whose licence allows it."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -10,30 +10,41 @@ from jdm_core.images.pixels import to_tensor, to_uint8
 from training.data.cells import Cells
 from training.data.members import DataError
 from training.data.microscopes.places import PLACES
+from training.data.microscopes.sample import Role, Sample
 
+FITTED = {place.path.name: place for place in PLACES if place.fitted}
 AT_MOST = 1500  # cells of a set's half and kind: all, of the sets that are known
-ROLES = {"infected": 0, "healthy": 1}  # as the labels of the malaria cells; what looks like a parasite says nothing
+# As the labels of the malaria cells; what looks like a parasite says nothing.
+ROLES: dict[Role, int] = {"infected": 0, "healthy": 1}
+
+
+def trainable(folder: Path, names: Collection[str], at_most: int, seed: int) -> Iterator[tuple[Sample, list[int]]]:
+    """The named sets below a folder, and in each the indices of the red cells that weights which ship may rest on.
+
+    They are the developers' half, at most so many of a kind. Raises DataError for a set that is not known, not there,
+    or whose licence keeps it from such weights.
+    """
+    if unknown := sorted(set(names) - set(FITTED)):
+        raise DataError(f"{', '.join(unknown)}: may not be trained on; these may: {', '.join(sorted(FITTED))}")
+    for name in names:
+        sample = FITTED[name].read(folder / FITTED[name].path, at_most, seed)
+        yield sample, sample.where("developer", *ROLES).tolist()
 
 
 def read_trained(folder: Path, names: Collection[str], size: int, seed: int) -> Cells:
     """The red cells of the named sets' developers' halves, at (3, size, size); the slide of each is its set.
 
-    Raises DataError for a set that is not known, not there, or whose licence keeps it from weights that ship.
+    Raises DataError as `trainable` does.
     """
-    known = {place.path.name: place for place in PLACES if place.fitted}
-    if unknown := sorted(set(names) - set(known)):
-        raise DataError(f"{', '.join(unknown)}: may not be trained on; these may: {', '.join(sorted(known))}")
     images: list[Tensor] = []
     labels: list[int] = []
     slides: list[str] = []
     files: list[str] = []
-    for name in names:
-        sample = known[name].read(folder / known[name].path, AT_MOST, seed)
-        chosen = sample.where("developer", "infected", "healthy").tolist()
+    for sample, chosen in trainable(folder, names, AT_MOST, seed):
         images += [to_uint8(to_tensor([sample.cells[i]], size)).permute(0, 3, 1, 2) for i in chosen]
         labels += [ROLES[sample.known[i].role] for i in chosen]
-        slides += [name] * len(chosen)
-        files += [f"{name}/{sample.known[i].field}/{i}" for i in chosen]
+        slides += [sample.name] * len(chosen)
+        files += [f"{sample.name}/{sample.known[i].field}/{i}" for i in chosen]
     return Cells(torch.cat(images), torch.tensor(labels), slides, files)
 
 
