@@ -14,6 +14,7 @@ from training.run.state import STATE_FILE, StateError, read_state
 # A run may be made longer or shorter, watched more or less closely, and end on other noise levels, a margin between
 # classes or a shorter average, as a further leg; anything else would be another run.
 CHANGEABLE = {"images", "focus", "margin_weight", "ema_decay", "validate_every", "validation_cells"}
+NOTHING_ABROAD = "without --microscopes nothing is trained on cells of {}"
 
 
 def register(commands: Commands) -> None:
@@ -62,6 +63,12 @@ def register(commands: Commands) -> None:
     classifier.add_argument("--recipe", default="malaria-64", help="whose size, split, augmentation and rates")
     classifier.add_argument("--set", **SET)
     classifier.add_argument("--data", **DATA)
+    classifier.add_argument(
+        "--microscopes",
+        type=Path,
+        metavar="FOLDER",
+        help="sets of other microscopes: from the first batch on, in the recipe's share, those that it trains on",
+    )
     classifier.add_argument("--images", type=int, help="augmented cells seen (default: the recipe's; cnn: 102400)")
     classifier.add_argument("--out", type=Path, required=True, metavar="FILE.safetensors", help="for the weights")
     classifier.add_argument("--device", **DEVICE)
@@ -107,7 +114,7 @@ def _train(options: argparse.Namespace) -> int:
     once = [] if options.budget_minutes is None else ["restarts=[]"]
     recipe = load_recipe(options.recipe, [*options.set, *once])
     if recipe.abroad and options.microscopes is None:
-        print(f"without --microscopes nothing is trained on cells of {', '.join(recipe.abroad)}", file=sys.stderr)
+        print(NOTHING_ABROAD.format(", ".join(recipe.abroad)), file=sys.stderr)
         once += ["abroad=[]", "abroad_share=0.0"]
         recipe = load_recipe(options.recipe, [*options.set, *once])
     run = options.run or Path("runs") / recipe.name
@@ -165,12 +172,20 @@ def _adapt(options: argparse.Namespace) -> int:
 
 def _classifier(options: argparse.Namespace) -> int:
     from training.data.cells import load_cells
+    from training.data.microscopes.trained import Abroad, read_trained
     from training.publish.export import record_classifier
     from training.run.fit_classifier import PLAIN_IMAGES, ClassifierRecipe, plain_recipe, train_classifier
     from training.run.recipe import labelled_cells, split_cells
 
     recipe = load_recipe(options.recipe, options.set)
-    cells = load_cells(options.data, recipe.labels, recipe.architecture.image_size)
+    size, abroad = recipe.architecture.image_size, None
+    if options.microscopes is not None:
+        if not recipe.abroad:
+            raise ValueError(f"--microscopes: the recipe {recipe.name} trains on no cells of other microscopes")
+        abroad = Abroad(read_trained(options.microscopes, recipe.abroad, size, recipe.seed), recipe.abroad_share)
+    elif recipe.abroad:
+        print(NOTHING_ABROAD.format(", ".join(recipe.abroad)), file=sys.stderr)
+    cells = load_cells(options.data, recipe.labels, size)
     split = split_cells(cells, recipe)
     training = labelled_cells(cells.of_slides(split.train), recipe)
     images = options.images or (PLAIN_IMAGES if options.architecture == "cnn" else recipe.images)
@@ -178,12 +193,12 @@ def _classifier(options: argparse.Namespace) -> int:
         settings = plain_recipe(recipe, images, recipe.seed)
     else:
         settings = ClassifierRecipe.like(recipe, options.architecture, images, recipe.seed)
-    figures = train_classifier(
-        settings, training, cells.of_slides(split.validation), split.digest, options.out, choose_device(options.device)
-    )
+    validation, device = cells.of_slides(split.validation), choose_device(options.device)
+    figures = train_classifier(settings, training, validation, split.digest, options.out, device, abroad)
     if _leads():
         record_classifier(options.out)
-        print(f"{options.out}: {len(training)} training cells, {figures}")
+        beside = "" if abroad is None else f" and {len(abroad.cells)} of {', '.join(abroad.sets)}"
+        print(f"{options.out}: {len(training)} training cells{beside}, {figures}")
     return 0
 
 

@@ -14,7 +14,8 @@ from jdm_core.files import replace_file
 from jdm_core.images.pixels import as_images
 from jdm_core.model.architecture import Architecture
 from training.data.augment import augment
-from training.data.cells import Cells
+from training.data.cells import Cells, joined
+from training.data.microscopes.trained import Abroad
 from training.data.split import batches
 from training.data.vision import ResNet
 from training.metrics import accuracy, mean_auroc
@@ -128,11 +129,18 @@ class CrossEntropy(nn.Module):
 
 
 def train_classifier(
-    recipe: ClassifierRecipe, training: Cells, validation: Cells, split_digest: str, out: Path, device: torch.device
+    recipe: ClassifierRecipe,
+    training: Cells,
+    validation: Cells,
+    split_digest: str,
+    out: Path,
+    device: torch.device,
+    abroad: Abroad | None = None,
 ) -> dict[str, float]:
     """Trains on augmented cells (AdamW, one cycle that ends near zero) and writes fp16 weights.
 
-    Returns the figures on the validation cells; the temperature is fitted there too, as a checkpoint's is.
+    Cells of other microscopes take their share of every batch, from the first on. Returns the figures on the
+    validation cells; the temperature is fitted there too, as a checkpoint's is.
     """
     accelerator, device = join_processes(device)
     torch.manual_seed(recipe.seed)
@@ -152,13 +160,16 @@ def train_classifier(
         half=not isinstance(network, ResNet) or recipe.architecture.image_size >= SMALLEST_HALF,
     )
     indices = batches(len(training), recipe.batch_size, recipe.seed, 0)
+    met = training if abroad is None else joined(training, abroad.cells)
     for step in tqdm(range(steps), desc=recipe.kind, unit="batch", mininterval=5):
         index = next(indices)
+        if abroad is not None:
+            index = abroad.lend(index, len(training), recipe.seed, step)
         generator = torch.Generator(device).manual_seed(recipe.seed * 1_000_003 + step)
-        pixels = training.images[index].to(device)
+        pixels = met.images[index].to(device)
         x = augment(pixels, recipe.stain_jitter, generator, recipe.symmetries, recipe.translate, recipe.appearance)
-        batch = LabelledImages(x.contiguous(memory_format=layout), training.labels[index].to(device))
-        stepper(step, batch, lambda index=index: ", ".join(training.names[i] for i in index.tolist()))
+        batch = LabelledImages(x.contiguous(memory_format=layout), met.labels[index].to(device))
+        stepper(step, batch, lambda index=index: ", ".join(met.names[i] for i in index.tolist()))
     network.eval()
     logits = class_logits(network, as_images(validation.images), device)
     probabilities, truth = logits.softmax(1).numpy(), validation.labels.numpy()
@@ -167,7 +178,7 @@ def train_classifier(
         "validation_auroc": round(mean_auroc(probabilities, truth), 4),
         "temperature": round(fit_temperature(logits, validation.labels), 4),
     }
-    facts = {**_facts(recipe, training, split_digest), **figures}
+    facts = {**_facts(recipe, training, split_digest, abroad), **figures}
     if accelerator.is_main_process:
         weights = {
             name: value.half() if value.is_floating_point() else value for name, value in network.state_dict().items()
@@ -178,9 +189,13 @@ def train_classifier(
     return figures
 
 
-def _facts(recipe: ClassifierRecipe, training: Cells, split_digest: str) -> dict[str, object]:
+def _facts(
+    recipe: ClassifierRecipe, training: Cells, split_digest: str, abroad: Abroad | None = None
+) -> dict[str, object]:
     """What decides the weights, as a file's JSON gives it back."""
     facts = {**asdict(recipe), "training_cells": len(training), "split_digest": split_digest}
+    if abroad is not None:
+        facts |= {"abroad": abroad.sets, "abroad_share": abroad.share, "abroad_cells": len(abroad.cells)}
     return json.loads(json.dumps(facts))
 
 

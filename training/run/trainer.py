@@ -14,7 +14,7 @@ from jdm_core.model.device import bf16_is_fast
 from jdm_core.model.network import JointDiffusionNetwork
 from training.data.augment import augment
 from training.data.cells import Cells, joined
-from training.data.microscopes.trained import even_weights
+from training.data.microscopes.trained import Abroad
 from training.data.split import batches
 from training.run.loss import Batch, JointLoss, draw_batch
 from training.run.recipe import Recipe, RecipeError
@@ -49,7 +49,7 @@ class Trainer:
         # Every process makes the same network and the same draws, so that only gradients need to travel.
         self.accelerator, self.device = join_processes(device)
         self.recipe, self._count = recipe, len(training)
-        self._weights = None if abroad is None else even_weights(abroad.labels, abroad.slides)
+        self._abroad = None if abroad is None else Abroad(abroad, recipe.abroad_share)
         if abroad is not None:
             training = joined(training, abroad)
         self._names = training.names
@@ -117,13 +117,9 @@ class Trainer:
 
     def _with_abroad(self, index: Tensor, step: int) -> Tensor:
         """`index` (B,), its last places given to cells of other microscopes where the recipe meets them by now."""
-        recipe = self.recipe
-        places = round(recipe.abroad_share * len(index))
-        if self._weights is None or not places or step < recipe.abroad_from * recipe.steps:
+        if self._abroad is None or step < self.recipe.abroad_from * self.recipe.steps:
             return index
-        generator = torch.Generator().manual_seed(recipe.seed * 1_000_003 + step)
-        drawn = torch.multinomial(self._weights, places, replacement=True, generator=generator)
-        return torch.cat([index[:-places], self._count + drawn])
+        return self._abroad.lend(index, self._count, self.recipe.seed, step)
 
     def _batch(self, index: Tensor, step: int) -> Batch:
         generator = torch.Generator(self.device).manual_seed(self.recipe.seed * 1_000_003 + step)

@@ -10,7 +10,7 @@ from tests.support.toy_microscopes import write_microscopes
 from training.data.cells import load_cells
 from training.data.members import DataError
 from training.data.microscopes.sample import part_of_field
-from training.data.microscopes.trained import even_weights, read_trained
+from training.data.microscopes.trained import Abroad, even_weights, read_trained
 from training.run.recipe import load_recipe
 from training.run.trainer import Schedule, Trainer
 
@@ -64,3 +64,10 @@ def test_they_take_their_share_of_a_batch_from_their_step_on(toy_cells, abroad):
     many = torch.cat([trainer._with_abroad(index, step)[4:] for step in range(10, 210)]) - len(cells)
     assert 0.42 < (abroad.labels[many] == 0).float().mean() < 0.58
     assert torch.equal(trainer._batch(from_ten_on, 10).labels[4:], abroad.labels[from_ten_on[4:] - len(cells)])
+
+
+def test_a_share_of_less_than_a_place_leaves_the_batch_as_it_is(abroad):
+    index = torch.arange(8)
+    assert torch.equal(Abroad(abroad, 0.05).lend(index, 100, seed=0, step=3), index)
+    assert len(Abroad(abroad, 0.125).lend(index, 100, seed=0, step=3)) == 8
+    assert Abroad(abroad, 0.5).sets == list(SETS)

@@ -14,8 +14,10 @@ from jdm_core.images.pixels import as_images
 from jdm_core.model.diffusion import LOGSNR_MAX
 from jdm_core.model.network import JointDiffusionNetwork
 from tests.support.toy import TINY, TINY_OPTIONS, write_toy_zip
+from tests.support.toy_microscopes import write_microscopes
 from training.cli import main
 from training.data.cells import load_cells
+from training.data.microscopes.trained import Abroad
 from training.data.split import labelled_subset
 from training.run.classifier import EncoderClassifier, class_logits, judge_probabilities, load_classifier, load_judge
 from training.run.fit_classifier import ClassifierRecipe, complete_encoder, train_classifier
@@ -163,6 +165,41 @@ def test_command_trains_on_a_share_of_the_labels(toy, tmp_path, capsys):
         whole = json.loads(file.metadata()["classifier"])
     assert facts["training_cells"] == pytest.approx(0.3 * whole["training_cells"], abs=2)
     assert facts["split_digest"] == whole["split_digest"]
+
+
+def test_cells_of_other_microscopes_are_learnt_from_with_their_labels(recipe, parts, tmp_path):
+    training, validation = parts
+    told = replace(training, labels=1 - training.labels, slides=["elsewhere"] * len(training))
+    settings = replace(ClassifierRecipe.like(recipe, "cnn", images=640, seed=0), learning_rate=4e-3)
+    figures, facts = {}, {}
+    for name, abroad in (("without", None), ("with", Abroad(told, 0.875))):
+        out = tmp_path / f"{name}.safetensors"
+        figures[name] = train_classifier(settings, training, validation, "", out, CPU, abroad)
+        facts[name] = load_classifier(out).facts
+    assert figures["without"]["validation_auroc"] > 0.9  # where seven of eight cells contradict, it reads the reverse
+    assert figures["with"]["validation_auroc"] < 0.1
+    assert facts["with"]["abroad"] == ["elsewhere"] and facts["with"]["abroad_share"] == 0.875
+    assert facts["with"]["abroad_cells"] == facts["with"]["training_cells"] == len(training)
+    assert "abroad" not in facts["without"]
+
+
+def test_command_takes_the_cells_of_other_microscopes_that_the_recipe_names(toy, tmp_path, capsys):
+    sets, out = write_microscopes(tmp_path / "sets"), tmp_path / "encoder.safetensors"
+    command = ["classifier", "--architecture", "encoder", "--data", str(toy), "--images", "16", "--out", str(out)]
+    command += ["--device", "cpu", *TINY_OPTIONS]
+    assert main([*command, "--microscopes", str(sets)]) == 1
+    assert "the recipe malaria-64 trains on no cells of other microscopes" in capsys.readouterr().err
+    assert not out.exists()
+    command += ["--set", "abroad=['mpidb', 'bccd']", "--set", "abroad_share=0.5"]
+    assert main([*command, "--microscopes", str(sets)]) == 0
+    told = capsys.readouterr()
+    facts = load_classifier(out).facts
+    assert (facts["abroad"], facts["abroad_share"]) == (["mpidb", "bccd"], 0.5)
+    assert f"training cells and {facts['abroad_cells']} of mpidb, bccd" in told.out
+    assert "without --microscopes" not in told.err
+    assert main(command) == 0
+    assert "without --microscopes nothing is trained on cells of mpidb, bccd" in capsys.readouterr().err
+    assert "abroad" not in load_classifier(out).facts
 
 
 def test_labelled_subset_is_stratified_seeded_and_nested():

@@ -56,3 +56,28 @@ def even_weights(labels: Tensor, sets: Sequence[str]) -> Tensor:
     kinds = list(zip(labels.tolist(), sets, strict=True))
     sets_of = {label: len({name for other, name in kinds if other == label}) for label, _ in kinds}
     return torch.tensor([1 / (len(sets_of) * sets_of[kind[0]] * kinds.count(kind)) for kind in kinds])
+
+
+class Abroad:
+    """Cells of other microscopes that take a share of each batch, beside a network's own training cells."""
+
+    def __init__(self, cells: Cells, share: float) -> None:
+        self.cells, self.share = cells, share
+        self._weights = even_weights(cells.labels, cells.slides)
+
+    @property
+    def sets(self) -> list[str]:
+        """The names of the sets that they are of."""
+        return list(dict.fromkeys(self.cells.slides))
+
+    def lend(self, index: Tensor, own: int, seed: int, step: int) -> Tensor:
+        """`index` (B,) of a step, its last places given to these cells, which are joined to `own` others.
+
+        The same for a seed and step, so that a resumed run meets the same cells.
+        """
+        places = round(self.share * len(index))
+        if not places:
+            return index
+        generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
+        drawn = torch.multinomial(self._weights, places, replacement=True, generator=generator)
+        return torch.cat([index[:-places], own + drawn])
