@@ -1,6 +1,8 @@
 """From polygons to cells: what is read, what is cut off, a clump or no red cell, and each one's crop on black."""
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch.nn.functional as F
@@ -11,7 +13,8 @@ from jdm_core.field.found import CLUMP, CUT_OFF, NO_RED_CELL, READ, Found
 from jdm_core.field.network import STRIDE, Maps
 from jdm_core.field.polygons import Polygons, area_of
 from jdm_core.field.trouble import trouble_of
-from jdm_core.images.limits import MAX_ASPECT, MIN_SIDE
+from jdm_core.images.colours import density
+from jdm_core.images.limits import BLACK, MAX_ASPECT, MIN_SIDE
 
 EDGE = 0.03  # of the median diameter: an outline so near the picture's side, or beyond it, is cut off
 LARGE = 1.9  # of the median area: a cell so large is more than one
@@ -20,6 +23,9 @@ OTHER_SHARE = 0.5  # of a polygon's pixels that are no red cell: it is something
 # Of the median area, and of its hull: a purple thing that may be a red cell full of a parasite. P. vivax makes it up to
 # twice as large; most white cells are larger still.
 FULL, SOLID = (0.45, 2.0), 0.88
+# Nats of optical density from the field's red cells: a white cell as small as one of these is darker in red and green
+# light by so much, for its nucleus, and paler in blue, which haemoglobin takes away. No infected cell measured is by half of it.
+NUCLEUS = 0.1
 THIN = 2  # pixels, half the width of seams between outlines
 SMALL_OTHER = 0.12  # of the median area: smaller things that are no red cell are dots, and not told
 GROUND, RED, OTHER = 0, 1, 2  # classes of a pixel
@@ -59,7 +65,8 @@ def assemble(pixels: np.ndarray, polygons: Polygons, maps: Maps, scale: np.ndarr
         status.append(what)
     areas = np.array([area_of(outline) for outline in outlines])
     trouble = trouble_of(np.array(status), areas, np.array(scores), explained, (height, width))
-    return _found(pixels, outlines, status, trouble)
+    found = _found(pixels, outlines, status, trouble)
+    return replace(found, status=np.where(_white(found.cells, found.status == READ), NO_RED_CELL, found.status))
 
 
 def crop(pixels: np.ndarray, outline: np.ndarray) -> np.ndarray:
@@ -140,6 +147,17 @@ def _cut_off(outline: np.ndarray, shape: tuple[int, ...], near: float) -> bool:
 def _as_a_cell(area: float, median: float) -> bool:
     """Whether a purple thing has a red cell's size: it may be one that a parasite fills, and is read."""
     return FULL[0] * median < area < FULL[1] * median
+
+
+def _white(cells: Sequence[np.ndarray], read: np.ndarray) -> np.ndarray:
+    """Which of N crops uint8 (h, w, 3) on black are white cells, (N,) bool, among those that are read, (N,) bool."""
+    white = np.zeros(len(cells), bool)
+    which = [i for i in np.flatnonzero(read) if cells[i].max() > BLACK]
+    if which:
+        own = density(np.array([np.median(cells[i][cells[i].max(axis=2) > BLACK], axis=0) for i in which]))
+        red, green, blue = (own - np.median(own, axis=0)).T
+        white[which] = (red > NUCLEUS) & (green > NUCLEUS) & (blue < -NUCLEUS)
+    return white
 
 
 def _opened(mask: np.ndarray) -> np.ndarray:

@@ -15,8 +15,11 @@ SIDE = 320
 USUAL = [(60, 60), (120, 60), (180, 60), (240, 60), (60, 130)]  # cells of radius 16
 
 
-def field_of(polygons, stained=()):
-    """What is made of outlines (x, y, radius) and, beyond them, of stained discs (x, y, radius, class)."""
+def field_of(polygons, stained=(), colours=()):
+    """What is made of outlines (x, y, radius) and, beyond them, of stained discs (x, y, radius, class).
+
+    The discs of the outlines have these colours, as far as there are some.
+    """
     outlines = np.stack([circle(x, y, r) for x, y, r, *_ in polygons])
     rows, columns = np.mgrid[: SIDE // STRIDE, : SIDE // STRIDE] * STRIDE + 0.5
     logits = torch.zeros(1, 3, SIDE // STRIDE, SIDE // STRIDE)
@@ -27,6 +30,9 @@ def field_of(polygons, stained=()):
         logits[0, kind][disc] = 5
     maps = Maps(torch.zeros_like(logits[:, :2]), torch.zeros_like(logits), logits)
     pixels = np.full((SIDE, SIDE, 3), 220, np.uint8)
+    rows, columns = np.mgrid[:SIDE, :SIDE]
+    for (x, y, r, *_), colour in zip(polygons, colours, strict=False):
+        pixels[np.hypot(columns - x, rows - y) <= r] = colour
     found = Polygons(outlines.astype(np.float32), np.full(len(outlines), 0.9, np.float32))
     return assemble(pixels, found, maps, np.ones(2, np.float32))
 
@@ -74,6 +80,24 @@ def test_what_is_stained_and_has_none(disc, status):
     x, w = found.boxes[-1, [0, 2]]
     left, right = max(0, disc[0] - disc[2]), disc[0] + disc[2]
     assert x == pytest.approx(left, abs=4) and x + w == pytest.approx(right, abs=4)
+
+
+@pytest.mark.parametrize("kind", [RED, OTHER])
+@pytest.mark.parametrize(
+    ("colour", "status"),
+    [
+        ((150, 100, 185), NO_RED_CELL),  # a nucleus' dyes, and no haemoglobin, which takes blue light away
+        ((150, 100, 120), READ),  # both: a parasite fills a red cell
+        ((195, 130, 160), READ),  # a little of it: stains are uneven
+        ((215, 170, 185), READ),  # paler throughout: little haemoglobin, and no nucleus
+        ((200, 110, 185), READ),  # pinker: another dye
+    ],
+)
+def test_a_small_white_cell_is_known_by_the_light_it_takes(colour, status, kind):
+    polygons = [*((x, y, 16) for x, y in USUAL), (200, 200, 17, kind)]
+    found = field_of(polygons, colours=[(200, 140, 160)] * len(USUAL) + [colour])
+    assert found.status.tolist() == [READ] * len(USUAL) + [status]
+    assert len(found.cells) == len(polygons)
 
 
 def test_specks_are_not_told():

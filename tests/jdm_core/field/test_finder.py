@@ -12,7 +12,7 @@ from jdm_core import CheckpointError
 from jdm_core.checkpoint.manifest import MANIFEST
 from jdm_core.field.boxes import overlaps
 from jdm_core.field.finder import finder_on
-from jdm_core.field.found import CLUMP, CUT_OFF, READ, Found
+from jdm_core.field.found import CLUMP, CUT_OFF, NO_RED_CELL, READ, Found
 from jdm_core.field.trouble import NO_FIELD, NOTHING, ONE_CELL
 from jdm_core.field.weights import build_finder, load_finder
 from tests.support.synthetic_fields import DIAMETER, EXAMPLES, GROUND, circle, heaped_field, paste, pasted_field
@@ -65,6 +65,18 @@ def test_crops_show_the_cell_on_black(finder):
         height, width = cell.shape[:2]
         w, h = found.boxes[i, 2:]
         assert abs(width - 2 - w) <= 2 and abs(height - 2 - h) <= 2
+
+
+@pytest.mark.parametrize(("dyes", "status"), [((0.7, 0.7, 1.2), NO_RED_CELL), ((0.7, 0.7, 0.85), READ)])
+def test_a_white_cell_of_a_red_cells_size_is_none(finder, dyes, status):
+    pixels, middles = rows_of_cells()
+    (x, y), half = middles[7].astype(int), DIAMETER // 2 + 2
+    own = pixels[y - half : y + half, x - half : x + half]
+    stained = (own * np.array(dyes)).clip(0, 255)
+    own[:] = np.where(np.linalg.norm(own - np.array(GROUND), axis=2, keepdims=True) > 25, stained, own)
+    found = finder.find(pixels)
+    assert met(found, middles[7:8], (status,)) >= 0
+    assert found.counts[READ] >= len(middles) - 1
 
 
 @pytest.mark.parametrize("factor", [0.5, 2.0])
