@@ -38,7 +38,12 @@ def register(commands: Commands) -> None:
         "--microscopes", type=Path, metavar="FOLDER", help="sets of other microscopes' cells, or fields of your own"
     )
     report.add_argument(
-        "--rival", type=Path, metavar="FILE", help="a classifier of `training classifier`, to compare with on them"
+        "--rival",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="classifiers of `training classifier`, to compare with on them; of fields, the first",
     )
     report.add_argument("--runs", type=Path, default=Path("runs/report"), help="for what is trained, and for sheets")
     report.add_argument("--out", type=Path, metavar="FOLDER", help="for the pages (default: docs/studies)")
@@ -73,7 +78,7 @@ def _report(options: argparse.Namespace) -> int:
             options.device,
             options.seed,
             options.judge,
-            options.rival,
+            tuple(options.rival),
             stop_on_signal(),
         )
         for study in chosen:

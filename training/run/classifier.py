@@ -100,8 +100,9 @@ def build_classifier(kind: str, classes: int, architecture: Architecture | None)
 class Classifier:
     """A trained classifier in evaluation mode, and what its file says of it.
 
-    An older file says neither temperature, which then is 1, nor split, which then is None. `facts` are all that it
-    says, the settings of its training among them.
+    An older file says neither temperature, which then is 1, nor split, which then is None. `abroad` names the sets of
+    other microscopes that it trained on beside its own cells. `facts` are all that it says, the settings of its
+    training among them.
     """
 
     network: nn.Module
@@ -109,6 +110,7 @@ class Classifier:
     labels: tuple[str, ...]
     temperature: float
     split_digest: str | None
+    abroad: tuple[str, ...] = ()
     facts: Mapping[str, object] = field(default_factory=dict)
 
     def probabilities(self, images: Tensor, device: torch.device) -> np.ndarray:
@@ -146,7 +148,7 @@ def load_classifier(path: Path) -> Classifier:
         raise
     except (SafetensorError, KeyError, ValueError, OSError) as error:
         raise StateError(f"{path}: not a classifier ({error})") from error
-    return Classifier(network, says.kind, says.labels, says.temperature, says.split_digest, facts)
+    return Classifier(network, says.kind, says.labels, says.temperature, says.split_digest, says.abroad, facts)
 
 
 @dataclass(frozen=True)
@@ -158,6 +160,7 @@ class _Says:
     architecture: Architecture | None = None
     temperature: float = 1.0
     split_digest: str | None = None
+    abroad: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_labels(self.labels)

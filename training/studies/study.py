@@ -30,7 +30,7 @@ class Inputs:
     device: str = "auto"
     seed: int = 0
     judge: Path = JUDGE
-    rival: Path | None = None  # a classifier to compare with
+    rivals: Sequence[Path] = ()  # classifiers to compare with
     should_stop: Callable[[], bool] = field(default=lambda: False, repr=False)
 
     def load(self, name: str = OWN) -> Explainer:
@@ -41,6 +41,11 @@ class Inputs:
         """Name and manifest entry of a checkpoint."""
         name, manifest = locate(name or self.checkpoint, self.manifest)
         return name, read_manifest(manifest)[name]
+
+    @property
+    def rival(self) -> Path | None:
+        """The first of the classifiers to compare with, for a study that takes one; None without any."""
+        return next(iter(self.rivals), None)
 
     @property
     def torch_device(self) -> torch.device:

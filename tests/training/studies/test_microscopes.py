@@ -101,21 +101,25 @@ def test_readers_are_compared_on_the_same_samples(few_resamples):
 
 
 @pytest.fixture(scope="module")
-def rival(trained, tmp_path_factory):
-    path = tmp_path_factory.mktemp("rival") / "encoder.safetensors"
+def rivals(sets, trained, tmp_path_factory):
+    """Two classifiers, the second of which has met two other microscopes."""
+    folder = tmp_path_factory.mktemp("rivals")
+    paths = folder / "encoder.safetensors", folder / "travelled.safetensors"
     asked = ["classifier", "--architecture", "encoder", "--data", str(trained / "cells.zip"), "--images", "16"]
-    assert main([*asked, *TINY_OPTIONS, "--out", str(path), "--device", "cpu"]) == 0
-    return path
+    abroad = ["--microscopes", str(sets), "--set", "abroad=['mpidb', 'bccd']", "--set", "abroad_share=0.5"]
+    for path, more in zip(paths, ([], abroad), strict=True):
+        assert main([*asked, *TINY_OPTIONS, *more, "--out", str(path), "--device", "cpu"]) == 0
+    return paths
 
 
 @pytest.mark.train
 def test_the_command_reads_every_set_in_both_colours(
-    sets, rival, trained, tmp_path, monkeypatch, capsys, few_resamples
+    sets, rivals, trained, tmp_path, monkeypatch, capsys, few_resamples
 ):
     monkeypatch.setattr(report, "STUDIES", (STUDY,))
     out, runs = tmp_path / "pages", tmp_path / "runs"
     command = ["report", "--checkpoint", "toy", "--manifest", str(trained / "manifest.json"), "--device", "cpu"]
-    command += ["--microscopes", str(sets), "--rival", str(rival), "--runs", str(runs), "--out", str(out)]
+    command += ["--microscopes", str(sets), "--rival", *map(str, rivals), "--runs", str(runs), "--out", str(out)]
     assert main([*command, "--data", str(trained / "cells.zip")]) == 0
     assert "microscopes: measured" in capsys.readouterr().out
     with Image.open(runs / "microscopes.png") as sheet:
@@ -124,7 +128,7 @@ def test_the_command_reads_every_set_in_both_colours(
     measured = json.loads((out / "microscopes.curves.json").read_text())
     rows = {(row["reader"], row["set"], row["part"], row["colours"]): row for row in measured["rows"]}
     names = ("home", "iml", "mpidb", "bbbc041", "chula", "bccd")
-    readers = ("toy", "encoder", "toy less encoder")
+    readers = ("toy", "encoder", "travelled", "toy less encoder", "toy less travelled")
     parts, colours = ("report", "developer"), ("as given", "matched")
     assert rows.keys() == {(r, n, p, c) for r in readers for n in names for p in parts for c in colours}
     iml = rows["toy", "iml", "report", "as given"]
@@ -136,18 +140,26 @@ def test_the_command_reads_every_set_in_both_colours(
     of_uploads = {(row["part"], row["what"], row["n"]) for row in measured["shares"] if row["set"] == "uploads"}
     assert of_uploads == {("report", "red cells", 2), ("report", "no red cells", 1)}
     assert sum(row["n"] for row in measured["shares"] if (row["set"], row["what"]) == ("bccd", "leukocytes")) == 6
-    assert {(row["reader"], row["n"]) for row in measured["uploads"]} == {("toy", 2), ("encoder", 2)}
+    assert {(row["reader"], row["n"]) for row in measured["uploads"]} == {(name, 2) for name in readers[:3]}
     assert {row["what"].split(":")[0] for row in measured["evidence"]} == {"MP-IDB, P. falciparum", "IML, P. vivax"}
     assert all(0 <= row["colour_points"] <= 1 for row in measured["evidence"])  # a baseline without a model
     text = (out / "microscopes.md").read_text()
     for title in ("The part that reports: toy", "The developers' part: toy less encoder", "What gets a verdict"):
         assert title in text
+    assert measured["trained_on"] == {"encoder": [], "travelled": ["mpidb", "bccd"]}
+    tables = {table["title"]: table for table in json.loads((out / "microscopes.json").read_text())["tables"]}
+    for part in ("The part that reports", "The developers' part"):
+        assert {f"{part}: {reader}" for reader in readers} <= tables.keys()
+        assert tables[f"{part}: encoder"]["note"].startswith("Its file names no other microscope")
+        assert tables[f"{part}: travelled"]["note"].startswith("It trained on cells of other microscopes too: the")
+        assert "developers' parts of mpidb, bccd." in tables[f"{part}: travelled"]["note"]
+        assert not tables[f"{part}: toy"]["note"].startswith(("Its file", "It trained"))
     assert main([*command, "--data", str(trained / "cells.zip")]) == 0
     assert "microscopes: there already" in capsys.readouterr().out
 
 
 @pytest.mark.train
-def test_a_set_that_is_missing_is_named_and_the_others_done(sets, inputs, rival, tmp_path, capsys, few_resamples):
+def test_a_set_that_is_missing_is_named_and_the_others_done(sets, inputs, rivals, tmp_path, capsys, few_resamples):
     some = tmp_path / "some"
     (some / "microscopes").mkdir(parents=True)
     (some / "microscopes/chula").symlink_to(sets / "microscopes/chula")
@@ -160,9 +172,20 @@ def test_a_set_that_is_missing_is_named_and_the_others_done(sets, inputs, rival,
     before = fingerprint(STUDY, own)
     (some / "microscopes/bccd").symlink_to(sets / "microscopes/bccd")
     assert fingerprint(STUDY, own) != before  # what is given later is measured
-    assert fingerprint(STUDY, replace(own, rival=rival)) != fingerprint(STUDY, own)
+    prints = [fingerprint(STUDY, replace(own, rivals=rivals[:count])) for count in range(3)]
+    assert prints[0] == fingerprint(STUDY, own) and len(set(prints)) == 3
     with pytest.raises(ValueError, match="no set of another microscope"):
         STUDY.measure(replace(inputs, data={"microscopes": tmp_path}))
+
+
+@pytest.mark.train
+@pytest.mark.parametrize("name", ["toy", "encoder"])
+def test_readers_of_one_name_are_refused(sets, inputs, rivals, tmp_path, name):
+    other = tmp_path / f"{name}.safetensors"
+    other.write_bytes(rivals[1].read_bytes())
+    given = replace(inputs, data={"microscopes": sets}, rivals=(rivals[0], other))
+    with pytest.raises(ValueError, match=f"more than one reader would be called {name}; rename a file"):
+        STUDY.measure(given)
 
 
 @pytest.mark.train
@@ -220,7 +243,7 @@ def test_an_auroc_of_one_has_the_interval_of_the_rarer_class():
         "auroc": 0.9,
         "auroc_interval": [0.8, 1.0],
     }
-    (table,) = _verdicts([row], "")
+    (table,) = _verdicts([row], "", {})
     cells = dict(zip(table.columns, table.rows[0], strict=True))
     low, _ = metrics.exact_interval(25, 25)
     assert cells["Likelihood AUROC"] == Figure(1.0, low, 1.0) and cells["AUROC"] == Figure(0.9, 0.8, 1.0)

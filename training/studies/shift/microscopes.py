@@ -1,6 +1,7 @@
-"""Cells of other microscopes, as given and with colours matched: verdicts, refusals, evidence, beside a plain CNN."""
+"""Cells of other microscopes, as given and with colours matched: verdicts, refusals, evidence, beside rivals."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,13 +47,13 @@ class Microscopes(Study):
         help?"""
     setup = """Cells that no network was trained on. IML ([arXiv 2102.08708](https://arxiv.org/abs/2102.08708)) and
         BBBC041 (Ljosa et al. 2012) are sets of which none has seen anything: their rows count most. Of MP-IDB (Loddo et
-        al. 2019), Chula (Naruenatthanaset et al. 2021) and BCCD `malaria-64` trains on the developers' parts, the plain
-        CNN on nothing; on these parts rests too the rule that tells red cells of other stains ("other") from what is no
-        red cell. IML and BBBC041 are cut out of whole fields by their boxes; MP-IDB comes as crops, of which the
-        product finds the cell; Chula and BCCD show healthy blood. The first rows are cells of the training's own
-        microscope, of slides it has not seen. Half of the fields of each set, by a hash of their names, are the
-        developers' part, on which choices and, of those three sets, training may rest; the other half *reports*. All
-        figures are given for both.
+        al. 2019), Chula (Naruenatthanaset et al. 2021) and BCCD `malaria-64` trains on the developers' parts; a plain
+        CNN beside it does so only where the words below its table name them. On these parts rests too the rule that
+        tells red cells of other stains ("other") from what is no red cell. IML and BBBC041 are cut out of whole fields
+        by their boxes; MP-IDB comes as crops, of which the product finds the cell; Chula and BCCD show healthy blood.
+        The first rows are cells of the training's own microscope, of slides it has not seen. Half of the fields of each
+        set, by a hash of their names, are the developers' part, on which choices and, of those three sets, training may
+        rest; the other half *reports*. All figures are given for both.
 
         Cells are drawn without a look at their labels, and infected ones added. Colours are as given, or matched as
         the product matches those of a batch: all drawn cells of a part, of MP-IDB those of a smear, of uploads each
@@ -68,22 +69,27 @@ class Microscopes(Study):
     needs = ("microscopes",)
 
     def facts(self, inputs: Inputs) -> Sequence[object]:
-        """What else decides the figures: which sets are there, and the rival."""
+        """What else decides the figures: which sets are there, and the rivals."""
         folder = inputs.data.get("microscopes")
         there = [path.name for path, _ in places(folder) if path.exists()] if folder else []
-        return [*super().facts(inputs), there, _digest(inputs.rival)]
+        return [*super().facts(inputs), there, *map(_digest, inputs.rivals)]
 
     def measure(self, inputs: Inputs) -> Findings:
-        """Frames the cells, lets everybody read them, and draws a sheet into the inputs' folder."""
+        """Frames the cells, lets everybody read them, and draws a sheet into the inputs' folder.
+
+        Raises ValueError where two readers have one name.
+        """
         explainer, folder = inputs.load(), inputs.data["microscopes"]
+        rivals = [RivalReader(path, explainer) for path in inputs.rivals]
+        readers: list[Reader] = [JointReader(explainer.name, explainer, self.draws, inputs.seed), *rivals]
+        if repeated := [name for name, count in Counter(reader.name for reader in readers).items() if count > 1]:
+            raise ValueError(f"--rival: more than one reader would be called {', '.join(repeated)}; rename a file")
         samples, missing = read_sets(folder, self.cells, inputs.seed)
         data = inputs.data.get("cells", folder / HOME)
         if data.exists():
             samples.insert(0, read_home(explainer, data, self.cells, inputs.seed))
-        readers: list[Reader] = [JointReader(explainer.name, explainer, self.draws, inputs.seed)]
-        if inputs.rival is not None:
-            readers.append(RivalReader(inputs.rival, explainer))
         measured: Json = {"checkpoint": explainer.name, "sha256": explainer.sha256, "draws": self.draws}
+        measured["trained_on"] = {rival.name: list(rival.trained_on) for rival in rivals}
         measured |= self._read(samples, explainer, readers, inputs.seed)
         measured["evidence"] = self._evidence(explainer, samples, folder / MPIDB, inputs.seed)
         measured["left_out"] = {sample.name: dict(sample.left_out) for sample in samples}
@@ -172,5 +178,5 @@ def _right(sample: Sample, colours: str, said: Mapping[str, Said]) -> list[Json]
     return rows
 
 
-def _digest(path: Path | None) -> str | None:
-    return None if path is None else hashlib.sha256(path.read_bytes()).hexdigest()
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -14,6 +14,7 @@ from jdm_core.images.colours import Colours, map_between
 from training.data.cells import squares
 from training.data.members import chunks
 from training.data.microscopes.sample import Sample
+from training.run.classifier import load_classifier
 from training.studies.verdicts import classifier_verdict
 
 CHUNK = 64
@@ -99,11 +100,15 @@ class JointReader:
 
 
 class RivalReader:
-    """A classifier alone, on the very pixels that the checkpoint sees."""
+    """A classifier alone, on the very pixels that the checkpoint sees.
+
+    `trained_on` are the sets of other microscopes that its file names; a file that says nothing of it names none.
+    """
 
     def __init__(self, path: Path, explainer: Explainer) -> None:
         self.name, self._size, self._ours = path.stem, explainer.size, explainer.checkpoint.calibration.colours
         self._verdict = classifier_verdict(explainer, path)
+        self.trained_on = load_classifier(path).abroad
 
     def read(self, cells: Sequence[np.ndarray], view: View, asked: np.ndarray, bar: tqdm) -> Said:
         """Its probabilities; it has no likelihood, and refuses nothing."""

@@ -1,6 +1,6 @@
 """The tables of the study of other microscopes, from its measured values."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from training.studies.shift.figures import KINDS
@@ -33,19 +33,19 @@ PARTS = {"report": "The part that reports", "developer": "The developers' part"}
 
 def tables(measured: Mapping[str, Any]) -> list[Table]:
     """Each part's verdicts by reader, differences, verdicts given and refused, uploads, evidence, and the adapted."""
-    written = _verdicts(measured["rows"], "")
+    written = _verdicts(measured["rows"], "", measured.get("trained_on", {}))
     written.append(_shares(measured["shares"]))
     if measured["uploads"]:
         written.append(_uploads(measured["uploads"]))
     if measured["evidence"]:
         written.append(_evidence(measured["evidence"]))
     if "adapted" in measured:
-        written += _verdicts(measured["adapted"]["rows"], ", adapted without labels")
+        written += _verdicts(measured["adapted"]["rows"], ", adapted without labels", {})
     return written
 
 
-def _verdicts(rows: list[Mapping[str, Any]], more: str) -> list[Table]:
-    """A table of each part and reader, in the order of the rows."""
+def _verdicts(rows: list[Mapping[str, Any]], more: str, trained_on: Mapping[str, Sequence[str]]) -> list[Table]:
+    """A table of each part and reader, in the order of the rows; below a rival's, on which sets it trained."""
     written = []
     for part, title in PARTS.items():
         of_part = [row for row in rows if row["part"] == part]
@@ -58,7 +58,8 @@ def _verdicts(rows: list[Mapping[str, Any]], more: str) -> list[Table]:
                 ]
                 written.append(Table.make(MORE_COLUMNS, table, name))
             else:
-                written.append(Table.make(VERDICT_COLUMNS, [_verdict(row) for row in own], name, _note(own)))
+                note = " ".join(part for part in (_met(trained_on.get(reader)), _note(own)) if part)
+                written.append(Table.make(VERDICT_COLUMNS, [_verdict(row) for row in own], name, note))
     return written
 
 
@@ -68,6 +69,15 @@ def _verdict(row: Mapping[str, Any]) -> list[Cell]:
     figures = [Figure.of(row, key, rarer if key.endswith("auroc") and rarer else None) for key in VERDICTS]
     units = f"{row['unit']} ({row['units']})"
     return [row["title"], row["colours"], f"{row['n']} ({row['infected']})", *figures, units]
+
+
+def _met(sets: Sequence[str] | None) -> str:
+    """Which other microscopes' cells a rival trained on, in words; None is no rival."""
+    if sets is None:
+        return ""
+    if not sets:
+        return "Its file names no other microscope whose cells it trained on."
+    return f"It trained on cells of other microscopes too: the developers' parts of {', '.join(sets)}."
 
 
 def _note(rows: list[Mapping[str, Any]]) -> str:
