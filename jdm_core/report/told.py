@@ -136,7 +136,8 @@ def origin_lines(report: dict[str, Any], say: Language = ENGLISH) -> list[Line]:
     if (edit := report.get("counterfactual")) and edit["settings"]["attempts"]:
         chosen = edit["settings"]
         made = say(
-            "Edit: guidance {guidance}, starting noise {noise}, attempt {attempt}.",
+            "Edit: seed {seed}, guidance {guidance}, starting noise {noise}, attempt {attempt}.",
+            seed=chosen["seed"],
             guidance=say.number(chosen["guidance"]),
             noise=say.percent(chosen["start_time"]),
             attempt=chosen["attempts"],

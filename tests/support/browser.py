@@ -61,5 +61,5 @@ def explained(browser, name):
 def offered(browser):
     """The one button of the edit, named by what it does."""
     button = wait(browser, "#flip", displayed)
-    assert button.text in ("Show it without the parasite", "Show what would look infected")
+    assert button.text in ("Show it without the parasite", "Show what would look infected", "Make another edit")
     return button

@@ -40,7 +40,8 @@ def check_panel(
         *([say(BEYOND)] if flipped and target == "Uninfected" else []),
         extent(edit, i, say),
         say(
-            "Guidance {guidance}, found at attempt {attempt}.",
+            "Seed {seed}, guidance {guidance}, found at attempt {attempt}.",
+            seed=edit.seed,
             guidance=_guidance(effort, say),
             attempt=say.number(effort.attempts),
         ),

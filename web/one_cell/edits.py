@@ -8,6 +8,7 @@ from dataclasses import replace
 import gradio as gr
 
 from jdm_core import Explainer, Frame
+from jdm_core.bounds import RANGES
 from jdm_core.explain.edit import Strength
 from jdm_core.explain.results import Counterfactual
 from web.one_cell.change_map import Wanted, within
@@ -68,7 +69,7 @@ class Edits:
             progress="",
             several=progress_bar(say(sentences.EDITING_FOUR), 0),
         )
-        wanted = reading.seed, reading.strength, reading.explanation.colours, VARIANTS
+        wanted = edit.seed, reading.strength, reading.explanation.colours, VARIANTS
         with closing(self.explainer.stream(cell, target, *wanted)) as frames:
             for frame in _paced(frames):
                 if frame.result is None:
@@ -85,12 +86,16 @@ class Edits:
         outline: bool | None = None,
         request: gr.Request | None = None,
     ) -> Iterator[View]:
-        """The frames of an edit to the other class, and its result; the edit before it is kept until then."""
+        """The frames of an edit to the other class, and its result; the edit before it is kept until then.
+
+        The edit that is on the page already is not made again: the next seed gives another one.
+        """
         say = say_for(request)
         if reading is None:
             yield empty()._replace(status=alert(say(sentences.LOST)))
             return
         explanation, strength = reading.explanation, self._strength(mode, start, guidance)
+        seed = _seed(reading, strength)
         cell, title = explanation.cell, say(sentences.edited_title(says(reading)))
         edited, change = waiting_tiles(says(reading), say, say(sentences.EDITING))
         yield no_edit()._replace(
@@ -103,7 +108,7 @@ class Edits:
             reports=hidden(),
         )
         begun = time.monotonic()
-        with closing(self.explainer.stream(cell, None, reading.seed, strength, explanation.colours, 1)) as frames:
+        with closing(self.explainer.stream(cell, None, seed, strength, explanation.colours, 1)) as frames:
             for frame in _paced(frames):
                 if frame.result is None:
                     left = (time.monotonic() - begun) * (1 - frame.done) / frame.done
@@ -127,6 +132,14 @@ def finished(frame: Frame) -> Counterfactual:
     if frame.result is None:
         raise RuntimeError("the frames of an edit ended without its result")
     return frame.result
+
+
+def _seed(reading: Reading, strength: Strength | None) -> int:
+    """The seed of the next edit of that strength, which is not the one on the page."""
+    edit = reading.explanation.edit
+    if edit is None:
+        return reading.seed
+    return edit.seed if strength != reading.strength else (edit.seed + 1) % (RANGES["seed"][1] + 1)
 
 
 def _paced(frames: Iterator[Frame]) -> Iterator[Frame]:

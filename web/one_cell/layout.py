@@ -73,7 +73,7 @@ def add_one_cell(
         with gr.Row(elem_classes="card", elem_id="answer"):
             parts["verdict"] = gr.HTML(elem_id="verdict", js_on_load=script("answer"))
             with gr.Column(elem_id="edit", min_width=200):
-                parts |= _action()
+                parts |= _action(opening is not None)
         with gr.Column(elem_classes="card", elem_id="show"):
             with gr.Row(elem_id="stage"):
                 for name in TILES:
@@ -104,9 +104,13 @@ def _opens(opened: Callable[[Language], View]) -> Callable[..., View]:
     return opens
 
 
-def _action() -> Parts:
-    parts: Parts = {}
-    parts["flip"] = gr.Button(label(sentences.HEALTHY), variant="primary", visible=False, elem_id="flip")
+def _action(edited: bool) -> Parts:
+    """The one button, of a page that opens with an edit or without a cell.
+
+    A slow browser loses the words that come with a button's first appearance, so that those of the opening are there.
+    """
+    words = sentences.ANOTHER if edited else sentences.HEALTHY
+    parts: Parts = {"flip": gr.Button(label(words), variant="primary", visible=False, elem_id="flip")}
     parts["stop"] = gr.Button(label("Stop"), variant="stop", visible=False, elem_id="stop")
     parts["progress"] = gr.HTML(elem_id="progress", js_on_load=script("focus"))
     return parts

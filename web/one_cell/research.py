@@ -68,6 +68,7 @@ def repeat_panel(explainer: Explainer, reading: Reading, say: Language) -> Marku
         form=quote(f"files=@{one.file}"),
         draws=one.elbo.draws,
         seed=reading.seed,
+        edit_seed=reading.seed if one.edit is None else one.edit.seed,
         colours=f", colours={one.colours!r}" if matched else "",
         json=json,
     )

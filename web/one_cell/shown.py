@@ -11,7 +11,7 @@ from jdm_core.report.words import Language, too_small
 from web.one_cell.change_map import Wanted
 from web.one_cell.checks import check_panel, variant
 from web.one_cell.panels import answer, answer_panel, figures_panel, found_panel, is_cell
-from web.one_cell.research import explained_with
+from web.one_cell.research import explained_with, repeat_panel
 from web.one_cell.stage import cell_tile, change_tile, edit_tile, evidence_tile, waiting, waiting_tiles
 from web.one_cell.view import Reading, View, no_edit
 from web.parts.html import render
@@ -74,10 +74,12 @@ def explained_view(explainer: Explainer, reading: Reading, say: Language) -> Vie
 
 
 def ready(reading: Reading, say: Language) -> View:
-    """The page with no edit running: the one on offer, and none for what is no cell."""
-    cell = bool(reading.explanation.prediction.is_cell[0])
+    """The page with no edit running: the one on offer, which is another where there is one, and none for no cell."""
+    one = reading.explanation
+    cell = bool(one.prediction.is_cell[0])
+    offer = sentences.button(says(reading)) if one.edit is None else sentences.ANOTHER
     return View(
-        flip=gr.update(value=say(sentences.button(says(reading))), visible=cell),
+        flip=gr.update(value=say(offer), visible=cell),
         stop=hidden(),
         progress="" if cell else status(say(sentences.NO_EDIT)),
         reports=shown(),
@@ -98,6 +100,7 @@ def edited_view(explainer: Explainer, reading: Reading, wanted: Wanted, say: Lan
         change=change_tile(explainer, cell, name, edit, wanted, say),
         check=check_panel(one, edit, thresholds, reading.strength is not None, say),
         animation=shown(),
+        repeat=repeat_panel(explainer, reading, say),
         variants=gr.update(visible=effort.strength is not None and not several),
         several=variants_panel(edit, cell, say) if several else "",
     )

@@ -90,7 +90,7 @@ def test_the_sheet_says_what_it_is_of(drawn, report):
     for expected in (report["file"], *digests, NOTE, "Seed 7, 3 draws", report["software"]):
         assert expected in everything
     assert re.search(r"less Uninfected: [+−][\d\u202f]+ ± [\d\u202f]+ nats \(standard error\), 3 paired", everything)
-    assert "Edit: guidance 1, starting noise 16\u00a0%, attempt 1." in everything
+    assert "Edit: seed 0, guidance 1, starting noise 16\u00a0%, attempt 1." in everything
     assert not re.search(r"region|single|start.time|passes|False|True|T\d\d:", everything)
     for explained in ("Evidence map: ", "ELBO: ", "Edit: part of the cell made anew"):
         assert explained in everything

@@ -25,18 +25,24 @@ def cell(real_cells) -> Path:
 
 
 @pytest.fixture
-def page(browser, address):
-    """The fresh page; afterwards, that nothing came from elsewhere and that the console has no errors."""
+def window(browser, address):
+    """The browser before the page; afterwards, that nothing came from elsewhere and that the console has no errors."""
     browser.get("about:blank")  # what was still under way on the page before breaks off here
     browser.get_log("browser")
     counted = browser.execute_cdp_cmd(
         "Page.addScriptToEvaluateOnNewDocument", {"source": "performance.setResourceTimingBufferSize(10000)"}
     )
-    browser.get(address)
-    wait(browser, "#drop-files input[type=file]")
     yield browser
     requests = browser.execute_script("return performance.getEntriesByType('resource').map(entry => entry.name)")
     browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", counted)
     assert len(requests) > 5
     assert [url for url in requests if not url.startswith((address, "data:", "blob:"))] == []
     assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
+
+
+@pytest.fixture
+def page(window, address):
+    """The fresh page."""
+    window.get(address)
+    wait(window, "#drop-files input[type=file]")
+    return window

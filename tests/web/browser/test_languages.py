@@ -20,9 +20,9 @@ conditions = pytest.importorskip("selenium.webdriver.support.expected_conditions
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 SPOKEN = {
-    "en": ("English", "Research use only", "Show it without the parasite", "Parasitized"),
-    "fr": ("Français", "Usage de recherche uniquement", "Montrer sans le parasite", "Parasitée"),
-    "pt": ("Português", "Somente para pesquisa", "Mostrar sem o parasita", "Parasitada"),
+    "en": ("English", "Research use only", "Make another edit", "Parasitized"),
+    "fr": ("Français", "Usage de recherche uniquement", "Faire une autre retouche", "Parasitée"),
+    "pt": ("Português", "Somente para pesquisa", "Fazer outra edição", "Parasitada"),
 }
 TAGS = {"en": "en", "fr": "fr", "pt": "pt-BR"}
 # Words that neither French nor Portuguese has.
@@ -129,12 +129,12 @@ def test_another_language_asks_before_it_closes_what_was_dropped(page, address, 
 
 
 @pytest.mark.parametrize(("language", "spoken"), [("fr-CA", "fr"), ("pt", "pt"), ("de", "en")])
-def test_the_browser_s_language_decides(page, language, spoken):
-    agent = page.execute_script("return navigator.userAgent")
-    page.execute_cdp_cmd("Network.setUserAgentOverride", {"userAgent": agent, "acceptLanguage": language})
+def test_the_browser_s_language_decides(window, address, language, spoken):
+    agent = window.execute_script("return navigator.userAgent")
+    window.execute_cdp_cmd("Network.setUserAgentOverride", {"userAgent": agent, "acceptLanguage": language})
     try:
-        page.refresh()
-        speaks(page, spoken)
-        assert not [words for words in page.execute_script(WORDS) if "__i18n__" in words or "block-" in words]
+        window.get(address)
+        speaks(window, spoken)
+        assert not [words for words in window.execute_script(WORDS) if "__i18n__" in words or "block-" in words]
     finally:
-        page.execute_cdp_cmd("Network.setUserAgentOverride", {"userAgent": agent, "acceptLanguage": "en-US"})
+        window.execute_cdp_cmd("Network.setUserAgentOverride", {"userAgent": agent, "acceptLanguage": "en-US"})

@@ -31,19 +31,19 @@ new PerformanceObserver(list => list.getEntries().forEach(entry => {
 """
 
 
-def test_the_page_opens_with_a_result_and_nothing_moves_when_it_comes(page, address):
-    watched = page.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": SHIFTS})
+def test_the_page_opens_with_a_result_and_nothing_moves_when_it_comes(window, address):
+    watched = window.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": SHIFTS})
     try:
-        page.get(address)
-        opened(page)
-        assert "Parasitized" in page.find_element(By.CSS_SELECTOR, "#verdict h2").text
-        assert len(page.find_elements(By.CSS_SELECTOR, "#several .variant img")) == 4
-        assert page.execute_script("return document.querySelectorAll('h1').length") == 1
-        shifts = page.execute_script("return window.shifts")
+        window.get(address)
+        opened(window)
+        assert "Parasitized" in window.find_element(By.CSS_SELECTOR, "#verdict h2").text
+        assert len(window.find_elements(By.CSS_SELECTOR, "#several .variant img")) == 4
+        assert window.execute_script("return document.querySelectorAll('h1').length") == 1
+        shifts = window.execute_script("return window.shifts")
         ours = [share for share, moved in shifts if "wrap default full" not in moved]  # Gradio's own, while it loads
         assert sum(ours) < 0.1, shifts
     finally:
-        page.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", watched)
+        window.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", watched)
 
 
 def test_a_bad_upload_gives_its_reason_and_the_next_one_works(page, cell, bad):
@@ -144,59 +144,59 @@ def test_one_press_saves_the_pdf_or_everything(page, tmp_path):
         assert files[0].read_bytes().startswith(start)
 
 
-def test_a_telephone_shows_the_verdict_first_and_everything_without_scrolling_sideways(page, address):
+def test_a_telephone_shows_the_verdict_first_and_everything_without_scrolling_sideways(window, address):
     size = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
-    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    window.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     try:
-        page.get(address)
-        opened(page)
-        assert page.execute_script("return document.documentElement.scrollWidth") <= 390
+        window.get(address)
+        opened(window)
+        assert window.execute_script("return document.documentElement.scrollWidth") <= 390
         box = "const box = document.querySelector(arguments[0]).getBoundingClientRect(); return [box.top, box.bottom]"
-        assert page.execute_script(box, "#verdict h2")[1] < 500  # the examples are folded
-        assert page.execute_script(box, "#flip")[1] <= 844  # in reach wherever the page has scrolled to
-        page.execute_script("window.scrollTo(0, document.body.scrollHeight)")
-        assert 0 <= page.execute_script(box, "#top .notice")[0] < 100
-        assert page.execute_script(box, "#flip")[1] <= 844
+        assert window.execute_script(box, "#verdict h2")[1] < 500  # the examples are folded
+        assert window.execute_script(box, "#flip")[1] <= 844  # in reach wherever the page has scrolled to
+        window.execute_script("window.scrollTo(0, document.body.scrollHeight)")
+        assert 0 <= window.execute_script(box, "#top .notice")[0] < 100
+        assert window.execute_script(box, "#flip")[1] <= 844
         sizes = "return [...document.querySelectorAll('#stage .frame')].map(e => Math.round(e.offsetWidth))"
-        assert len(set(page.execute_script(sizes))) == 1
+        assert len(set(window.execute_script(sizes))) == 1
         small = """return [...document.querySelectorAll('button, select, input, summary')].filter(e => e.offsetParent
             && !e.closest('.visually-hidden')
             && e.type !== 'checkbox' && e.type !== 'radio' && Math.min(e.offsetWidth, e.offsetHeight) < 24)
             .map(e => e.outerHTML.slice(0, 80))"""
-        assert page.execute_script(small) == []
+        assert window.execute_script(small) == []
     finally:
-        page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        window.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
-def test_on_a_telephone_no_empty_place_stands_before_what_counts(page, address, cell_files, tmp_path):
+def test_on_a_telephone_no_empty_place_stands_before_what_counts(window, address, cell_files, tmp_path):
     size = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
     noise = tmp_path / "noise.png"  # no cell, so without evidence and edit
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (120, 120, 3), np.uint8)).save(noise)
-    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    window.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     try:
-        page.get(address)
-        opened(page)
-        upload(page, noise)
-        wait(page, "#verdict .not-a-cell")
+        window.get(address)
+        opened(window)
+        upload(window, noise)
+        wait(window, "#verdict .not-a-cell")
         places = "return [...document.querySelectorAll('#stage > *')].filter(e => e.offsetParent).map(e => e.id)"
-        WebDriverWait(page, SECONDS).until(lambda _: page.execute_script(places) == ["cell"])
-        upload(page, *cell_files[:2])
-        wait(page, "#batch-table tbody tr:nth-child(2)")
-        assert not page.find_element(By.ID, "batch-intro").is_displayed()
+        WebDriverWait(window, SECONDS).until(lambda _: window.execute_script(places) == ["cell"])
+        upload(window, *cell_files[:2])
+        wait(window, "#batch-table tbody tr:nth-child(2)")
+        assert not window.find_element(By.ID, "batch-intro").is_displayed()
     finally:
-        page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        window.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
-def test_twice_the_size_loses_nothing(page, address):
+def test_twice_the_size_loses_nothing(window, address):
     """A zoom of 200 % on a window of 1280 pixels is a window of 640 (WCAG 2.2, 1.4.10)."""
     size = {"width": 640, "height": 500, "deviceScaleFactor": 2, "mobile": False}
-    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    window.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     try:
-        page.get(address)
-        opened(page)
-        assert page.execute_script("return document.documentElement.scrollWidth") <= 640
+        window.get(address)
+        opened(window)
+        assert window.execute_script("return document.documentElement.scrollWidth") <= 640
     finally:
-        page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        window.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 def test_a_cell_on_a_bright_ground_is_found_and_can_be_left_as_it_is(page, bright):

@@ -43,17 +43,17 @@ TEXTS = [
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_words_stand_out_from_their_ground(page, scheme):
+def test_words_stand_out_from_their_ground(window, address, scheme):
     """WCAG 2.2 AA: a contrast of at least 4.5 for text."""
     media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
-    page.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+    window.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
     try:
-        page.refresh()
-        opened(page)
-        wait(page, "#research > button").send_keys(Keys.ENTER)
-        wait(page, "#elbo td", displayed)
-        found = page.execute_script(CONTRASTS, TEXTS)
+        window.get(address)
+        opened(window)
+        wait(window, "#research > button").send_keys(Keys.ENTER)
+        wait(window, "#elbo td", displayed)
+        found = window.execute_script(CONTRASTS, TEXTS)
         assert {selector for selector, _ in found} == set(TEXTS)
         assert [(selector, round(ratio, 2)) for selector, ratio in found if ratio < 4.5] == []
     finally:
-        page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+        window.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})

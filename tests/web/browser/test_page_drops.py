@@ -58,7 +58,7 @@ def test_of_two_drops_the_second_counts_whichever_is_looked_at_longer(page, addr
 
 def test_an_example_that_is_chosen_while_a_file_is_on_its_way_stays(page, address, large):
     opened(page)
-    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": large.stat().st_size / 20}
+    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": large.stat().st_size / 8}
     page.execute_cdp_cmd("Network.enable", {})
     page.execute_cdp_cmd("Network.emulateNetworkConditions", slow)
     try:

@@ -85,9 +85,13 @@ def test_stop_ends_the_edit_and_frees_the_machine(page, address, cell):
 def test_stop_keeps_the_edit_before(page, address, cell):
     upload(page, cell)
     explained(page, cell.name)
-    offered(page).click()
+    first = offered(page)
+    assert first.text.startswith("Show ")
+    first.click()
     outcome = wait(page, "#check .outcome").text
-    offered(page).click()
+    again = offered(page)
+    assert again.text == "Make another edit"
+    again.click()
     wait(page, "#progress", lambda e: "step" in e.text)
     wait(page, "#stop", displayed).click()
     wait(page, "#progress", lambda e: "previous edit" in e.text)
@@ -126,6 +130,21 @@ def test_what_can_be_done_with_an_edit(page, cell):
     assert names == [f"Edit {number}" for number in range(1, 5)]
     silent = "return [...document.querySelectorAll('#stage .base, .variant img')].filter(i => i.offsetParent && !i.alt)"
     assert len(page.execute_script(silent)) <= 1  # beneath the edit, which has words of its own
+
+
+def test_the_button_makes_another_edit_than_the_one_on_screen(page):
+    opened(page)
+    picture = "return document.querySelector('#edited .edited').src"
+    before = page.execute_script(picture)
+    button = wait(page, "#flip", displayed)
+    assert button.text == "Make another edit"
+    button.send_keys(Keys.ENTER)
+    wait(page, "#edited .waiting, #edited .tile:not(.edit)")
+    wait(page, "#edited .edited", loaded)
+    assert page.execute_script(picture) != before
+    assert "Seed 1," in wait(page, "#check .note").get_attribute("textContent")
+    assert wait(page, "#flip", displayed).text == "Make another edit"
+    assert "seed=1, variants=4" in page.find_element(By.ID, "repeat").get_attribute("textContent")
 
 
 def test_the_stage_is_looked_at_from_the_keyboard_and_with_the_mouse(page):

@@ -98,7 +98,7 @@ def test_check_tells_before_from_after(explainer, callbacks, cell):
     thresholds = Thresholds(unsure_below=0.8, flip_head=0.97, flip_posterior=0.42)
     short = replace(edit, flipped=np.array([False]), probabilities=np.array([[0.3, 0.3]]))
     advised = check_panel(reading, short, thresholds, False)
-    assert "You can try another seed or a fixed strength." in advised and 'class="outcome failed"' in advised
+    assert "You can make another edit, or try a fixed strength." in advised and 'class="outcome failed"' in advised
     assert "another strength" in check_panel(reading, short, thresholds, True)
     assert "30\u00a0% 97\u00a0%: no" in text_of(advised) and "42\u00a0%: " in advised
     panel = check_panel(reading, edit, explainer.checkpoint.thresholds, False)

@@ -1,6 +1,7 @@
 """Edits on the page: frames, stopping, fixed strengths, seeds, several edits, and the map of the change."""
 
 import re
+from dataclasses import replace
 from html import unescape
 
 import gradio as gr
@@ -152,6 +153,27 @@ def test_another_seed_gives_another_edit(callbacks, edits, cell):
         edited.append(view.reading.explanation.edit)
     assert np.array_equal(edited[0].images, edited[1].images) and not np.array_equal(edited[0].images, edited[2].images)
     assert [edit.seed for edit in edited] == [0, 0, 1]
+
+
+@pytest.mark.slow
+def test_the_edit_on_the_page_is_not_made_again(callbacks, edits, cell):
+    fixed, stronger = (sentences.FIXED, 3, 2.0), (sentences.FIXED, 3, 1.0)
+    *_, first = edits.flip(explained(callbacks, cell).reading, *fixed)
+    *_, second = edits.flip(first.reading, *fixed)
+    *_, third = edits.flip(second.reading, *stronger)
+    one, two, three = (view.reading.explanation.edit for view in (first, second, third))
+    assert [edit.seed for edit in (one, two, three)] == [0, 1, 1]  # another strength is another edit already
+    assert not np.array_equal(one.images, two.images)
+    assert {view.flip["value"] for view in (first, second, third)} == {sentences.ANOTHER}
+    assert second.reading.seed == 0 and "Seed 1," in second.check
+    assert "draws=8, seed=0)" in second.repeat and "seed=1, variants=4)" in second.repeat
+    *_, four = edits.variants(second.reading)
+    kept = second.reading.explanation
+    several = edits.explainer.counterfactual(kept.cell, two.labels[two.target[0]], 1, Strength(3, 2.0), variants=4)
+    assert np.array_equal(shown(four.several)[0], like(several.variants[0][0], kept.cell, 256))
+    last = replace(second.reading, explanation=replace(kept, edit=replace(two, seed=2**31 - 1)))
+    *_, begun_anew = edits.flip(last, *fixed)
+    assert begun_anew.reading.explanation.edit.seed == 0
 
 
 @pytest.mark.slow
