@@ -144,7 +144,8 @@ def test_the_button_makes_another_edit_than_the_one_on_screen(page):
     assert page.execute_script(picture) != before
     assert "Seed 1," in wait(page, "#check .note").get_attribute("textContent")
     assert wait(page, "#flip", displayed).text == "Make another edit"
-    assert "seed=1, variants=4" in page.find_element(By.ID, "repeat").get_attribute("textContent")
+    wait(page, "#research > button").send_keys(Keys.ENTER)
+    wait(page, "#repeat code", lambda e: "seed=1, variants=4" in e.get_attribute("textContent"))
 
 
 def test_the_stage_is_looked_at_from_the_keyboard_and_with_the_mouse(page):
