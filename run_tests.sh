@@ -8,6 +8,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 python=.venv-test/bin/python
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}" # the tests run side by side, one thread each
+unset PYTHONDONTWRITEBYTECODE # else each of the many processes that the tests start compiles all that it imports
 
 arguments=()
 if [ "${1:-}" = --fast ]; then
@@ -17,11 +18,11 @@ elif [ "${1:-}" = --long ]; then
     shift
     arguments+=(-m long)
 fi
-requirements=(-r requirements-dev.txt)
+requirements=(requirements.txt requirements-dev.txt)
 if [ "${1:-}" = --cluster ]; then
     shift
     arguments+=(-m cluster)
-    requirements+=(-r requirements-cluster.txt)
+    requirements+=(requirements-cluster.txt)
 fi
 
 PATH="$PATH:/usr/sbin" # where Debian keeps nginx, also of users that are not root
@@ -33,7 +34,11 @@ if ! "$python" -m pip --version >/dev/null 2>&1; then
         { echo "run_tests.sh: python3 must be Python 3.11 or 3.12, not $(python3 --version 2>&1)" >&2; exit 1; }
     python3 -m venv --clear .venv-test
 fi
-"$python" -m pip install -qq --no-input --disable-pip-version-check "${requirements[@]}"
+wanted="$(cat "${requirements[@]}")" installed=.venv-test/installed.txt # what was installed last: to ask takes a while
+if [ "$(cat "$installed" 2>/dev/null)" != "$wanted" ]; then
+    "$python" -m pip install -qq --no-input --disable-pip-version-check "${requirements[@]/#/-r}"
+    echo "$wanted" >"$installed"
+fi
 
 if [ "${#arguments[@]}" = 0 ]; then
     if [ -n "$(missing)" ] && [ "$(id -u)" = 0 ] && [ -e /etc/debian_version ] && command -v apt-get >/dev/null; then

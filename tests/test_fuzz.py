@@ -7,6 +7,7 @@ import pytest
 from benchmarks.fuzz import budget
 from benchmarks.fuzz.__main__ import TARGETS, main
 from tests.support.misbehaving import NAMES, misbehaving, unable
+from tests.support.one_server import json_and_requests
 
 # Some two seconds of each on two idle cores: so many on any machine, so that a seed means the same everywhere.
 COUNTS = {
@@ -25,12 +26,24 @@ def test_every_target_is_tried():
     assert list(COUNTS) == list(TARGETS)
 
 
-@pytest.mark.parametrize("share", [3, pytest.param(1, marks=pytest.mark.long)], ids=["a third", "all"])
-@pytest.mark.parametrize("name", TARGETS)
+SHARES = pytest.mark.parametrize("share", [3, pytest.param(1, marks=pytest.mark.long)], ids=["a third", "all"])
+SERVED = ("json", "requests")  # to a server, whose start is most of what a third of them takes
+
+
+@SHARES
+@pytest.mark.parametrize("name", [name for name in TARGETS if name not in SERVED])
 def test_hostile_input_ends_soon_with_a_result_or_one_line(name, share):
     outcome = budget.run(TARGETS[name], 250, seed=1, count=COUNTS[name] // share)
     assert not outcome.broken, "\n".join(outcome.broken)
     assert outcome.ended["refused"] > 0 and outcome.ended["read"] > 0, outcome
+
+
+@SHARES
+def test_hostile_requests_end_soon_with_an_answer(share):
+    outcome = budget.run(json_and_requests, 500, seed=1, count=sum(COUNTS[name] // share for name in SERVED))
+    assert not outcome.broken, "\n".join(outcome.broken)
+    for name in SERVED:
+        assert outcome.ended[f"{name} refused"] > 0 and outcome.ended[f"{name} read"] > 0, outcome
 
 
 @pytest.mark.parametrize("name", ["pictures", "metadata", "zips", "checkpoints"])

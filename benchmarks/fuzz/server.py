@@ -81,7 +81,7 @@ class Json:
     """Sends bodies of JSON, with lengths that need not be theirs."""
 
     def __init__(self, port: int) -> None:
-        self._port = port
+        self.port = port
 
     def make(self, rng: random.Random) -> bytes:
         """One request in twelve as it should be, for a file that is not there."""
@@ -91,9 +91,9 @@ class Json:
 
     def read(self, data: bytes) -> str:
         """Says what the server answered; a fault is an answer of its own failure, silence, or a visitor who waits."""
-        status = _ask(self._port, data)
+        status = _ask(self.port, data)
         start = time.monotonic()
-        if (honest := _ask(self._port, b"GET /status HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")) != 200:
+        if (honest := _ask(self.port, b"GET /status HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")) != 200:
             raise ValueError(f"then /status answered {honest} after {time.monotonic() - start:.1f} s")
         if status >= 500 and status not in (501, 503, 505, 507):
             raise ValueError(f"status {status} for {data[:200]!r}")

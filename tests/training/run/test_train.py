@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from dataclasses import replace
 
@@ -134,19 +133,26 @@ def test_stopped_and_resumed_run_ends_bit_equal(toy, unbroken, tmp_path):
     assert_same_state(read_state(run), read_state(unbroken))
 
 
+# A run that is killed in the middle of whatever it does once it has saved.
+KILLED = """
+import os, pathlib, signal, threading, time
+import training.run.train
+from training.cli import main
+training.run.train.SAVE_SECONDS = 0.0
+def kill():
+    while not pathlib.Path({state!r}).exists():
+        time.sleep(0.01)
+    os.kill(os.getpid(), signal.SIGKILL)
+threading.Thread(target=kill, daemon=True).start()
+main({command!r})
+"""
+
+
 def test_killed_run_resumes_bit_equal(toy, unbroken, tmp_path, monkeypatch):
     run = tmp_path / "run"
-    program = (
-        "import training.run.train; training.run.train.SAVE_SECONDS = 0.3; from training.cli import main; "
-        f"main({train_command(toy, run)!r})"
-    )
-    process = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 120
-    while not (run / STATE_FILE).exists() and time.monotonic() < deadline and process.poll() is None:
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert (run / STATE_FILE).exists()
+    program = KILLED.format(state=str(run / STATE_FILE), command=train_command(toy, run))
+    done = subprocess.run([warm_python(), "-c", program], stderr=subprocess.DEVNULL, timeout=120)
+    assert done.returncode == -signal.SIGKILL and (run / STATE_FILE).exists()
     (run / f".{STATE_FILE}.partial").write_bytes(b"half a state")
     with (run / "metrics.jsonl").open("a") as metrics:
         metrics.write('{"step": 10')
@@ -157,8 +163,7 @@ def test_killed_run_resumes_bit_equal(toy, unbroken, tmp_path, monkeypatch):
 
 
 def test_longer_run_may_resume_and_another_recipe_may_not(toy, unbroken, tmp_path, capsys):
-    run = tmp_path / "run"
-    assert main(train_command(toy, run, "--max-minutes", "0")) == 0
+    run = shutil.copytree(unbroken, tmp_path / "run")
     assert main(train_command(toy, run, "--resume", "--set", "learning_rate=0.1")) == 1
     assert "these differ: learning_rate" in capsys.readouterr().err
     assert main(train_command(toy, run, "--resume", "--set", "images=168")) == 0
@@ -189,19 +194,18 @@ def test_state_of_other_code_is_refused_and_kept(toy, unbroken, tmp_path, monkey
     assert (run / STATE_FILE).read_bytes() == before
 
 
-def test_full_disk_is_named_and_the_last_state_kept(toy, tmp_path):
-    run = tmp_path / "run"
-    assert main(train_command(toy, run, "--max-minutes", "0")) == 0
+def test_full_disk_is_named_and_the_last_state_kept(toy, unbroken, tmp_path):
+    run = shutil.copytree(unbroken, tmp_path / "run")
     before = (run / STATE_FILE).read_bytes()
     # A limit on the size of files stands in for a disk that is full: the write fails in the middle.
     program = (
         "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
         f"resource.setrlimit(resource.RLIMIT_FSIZE, ({len(before) // 2}, {len(before) // 2})); "
-        f"from training.cli import main; sys.exit(main({train_command(toy, run, '--resume')!r}))"
+        f"from training.cli import main; sys.exit(main({train_command(toy, run, '--resume', '--set', 'images=168')!r}))"
     )
     done = subprocess.run([warm_python(), "-c", program], capture_output=True, text=True, timeout=120)
     assert done.returncode == 1
-    assert f"{STATE_FILE}: step 20 cannot be saved" in done.stderr
+    assert f"{STATE_FILE}: step 21 cannot be saved" in done.stderr
     assert "the state before it is kept" in done.stderr
     assert (run / STATE_FILE).read_bytes() == before
     assert not list(run.glob(".*.partial"))

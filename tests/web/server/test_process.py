@@ -44,9 +44,9 @@ def test_a_stop_ends_a_process_whose_interpreter_is_held(tmp_path, number):
     try:
         assert any("serves on" in line for line in server.stdout)
         held.touch()
-        time.sleep(1)
+        time.sleep(0.3)
         with pytest.raises(httpx.HTTPError):
-            httpx.get("http://127.0.0.1:7997/healthz", timeout=2)  # held it is
+            httpx.get("http://127.0.0.1:7997/healthz", timeout=1)  # held it is
         start = time.monotonic()
         server.send_signal(number)
         assert server.wait(60) == signal.SIGALRM
