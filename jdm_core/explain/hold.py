@@ -8,11 +8,12 @@ from torch import Tensor
 
 _SLACK = 0.06  # of [-1, 1]: beyond the cell's own colours
 _LOWEST, _HIGHEST = 0.01, 0.995  # shares of the cell's own pixels
-# Of what lies so many pixels inside the rim, which is often a bright seam: where a parasite is removed, no paler patch
-# than the rest of the cell has is left.
-_DEEP, _PALEST, _PALE_SLACK = 4, 0.99, 0.02
+# Of what lies so many pixels inside the rim, which is often a bright seam: where a parasite is removed, no patch is
+# left that is darker or paler than all but such a share of the rest of the cell.
+_DEEP, _EXTREME, _PATCH_SLACK = 4, 0.01, 0.02
 # Of the cell's own brightness, what is the least of a pixel's brightest channel: where it has as much green as the cell
-# itself it is no stain, and dark were dirt; chromatin, which absorbs green, may be darker.
+# itself it is no stain, and dark were dirt; chromatin, which absorbs green, may be darker. What is darker still is the
+# black beside the cell, whose hue says nothing.
 _PLAIN, _DARKEST_STAIN = 0.85, 0.4
 _PLAIN_GREEN, _STAINED_GREEN = 0.9, 0.6  # shares of the cell's own green beside its brightest channel
 _RIM, _SOFT = 0.8, 3  # of a stained pixel at the rim: cell, where stain hides how much it is; pixels of a soft rim
@@ -72,7 +73,8 @@ def bounds_of(x: Tensor, mask: Tensor, area: Tensor, stain: Tensor) -> Bounds:
         green[i] = (colours[1].median() + 1) / light.clamp(min=1e-3)
         share = ((x[i].amax(0) + 1) / light).clamp(max=1)
         stained = torch.where(rim[i], share.clamp(min=_RIM), 1.0)
-        share = torch.where(soft[i], torch.lerp(stained, share, _plain(x[i : i + 1], green[i : i + 1])[0, 0]), 1.0)
+        plain = torch.where(share < _DARKEST_STAIN, 1.0, _plain(x[i : i + 1], green[i : i + 1])[0, 0])
+        share = torch.where(soft[i], torch.lerp(stained, share, plain), 1.0)
         bright[i, 0] = light * share
         high[i] = (colours.quantile(_HIGHEST, 1)[:, None, None] + 1) * share - 1 + _SLACK
         if not stain[i]:
@@ -81,8 +83,11 @@ def bounds_of(x: Tensor, mask: Tensor, area: Tensor, stain: Tensor) -> Bounds:
             rest = deep[i] & (area[i, 0] == 0)
             rest = rest if int(rest.sum()) >= _FEW else deep[i]
             if bool(rest.any()):
-                palest = x[i][:, rest].quantile(_PALEST, 1)[:, None, None] + _PALE_SLACK
-                high[i] = torch.where(deep[i], torch.minimum(high[i], palest), high[i])
+                darkest, palest = (
+                    x[i][:, rest].quantile(edge, 1)[:, None, None] for edge in (_EXTREME, 1 - _EXTREME)
+                )
+                low[i] = torch.where(deep[i], torch.maximum(low[i], darkest - _PATCH_SLACK), low[i])
+                high[i] = torch.where(deep[i], torch.minimum(high[i], palest + _PATCH_SLACK), high[i])
     return Bounds(low, torch.maximum(high, low), bright, green)
 
 

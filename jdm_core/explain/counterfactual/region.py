@@ -17,6 +17,11 @@ _TIMES, _DRAWS = (0.2, 0.35), 2  # cosine times at which the class is asked, wit
 _SHARE = 0.2  # of the largest shift: the core of a parasite
 _LEAST_SHIFT = 0.018  # of x̂ in [-1, 1]: in half of the healthy cells the class moves no pixel by more
 _STAIN = 3.0  # deviations of the cell's own colour, beyond which a pixel near the core is of the parasite
+# A ring may be lighter or darker than the cell and hardly stained: relief, in optical density, belongs to the parasite
+# when it is so many times the cell's usual, and hangs on its stain. Pixels of the scales that it lies between, and of
+# the bright seam below the rim, which has none.
+_RELIEF, _LEAST_RELIEF = 3.3, 0.012
+_FINE, _COARSE, _SEAM = 0.7, 3.0, 4
 _REACH, _MARGIN = 10, 2  # pixels: how far stain reaches from the core, and what is laid around
 _RADIUS, _DEPTH = 13, 5  # pixels: of a disc in which a parasite is added, and of its centre below the rim
 _EDGE = 0.8  # pixels: the deviation of the soft edge
@@ -53,7 +58,8 @@ def parasite_area(shift: np.ndarray, picture: np.ndarray, mask: np.ndarray, widt
     """The weight in [0, 1] (S, S) of a cell's pixels where all of what the class moves is made anew.
 
     shift (S, S) of `class_shift`, the picture (S, S, 3) in [-1, 1], its cell (S, S) bool. The core is where the shift
-    reaches a share of its peak; the stain that hangs on it, a faint ring too, belongs to it, and what it encloses.
+    reaches a share of its peak; the stain that hangs on it belongs to it, the relief that hangs on that stain, such as
+    an unstained ring, and what they enclose.
     `width` above 1 takes more of everything.
     """
     scale = len(mask) / _SIDE_PIXELS
@@ -61,11 +67,12 @@ def parasite_area(shift: np.ndarray, picture: np.ndarray, mask: np.ndarray, widt
     core = (shift >= min(max(_SHARE * peak, _LEAST_SHIFT) / width**2, peak / 2)) & mask
     excess, deviation = _stain(picture, mask, scale)
     near = _distance(~core) <= _REACH * width * scale
-    stained = (excess > max(_STAIN / width * deviation, 0.02)) & mask & near
     touching = _grown(core, round(2 * scale))
-    pieces = _numbered(stained)
-    own = np.unique(pieces[touching & stained])
-    whole = core | (np.isin(pieces, own) & (pieces > 0))
+    stained = _joined_to((excess > max(_STAIN / width * deviation, 0.02)) & mask & near, touching)
+    relief, unevenness = _relief(picture, mask, scale)
+    uneven = (relief > max(_RELIEF / width * unevenness, _LEAST_RELIEF)) & near
+    hanging = _joined_to(_grown(uneven | stained, round(scale)), stained)
+    whole = core | stained | (uneven & hanging)
     whole = whole | (ndimage.binary_closing(whole, iterations=max(1, round(2 * scale))) & mask)
     whole = np.asarray(ndimage.binary_fill_holes(whole))
     rim = mask & _grown(~mask, 1)
@@ -110,6 +117,12 @@ def soft_edge(region: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return (soft * mask).astype(np.float32)
 
 
+def _joined_to(mask: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """The pieces of a mask (S, S) that some pixel of another lies in."""
+    pieces = _numbered(mask)
+    return np.isin(pieces, np.unique(pieces[other & mask])) & mask
+
+
 def _stain(picture: np.ndarray, mask: np.ndarray, scale: float) -> tuple[np.ndarray, float]:
     """How much more than the cell's median each pixel (S, S) absorbs of green beside the other channels; a deviation.
 
@@ -124,6 +137,21 @@ def _stain(picture: np.ndarray, mask: np.ndarray, scale: float) -> tuple[np.ndar
     inner = ndimage.binary_erosion(mask, iterations=max(1, round(scale)))
     weight = ndimage.gaussian_filter(inner.astype(float), 0.7 * scale)
     return ndimage.gaussian_filter(np.where(inner, green, 0), 0.7 * scale) / np.maximum(weight, 0.3), deviation
+
+
+def _relief(picture: np.ndarray, mask: np.ndarray, scale: float) -> tuple[np.ndarray, float]:
+    """How much lighter or darker each pixel (S, S) is than its surroundings, in optical density; a deviation."""
+    inner = _distance(np.pad(mask, 1))[1:-1, 1:-1] > _SEAM * scale
+    if not inner.any():
+        return np.zeros(mask.shape), 0.0
+    density = np.where(inner, -np.log((picture.mean(2) + 1) / 2 + 1 / 256), 0)
+    fine, coarse = (
+        ndimage.gaussian_filter(density, sigma * scale)
+        / np.maximum(ndimage.gaussian_filter(inner.astype(float), sigma * scale), 0.1)
+        for sigma in (_FINE, _COARSE)
+    )
+    relief = np.where(inner, np.abs(fine - coarse), 0)
+    return relief, 1.4826 * float(np.median(relief[inner]))
 
 
 def _distance(mask: np.ndarray) -> np.ndarray:

@@ -28,6 +28,24 @@ def test_what_is_removed_leaves_no_patch_paler_than_the_rest_of_the_cell():
     assert torch.equal(removed[seam], added[seam])
 
 
+def test_what_is_removed_leaves_no_patch_darker_than_the_rest_of_the_cell():
+    x, mask, area = a_cell()
+    x[0, :, 20:22, 10:54] = torch.tensor([0.5, 0.1, 0.2])[:, None, None]  # more than a hundredth of the cell
+    dark = torch.full_like(x, -1.0)
+    held = bounds_of(x, mask, area, torch.tensor([False])).hold(dark)
+    middle = (0, slice(None), SIDE // 2, SIDE // 2)
+    assert (x[middle] - held[middle]).max() < 0.13
+    assert (x[middle] - held[middle]).min() > 0.07  # as dark as the cell is elsewhere it may be
+
+
+def test_black_beside_the_cell_stays_black_whatever_its_hue():
+    x, mask, _ = a_cell()
+    notch = (0, slice(None), slice(30, 34), slice(4, 6))  # of the mask, which closes gaps
+    x[notch] = torch.tensor([-0.93, -0.97, -0.95])[:, None, None]  # a little violet, as compression leaves black
+    held = bounds_of(x, mask, mask[:, None].float(), torch.tensor([False])).hold(torch.ones_like(x))
+    assert held[notch].max() < -0.8
+
+
 def test_a_cell_that_is_all_made_anew_keeps_its_own_colours():
     x, mask, _ = a_cell()
     held = bounds_of(x, mask, mask[:, None].float(), torch.tensor([False])).hold(torch.ones_like(x))

@@ -40,6 +40,19 @@ def test_a_region_holds_the_whole_parasite_and_not_what_lies_apart():
     assert (wider >= area - 1e-6).all() and wider.sum() > area.sum()
 
 
+@pytest.mark.parametrize("light", [1.12, 0.9])
+def test_an_unstained_ring_that_hangs_on_the_chromatin_is_of_the_region(light):
+    cell = toy_cell(False, 0, SIDE).astype(float)
+    rings = {row: np.abs(np.hypot(Y - row, X - 24) - 4) < 1.5 for row in (28, 47)}
+    for ring in rings.values():
+        cell[ring] = np.minimum(cell[ring] * light, 255)
+    cell[np.hypot(Y - 22, X - 24) < 2.2] = (120, 40, 130)
+    x = from_uint8(torch.from_numpy(cell.astype(np.uint8))[None])
+    area = parasite_area(bump(22, 24, 0.1), x[0].permute(1, 2, 0).numpy(), cell_mask(x)[0].numpy(), 1.0)
+    assert (area[rings[28]] == 1).mean() > 0.95 and area[28, 24] == 1
+    assert (area[rings[47]] == 0).all()  # as uneven, but apart
+
+
 def test_what_is_removed_first_takes_a_faint_halo_along():
     """One as faint as the grain of the cell, of which a region of the core's own width leaves more than half behind."""
     mask, halo = np.hypot(Y - 32, X - 32) < 28, np.hypot(Y - 24, X - 24) < 8
