@@ -83,9 +83,7 @@ def bounds_of(x: Tensor, mask: Tensor, area: Tensor, stain: Tensor) -> Bounds:
             rest = deep[i] & (area[i, 0] == 0)
             rest = rest if int(rest.sum()) >= _FEW else deep[i]
             if bool(rest.any()):
-                darkest, palest = (
-                    x[i][:, rest].quantile(edge, 1)[:, None, None] for edge in (_EXTREME, 1 - _EXTREME)
-                )
+                darkest, palest = (x[i][:, rest].quantile(edge, 1)[:, None, None] for edge in (_EXTREME, 1 - _EXTREME))
                 low[i] = torch.where(deep[i], torch.maximum(low[i], darkest - _PATCH_SLACK), low[i])
                 high[i] = torch.where(deep[i], torch.minimum(high[i], palest + _PATCH_SLACK), high[i])
     return Bounds(low, torch.maximum(high, low), bright, green)
