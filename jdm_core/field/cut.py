@@ -13,8 +13,8 @@ from jdm_core.field.found import CLUMP, CUT_OFF, NO_RED_CELL, READ, Found
 from jdm_core.field.network import STRIDE, Maps
 from jdm_core.field.polygons import Polygons, area_of
 from jdm_core.field.trouble import trouble_of
-from jdm_core.images.colours import density
-from jdm_core.images.limits import BLACK, MAX_ASPECT, MIN_SIDE
+from jdm_core.images.colours import density, own_pixels
+from jdm_core.images.limits import MAX_ASPECT, MIN_SIDE
 
 EDGE = 0.03  # of the median diameter: an outline so near the picture's side, or beyond it, is cut off
 LARGE = 1.9  # of the median area: a cell so large is more than one
@@ -24,8 +24,10 @@ OTHER_SHARE = 0.5  # of a polygon's pixels that are no red cell: it is something
 # twice as large; most white cells are larger still.
 FULL, SOLID = (0.45, 2.0), 0.88
 # Nats of optical density from the field's red cells: a white cell as small as one of these is darker in red and green
-# light by so much, for its nucleus, and paler in blue, which haemoglobin takes away. No infected cell measured is by half of it.
+# light by so much, for its nucleus, and paler in blue, which haemoglobin takes away. No infected cell that was measured
+# is by half of it.
 NUCLEUS = 0.1
+ENOUGH = 32  # rows and columns of a cell, of which a median is taken
 THIN = 2  # pixels, half the width of seams between outlines
 SMALL_OTHER = 0.12  # of the median area: smaller things that are no red cell are dots, and not told
 GROUND, RED, OTHER = 0, 1, 2  # classes of a pixel
@@ -44,14 +46,14 @@ def assemble(pixels: np.ndarray, polygons: Polygons, maps: Maps, scale: np.ndarr
     covered = np.zeros(classes.shape, bool)
     outlines, status, scores = [], [], []
     for outline, area, score in zip(polygons.outlines, polygons.areas, polygons.scores, strict=True):
-        mask = filled(outline, classes.shape)
-        hidden = float(dark[mask].mean()) if mask.any() else 1.0
+        held = _held(outline, classes.shape)
+        hidden = float(dark[held].mean()) if len(held[0]) else 1.0
         if hidden > OUTSIDE:
             continue
-        covered |= mask
+        covered[held] = True
         outlines.append(outline / scale)
         scores.append(score)
-        purple = (classes[mask] == OTHER).mean() > OTHER_SHARE
+        purple = (classes[held] == OTHER).mean() > OTHER_SHARE
         if purple and not _as_a_cell(area, median):
             status.append(NO_RED_CELL)
         elif hidden > HIDDEN or _cut_off(outline, classes.shape, EDGE * np.sqrt(median)):
@@ -132,11 +134,16 @@ def _surround(pixels: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 def filled(outline: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """What an outline (P, 2) of x, y holds: (h, w) bool."""
+    mask = np.zeros(shape, bool)
+    mask[_held(outline, shape)] = True
+    return mask
+
+
+def _held(outline: np.ndarray, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """The rows and columns of a picture (h, w) that an outline (P, 2) of x, y holds."""
     from skimage.draw import polygon
 
-    mask = np.zeros(shape, bool)
-    mask[polygon(outline[:, 1], outline[:, 0], shape)] = True
-    return mask
+    return polygon(outline[:, 1], outline[:, 0], shape)
 
 
 def _cut_off(outline: np.ndarray, shape: tuple[int, ...], near: float) -> bool:
@@ -152,12 +159,19 @@ def _as_a_cell(area: float, median: float) -> bool:
 def _white(cells: Sequence[np.ndarray], read: np.ndarray) -> np.ndarray:
     """Which of N crops uint8 (h, w, 3) on black are white cells, (N,) bool, among those that are read, (N,) bool."""
     white = np.zeros(len(cells), bool)
-    which = [i for i in np.flatnonzero(read) if cells[i].max() > BLACK]
+    few = {i: _some_of(cells[i]) for i in np.flatnonzero(read)}
+    which = [i for i, some in few.items() if len(some)]
     if which:
-        own = density(np.array([np.median(cells[i][cells[i].max(axis=2) > BLACK], axis=0) for i in which]))
+        own = density(np.array([np.median(few[i], axis=0) for i in which]))
         red, green, blue = (own - np.median(own, axis=0)).T
         white[which] = (red > NUCLEUS) & (green > NUCLEUS) & (blue < -NUCLEUS)
     return white
+
+
+def _some_of(cell: np.ndarray) -> np.ndarray:
+    """Pixels (n, 3) of a crop uint8 (h, w, 3) on black, enough for a median."""
+    few = cell[:: max(1, len(cell) // ENOUGH), :: max(1, cell.shape[1] // ENOUGH)]
+    return few[own_pixels(few)]
 
 
 def _opened(mask: np.ndarray) -> np.ndarray:

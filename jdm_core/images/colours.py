@@ -49,8 +49,10 @@ class ColourMap:
 
     def apply(self, cell: np.ndarray) -> np.ndarray:
         """A cell uint8 (H, W, 3) on black in the other colours, as uint8; the background stays black."""
-        mapped = _light(self.slope * density(cell) + np.array(self.offset))
-        return np.where(own_pixels(cell)[:, :, None], mapped.round(), cell).astype(np.uint8)
+        levels = density(np.arange(256, dtype=np.uint8))[:, None]  # a channel's light decides what it becomes
+        table = _light(self.slope * levels + np.array(self.offset)).round().astype(np.uint8)
+        mapped = np.stack([table[:, channel][cell[:, :, channel]] for channel in range(3)], axis=2)
+        return np.where(own_pixels(cell)[:, :, None], mapped, cell)
 
     def undo(self, cell: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.ndarray:
         """A cell uint8 (H, W, 3) with what was changed between two pictures (H, W, 3) uint8 in the other colours.
@@ -100,6 +102,10 @@ def _light(values: np.ndarray) -> np.ndarray:
 
 def own_pixels(cell: np.ndarray) -> np.ndarray:
     """What of a cell uint8 (H, W, 3) is no background: (H, W) bool, dark spots within it too."""
-    from scipy.ndimage import binary_fill_holes  # here, since it takes long to import and few ask for it
+    from scipy.ndimage import label  # here, since it takes long to import and few ask for it
 
-    return np.asarray(binary_fill_holes(cell.max(axis=2) > BLACK))
+    brightest = np.maximum(np.maximum(cell[:, :, 0], cell[:, :, 1]), cell[:, :, 2])
+    dark = np.pad(brightest <= BLACK, 1, constant_values=True)
+    pieces = np.empty(dark.shape, np.int32)
+    label(dark, output=pieces)
+    return (pieces != pieces[0, 0])[1:-1, 1:-1]
