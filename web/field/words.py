@@ -31,13 +31,17 @@ BROWSER = {
     "restored": noop("{count} readings of this field were still here."),
     "lost": noop("{count} readings of this field were still here; for {lost} of them no cell is found now."),
     "forgotten": noop("All readings are forgotten."),
-    "add": noop("Press in the field on a cell that has no outline. Escape ends this."),
+    "add": noop(
+        "Press in the field on a cell that has no outline, or bring the cross to it with the arrow keys and press Enter. "
+        "Escape ends this."
+    ),
     "there": noop("There is a cell that was read already."),
     "searching": noop("Looking for the cell …"),
     "parting": noop("Parting the clump …"),
     "unread": noop("no reading yet"),
     "choose": noop("No cell chosen"),
     "place": noop("{at} of {count} in the list"),
+    "stage": noop("The field, with the outline of all that was found"),
     "unseen": noop("The picture of the field cannot be shown. Load the page again."),
 }
 # As jdm_core says them of pictures that are no field; whatever else it says stays English.

@@ -151,6 +151,7 @@ document.addEventListener('keydown', event => {
     const key = event.key.length === 1 ? event.key.toUpperCase() : event.key;
     if ('PU?X'.includes(key) && key.length === 1) field.say(key);
     else if (key === 'Z') field.undo();
+    else if (key.startsWith('Arrow') && field.adding) return; // which moves the cross
     else if (key === 'ArrowRight') field.step(1);
     else if (key === 'ArrowLeft') field.step(-1);
     else if (key === 'A') { field.adding = !field.adding; tell('adding'); }

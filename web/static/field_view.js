@@ -3,7 +3,9 @@
 const field = window.plasmoField, SVG = 'http://www.w3.org/2000/svg';
 const SIGNS = {suspicious: '▲', 'cut off': '◐', clump: '∞', 'not a red cell': '×', read: ''};
 const stage = element.querySelector('.field-stage');
+const STEPS = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]};
 let viewer = null, layer = null, shown = '', coming = null, marks = [], scale = 0;
+let cross = [0, 0]; // where Enter adds a cell, in pixels of the stage
 const reduced = matchMedia('(prefers-reduced-motion: reduce)').matches;
 const address = (path) => `${location.pathname.replace(/\/+$/, '')}/gradio_api/file=${path}`;
 
@@ -34,8 +36,10 @@ function build() {
     viewer.addHandler('resize', place);
     viewer.addHandler('canvas-click', event => { if (event.quick) press(event.position); });
     viewer.addHandler('canvas-key', event => { // ← and → go from cell to cell, letters are readings
-        const key = event.originalEvent.key;
-        if (!['ArrowUp', 'ArrowDown', '+', '-', '=', '0'].includes(key)) event.preventDefaultAction = true;
+        const {key, shiftKey} = event.originalEvent;
+        if (field.adding && key in STEPS) aim(STEPS[key], shiftKey ? 3 : 12);
+        if (field.adding && key === 'Enter') press(new OpenSeadragon.Point(...cross));
+        if ((field.adding && key in STEPS) || !['ArrowUp', 'ArrowDown', '+', '-', '=', '0'].includes(key)) event.preventDefaultAction = true;
     });
     viewer.canvas.setAttribute('role', 'application');
     addEventListener('keydown', event => { if (event.key === 'Escape' && element.classList.contains('full')) full(); });
@@ -105,6 +109,12 @@ function press(position) {
     } else if (hits.length) field.choose(hits[0].index);
 }
 
+function aim([right, down], by) {
+    const sides = [stage.clientWidth, stage.clientHeight];
+    cross = [cross[0] + by * right, cross[1] + by * down].map((at, i) => Math.min(Math.max(at, 0), sides[i]));
+    ['--cross-x', '--cross-y'].forEach((name, i) => stage.style.setProperty(name, `${cross[i]}px`));
+}
+
 function go() { // to the chosen cell, so near that it and its neighbours are seen
     const cell = field.cells[field.chosen], item = viewer?.world.getItemAt(0);
     paint();
@@ -127,6 +137,7 @@ async function show() {
     if (data.picture && data.picture !== shown) {
         await load(data.viewer);
         if (!viewer) build();
+        viewer.canvas.setAttribute('aria-label', data.words.stage);
         shown = data.picture;
         viewer.open({type: 'image', url: address(data.picture)});
         field.picture = new Image();
@@ -142,7 +153,11 @@ field.on('chosen', go);
 field.on('adding', () => {
     element.classList.toggle('adding', field.adding);
     document.querySelectorAll('[data-act=add]').forEach(button => button.setAttribute('aria-pressed', field.adding));
-    if (field.adding) field.announce(field.data.words.add);
+    if (!field.adding) return;
+    field.announce(field.data.words.add);
+    cross = [stage.clientWidth / 2, stage.clientHeight / 2];
+    aim([0, 0], 0);
+    viewer?.canvas.focus({preventScroll: true});
 });
 field.on('act', () => {
     const view = viewer?.viewport;

@@ -212,3 +212,32 @@ def test_a_missed_cell_is_added_and_a_false_one_taken_out(page, heaped):
     seen.until(lambda: seen.all("#field-tally")[0].text != tally)
     seen.press("z")
     assert seen.letters() == others
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_a_missed_cell_is_added_from_the_keyboard(page, heaped):
+    seen = Field(page)
+    seen.open(heaped)
+    count = len(seen.cells())
+    assert "outline" in seen.all(".field-stage [role=application]")[0].get_attribute("aria-label")
+    seen.all("[data-act=whole]")[0].send_keys(Keys.ENTER)
+    seen.all("[data-act=add]")[0].send_keys(Keys.ENTER)
+    assert "arrow keys" in seen.said()
+    chosen = seen.chosen()
+    way = """const item = window.plasmoField.viewer.world.getItemAt(0), stage = document.querySelector('.field-stage');
+        const at = item.imageToViewerElementCoordinates(new OpenSeadragon.Point(204, 150));
+        const cross = ['--cross-x', '--cross-y'].map(name => parseFloat(stage.style.getPropertyValue(name)));
+        return [at.x - cross[0], at.y - cross[1]]"""
+    keys = ((Keys.ARROW_LEFT, Keys.ARROW_RIGHT), (Keys.ARROW_UP, Keys.ARROW_DOWN))
+    for axis in (0, 1):
+        far = seen.until(lambda: page.execute_script(way))[axis]
+        seen.press(keys[axis][far > 0] * round(abs(far) / 12))
+    assert max(map(abs, page.execute_script(way))) <= 6 and seen.chosen() == chosen
+    seen.press(Keys.ENTER)
+    seen.until(lambda: "A cell was added." in seen.all("#field-status")[0].text)
+    seen.until(lambda: len(seen.cells()) == count + 1)
+    seen.until(lambda: [cell["place"] for cell in seen.cells() if cell["added"]] == [seen.chosen()])
+    seen.press("x")  # at once: the keyboard has not left the field
+    seen.until(lambda: "no red cell" in seen.said())
+    seen.press("z")
