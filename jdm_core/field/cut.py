@@ -159,7 +159,7 @@ def _as_a_cell(area: float, median: float) -> bool:
 def _white(cells: Sequence[np.ndarray], read: np.ndarray) -> np.ndarray:
     """Which of N crops uint8 (h, w, 3) on black are white cells, (N,) bool, among those that are read, (N,) bool."""
     white = np.zeros(len(cells), bool)
-    few = {i: _some_of(cells[i]) for i in np.flatnonzero(read)}
+    few = {i: _some_of(cells[i]) for i in np.flatnonzero(read).tolist()}
     which = [i for i, some in few.items() if len(some)]
     if which:
         own = density(np.array([np.median(few[i], axis=0) for i in which]))
