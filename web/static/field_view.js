@@ -153,12 +153,13 @@ field.on('chosen', go);
 field.on('adding', () => {
     element.classList.toggle('adding', field.adding);
     document.querySelectorAll('[data-act=add]').forEach(button => button.setAttribute('aria-pressed', field.adding));
+    field.announce(field.adding ? field.data.words.add : '');
     if (!field.adding) return;
-    field.announce(field.data.words.add);
     cross = [stage.clientWidth / 2, stage.clientHeight / 2];
     aim([0, 0], 0);
     viewer?.canvas.focus({preventScroll: true});
 });
+field.on('said', () => { stage.dataset.said = field.said; }); // shown where a cell is added: the buttons are out of sight
 field.on('act', () => {
     const view = viewer?.viewport;
     if (!view) return;

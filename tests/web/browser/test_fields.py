@@ -224,6 +224,11 @@ def test_a_missed_cell_is_added_from_the_keyboard(page, heaped):
     seen.all("[data-act=whole]")[0].send_keys(Keys.ENTER)
     seen.all("[data-act=add]")[0].send_keys(Keys.ENTER)
     assert "arrow keys" in seen.said()
+    over = "return getComputedStyle(document.querySelector('.field-stage'), '::before').content"
+    assert "arrow keys" in page.execute_script(over)  # on a telephone the rest is out of sight
+    seen.press(Keys.ESCAPE)
+    assert seen.said() == "" and seen.all("[data-act=add]")[0].get_attribute("aria-pressed") == "false"
+    seen.press("a")
     chosen = seen.chosen()
     way = """const item = window.plasmoField.viewer.world.getItemAt(0), stage = document.querySelector('.field-stage');
         const at = item.imageToViewerElementCoordinates(new OpenSeadragon.Point(204, 150));
