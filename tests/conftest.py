@@ -1,5 +1,6 @@
 """Fixtures that several test files share."""
 
+import gc
 import os
 import shutil
 import zipfile
@@ -40,6 +41,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         for name in LONG.keys() & set(getattr(item, "fixturenames", ())):
             item.add_marker(LONG[name])
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays: no collection of garbage looks through it."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,8 @@ By = pytest.importorskip("selenium.webdriver.common.by").By
 Keys = pytest.importorskip("selenium.webdriver.common.keys").Keys
 ActionChains = partial(pytest.importorskip("selenium.webdriver").ActionChains, duration=50)  # ms that a pointer moves
 _Wait = pytest.importorskip("selenium.webdriver.support.ui").WebDriverWait
-# Seconds between two looks: selenium's half a second is most of what many tests take.
-WebDriverWait = partial(_Wait, poll_frequency=0.1)
+# Seconds between two looks: selenium's half a second is most of what many tests take, and each look works for three.
+WebDriverWait = partial(_Wait, poll_frequency=0.2)
 SECONDS = 120  # for any one thing to happen
 
 

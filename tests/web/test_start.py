@@ -1,8 +1,10 @@
 """Starting the app: its settings, and checkpoints that it cannot show."""
 
 import pytest
+from gradio.routes import App
 
 import app
+from tests.support.server import serving
 from web.settings import read_settings
 
 
@@ -32,3 +34,17 @@ def test_settings_come_from_the_environment(monkeypatch):
     options = read_settings([])
     assert (options.host, options.port, options.checkpoint) == ("0.0.0.0", 7999, "other")
     assert read_settings(["--port", "8001"]).port == 8001
+
+
+@pytest.mark.slow
+def test_gradio_makes_its_application_once(explainer, tmp_path, monkeypatch):
+    """It is half of a start: Gradio would make it four times."""
+    made, create = [], App.create_app
+
+    def counted(*given, **named):
+        made.append(given)
+        return create(*given, **named)
+
+    monkeypatch.setattr(App, "create_app", counted)
+    with serving(explainer, tmp_path) as running:
+        assert len(made) == 1 and running.app is running.blocks.app

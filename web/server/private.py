@@ -10,15 +10,15 @@ import asyncio
 import logging
 import sys
 import traceback
-from collections.abc import AsyncGenerator
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 from fastapi import HTTPException
-from gradio import processing_utils, queueing, route_utils, routes, utils
+from gradio import blocks, processing_utils, queueing, route_utils, routes, utils
 from gradio.server_messages import HeartbeatMessage
 from gradio_client import Client
 from gradio_client.utils import strip_invalid_filename_characters
@@ -192,6 +192,22 @@ def let_tools_in(page: gr.Blocks, token: str) -> None:
 def queue_of(page: gr.Blocks) -> Any:
     """The queue of a page: Gradio has no public way to ask for its length."""
     return page._queue
+
+
+class _NoApplication:
+    @staticmethod
+    def create_app(*_: object, **__: object) -> None:
+        """Stands in the place of Gradio's."""
+
+
+@contextmanager
+def no_application_yet() -> Iterator[None]:
+    """Gradio makes its application at each step towards a launch: here none, as only the one of the launch serves."""
+    made, blocks.App = blocks.App, _NoApplication  # type: ignore[misc,assignment]
+    try:
+        yield
+    finally:
+        blocks.App = made
 
 
 def keep_states(page: gr.Blocks, holder: Any) -> None:

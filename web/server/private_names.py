@@ -10,6 +10,7 @@ NAMES = {
     "gradio.route_utils:GradioMultiPartParser.parse": (),
     "gradio.route_utils:FnIndexInferError": (),
     "gradio.route_utils:get_fn": ("blocks", "api_name", "body"),
+    "gradio.blocks:App.create_app": ("blocks", "mcp_server"),
     "gradio.routes:CustomCORSMiddleware": ("app",),
     "gradio.routes:secure_url_stream_response": ("url", "request"),
     "gradio.routes:file_upload_statuses": (),

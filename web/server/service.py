@@ -57,16 +57,17 @@ class Service:
         from web.server.document import Document
         from web.server.gate import Gate
         from web.server.jobs import watch_jobs
-        from web.server.private import keep_states, let_tools_in, queue_of, replace_private_names
+        from web.server.private import keep_states, let_tools_in, no_application_yet, queue_of, replace_private_names
         from web.server.sessions import Pages
 
         settings = self.settings
         explainer = cast(Explainer, self.explainer)  # it does all that an explainer does
-        self.blocks = build_page(explainer, settings.kept_seconds, settings.batch_cells)
+        with no_application_yet():
+            self.blocks = build_page(explainer, settings.kept_seconds, settings.batch_cells)
+            self.blocks.queue(max_size=settings.queue_length, api_open=False)  # no way round the queue
         self.blocks.delete_cache = None  # Gradio's own sweep would take the pictures of the page's buttons too
         watch_jobs(self.blocks)
         replace_private_names()
-        self.blocks.queue(max_size=settings.queue_length, api_open=False)  # no way round the queue
         self.pages = Pages(queue_of(self.blocks), settings.kept_seconds, max(1, settings.queue_length // 2))
         options = LAUNCH | {
             "server_name": settings.host,

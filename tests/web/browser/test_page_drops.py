@@ -16,8 +16,8 @@ UPLOADED = "return performance.getEntriesByType('resource').some(entry => entry.
 @pytest.fixture(scope="module")
 def large(tmp_path_factory):
     """A photograph of one cell, at which the page looks for a while before it knows what it is."""
-    pixels = np.full((4000, 5000, 3), GROUND, float)
-    paste(pixels, EXAMPLES[1], 1300, 800, 2400)
+    pixels = np.full((3000, 3750, 3), GROUND, float)
+    paste(pixels, EXAMPLES[1], 975, 600, 1800)
     path = tmp_path_factory.mktemp("large") / "large.png"
     Image.fromarray(pixels.astype(np.uint8)).save(path, compress_level=1)
     return path
