@@ -7,6 +7,7 @@ import pytest
 
 from tests.support.shared import made_once
 from tests.support.toy import few_windows, train_toy, write_toy_zip
+from tests.support.toy_microscopes import write_microscopes
 from training.studies.study import Inputs
 
 
@@ -27,6 +28,12 @@ def toy_cells(tmp_path_factory) -> Path:
 def trained(tmp_path_factory) -> Path:
     """cells.zip, a tiny run in run/, and its export "toy" in manifest.json: to be read and not to be written to."""
     return made_once(tmp_path_factory, "trained", lambda folder: train_toy(folder, images=160))
+
+
+@pytest.fixture(scope="session")
+def sets_abroad(tmp_path_factory) -> Path:
+    """A folder of drawn sets of other microscopes: to be read and not to be written to."""
+    return made_once(tmp_path_factory, "sets_abroad", write_microscopes)
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import pytest
 from jdm_core import Explainer
 from jdm_core.checkpoint.reading import Reading, readings
 from jdm_core.field.ranking import rank
-from tests.support.toy_microscopes import write_microscopes
 from training.cli import main
 from training.publish.fits import reading as fitting
 from training.publish.fits.reading import fit_reading, measure_reading, own_slides, share_and_spread, suspicious
@@ -68,13 +67,14 @@ def test_cells_are_read_as_those_of_a_field_are(trained, monkeypatch):
 
 @pytest.mark.train
 @pytest.mark.slow
-def test_the_command_records_the_reading_of_own_slides_and_of_other_microscopes(own, tmp_path, monkeypatch):
+def test_the_command_records_the_reading_of_own_slides_and_of_other_microscopes(
+    own, sets_abroad, tmp_path, monkeypatch
+):
     monkeypatch.setattr("training.publish.fits.reading.FEWEST", 1)
-    write_microscopes(tmp_path / "sets")
     manifest, out = own / "manifest.json", tmp_path / "reading.json"
     options = ["--checkpoint", "toy", "--manifest", str(manifest), "--device", "cpu", "--data", str(own / "cells.zip")]
     sizes = ["--cells", "2", "--others", "4", "--fields", "2", "--draws", "2"]
-    command = ["reading", *options, *sizes, "--microscopes", str(tmp_path / "sets"), "--out", str(out), "--record"]
+    command = ["reading", *options, *sizes, "--microscopes", str(sets_abroad), "--out", str(out), "--record"]
     assert main(command) == 0
     figures = json.loads(out.read_text())
     recorded = readings(Explainer.load("toy", "cpu", manifest).checkpoint)

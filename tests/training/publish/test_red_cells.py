@@ -8,7 +8,6 @@ import pytest
 from jdm_core import Explainer
 from jdm_core.images.traits import NAMES, SIDE
 from tests.support.toy import toy_cell
-from tests.support.toy_microscopes import write_microscopes
 from training.cli import main
 from training.data.red_cells import Pictures, read_pictures
 from training.publish.fits.red_cells import fit_red_cells, vary
@@ -60,9 +59,8 @@ def test_a_varied_picture_keeps_its_silhouette_and_its_background():
 
 
 @pytest.mark.slow
-def test_parts_of_the_sets_are_apart_and_a_fit_rests_on_those_that_may_be_used(tmp_path):
-    write_microscopes(tmp_path)
-    fitted, reported = (read_pictures(tmp_path, 40, 0)[part] for part in ("developer", "report"))
+def test_parts_of_the_sets_are_apart_and_a_fit_rests_on_those_that_may_be_used(sets_abroad):
+    fitted, reported = (read_pictures(sets_abroad, 40, 0)[part] for part in ("developer", "report"))
     assert {one.title for one in fitted} <= {one.title for one in reported if one.fitted}
     assert any(one.title.startswith("IML") and not one.fitted for one in reported)
     for one in fitted:
@@ -73,13 +71,12 @@ def test_parts_of_the_sets_are_apart_and_a_fit_rests_on_those_that_may_be_used(t
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("few_resamples")
-def test_the_command_records_the_rule_and_the_share_of_each_kind(own, tmp_path):
-    write_microscopes(tmp_path / "sets")
+def test_the_command_records_the_rule_and_the_share_of_each_kind(own, sets_abroad, tmp_path):
     manifest = own / "manifest.json"
     options = ["--checkpoint", "toy", "--manifest", str(manifest), "--device", "cpu", "--data", str(own / "cells.zip")]
     out = tmp_path / "familiarity.json"
     sizes = ["--cells", "16", "--number", "24", "--part", "validation"]
-    command = ["familiarity", *options, *sizes, "--microscopes", str(tmp_path / "sets"), "--out", str(out), "--record"]
+    command = ["familiarity", *options, *sizes, "--microscopes", str(sets_abroad), "--out", str(out), "--record"]
     assert main(command) == 0
     entry = json.loads(manifest.read_text())["checkpoints"]["toy"]
     assert len(entry["calibration"]["red_cells"]["linear"]) == len(NAMES)

@@ -9,7 +9,6 @@ import torch
 
 from jdm_core.checkpoint.manifest import MANIFEST, read_finders
 from jdm_core.field.weights import build_finder
-from tests.support.toy_microscopes import write_microscopes
 from training.cli import main
 from training.run.fit_finder import FinderLoss, composed, fit_finder
 
@@ -40,11 +39,10 @@ def test_weights_are_written_recorded_and_load(toy_cells, tmp_path, capsys):
     build_finder(data)
 
 
-def test_red_cells_of_other_microscopes_are_taken_along_and_told(toy_cells, tmp_path):
+def test_red_cells_of_other_microscopes_are_taken_along_and_told(toy_cells, sets_abroad, tmp_path):
     (tmp_path / "weights").mkdir()
     shutil.copyfile(MANIFEST, tmp_path / "manifest.json")
-    sets = write_microscopes(tmp_path / "sets")
-    assert fit(toy_cells, tmp_path / "weights/own.safetensors", f"--microscopes={sets}") == 0
+    assert fit(toy_cells, tmp_path / "weights/own.safetensors", f"--microscopes={sets_abroad}") == 0
     trained = read_finders(tmp_path / "manifest.json")["own"].trained
     assert trained is not None and (trained["fields"], trained["steps"], trained["seed"]) == (4, 2, 0)
     cells = trained["cells"]

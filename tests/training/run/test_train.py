@@ -17,7 +17,6 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from jdm_core.model.network import JointDiffusionNetwork
 from tests.support.toy import TINY, TINY_OPTIONS, write_toy_zip
-from tests.support.toy_microscopes import write_microscopes
 from tests.support.warm_python import warm_python
 from training.cli import main
 from training.run import state as state_module
@@ -399,11 +398,10 @@ def test_a_run_that_cannot_start_from_its_checkpoint_says_why(setting, reason):
         initial_network(load_recipe("malaria-128", [setting]))
 
 
-def test_other_microscopes_are_trained_on_where_they_lie_and_told_of_where_not(toy, tmp_path, capsys):
-    sets = write_microscopes(tmp_path / "sets")
+def test_other_microscopes_are_trained_on_where_they_lie_and_told_of_where_not(toy, sets_abroad, tmp_path, capsys):
     settings = ("abroad=['mpidb', 'bccd']", "abroad_share=0.5", "abroad_from=0", "images=16")
     recipe = [argument for setting in settings for argument in ("--set", setting)]
-    assert main(train_command(toy, tmp_path / "with", *recipe, "--microscopes", str(sets))) == 0
+    assert main(train_command(toy, tmp_path / "with", *recipe, "--microscopes", str(sets_abroad))) == 0
     assert "without --microscopes" not in capsys.readouterr().err
     assert main(train_command(toy, tmp_path / "without", *recipe)) == 0
     assert "without --microscopes nothing is trained on cells of mpidb, bccd" in capsys.readouterr().err
