@@ -32,8 +32,8 @@ BROWSER = {
     "lost": noop("{count} readings of this field were still here; for {lost} of them no cell is found now."),
     "forgotten": noop("All readings are forgotten."),
     "add": noop(
-        "Press in the field on a cell that has no outline, or bring the cross to it with the arrow keys and press Enter. "
-        "Escape ends this."
+        "Press in the field on a cell that has no outline, or bring the cross to it with the arrow keys and press "
+        "Enter. Escape ends this."
     ),
     "there": noop("There is a cell that was read already."),
     "searching": noop("Looking for the cell …"),
