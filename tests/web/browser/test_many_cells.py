@@ -35,6 +35,7 @@ def test_upload_stop_sort_open_and_download_in_the_browser(browser, address, man
 
         return WebDriverWait(browser, 200, ignored_exceptions=(Stale, IndexError)).until(lambda _: condition())
 
+    browser.get("about:blank")  # what was still under way on the page before breaks off here
     browser.get_log("browser")  # empties it of what other tests' pages left
     browser.get(address)
     wait(lambda: all_of("#drop-files input[type=file]"))[0].send_keys(str(many))
