@@ -9,7 +9,7 @@ from typing import Any
 
 from jdm_core.checkpoint.entry import Checkpoint
 from jdm_core.files import replace_file
-from training.publish.abroad import areas, beside_rivals, that_report
+from training.publish.abroad import areas, beside_rival, that_report
 from training.publish.fits.red_cells import kinds_table
 from training.tables import NOTHING, Cell, Figure, Table
 
@@ -64,13 +64,13 @@ def summary(sources: Sources) -> str:
                 *(_rate(f, who) for who in ("head", "posterior", "judge")),
             ]
         )
-    for words, area, likelihood in areas(that_report(sources.tables("microscopes"))[0]):
-        rows.append([f"AUROC on another microscope, {words}", area, likelihood, NOTHING])
+    for words, *figures in areas(that_report(sources.tables("microscopes"))):
+        rows.append([f"AUROC on another microscope, {words}", *figures])
     note = (
-        f"`{SHIPPED[0]}`; 95 % intervals over slides, or fields. The judge is a small network trained apart, which "
-        "takes no part in making an edit."
+        f"`{SHIPPED[0]}`; 95 % intervals over slides, or fields. The plain CNN is a small network trained apart: on the "
+        "same sets of cells where it reads other microscopes; of edits it is the judge, which takes no part in making them."
     )
-    return Table.make(("", "Classifier", "Likelihood", "Judge"), rows, note=note).markdown()
+    return Table.make(("", "Classifier", "Likelihood", "Plain CNN"), rows, note=note).markdown()
 
 
 def verdicts(sources: Sources) -> str:
@@ -194,7 +194,7 @@ def familiarity(sources: Sources) -> str:
 
 def microscopes(sources: Sources) -> str:
     """Verdicts on cells of other microscopes, as given and with colours matched, and a plain CNN's beside them."""
-    return beside_rivals(that_report(sources.tables("microscopes"))).markdown()
+    return beside_rival(that_report(sources.tables("microscopes"))).markdown()
 
 
 def provenance(sources: Sources) -> str:
