@@ -47,5 +47,5 @@ def beside_rival(tables: Sequence[Table]) -> Table:
         "Balanced accuracy",
         "Sensitivity at 1 % false positives",
     )
-    note = "The half on which no choice rests; the rival met the same sets. 95 % intervals over fields, or cells where few."
+    note = "The half on which no choice rests. The rival met the same sets. 95 % intervals: fields, or cells where few."
     return Table.make(header, rows, note=note)

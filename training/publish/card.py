@@ -67,8 +67,8 @@ def summary(sources: Sources) -> str:
     for words, *figures in areas(that_report(sources.tables("microscopes"))):
         rows.append([f"AUROC on another microscope, {words}", *figures])
     note = (
-        f"`{SHIPPED[0]}`; 95 % intervals over slides, or fields. The plain CNN is a small network trained apart: on the "
-        "same sets of cells where it reads other microscopes; of edits it is the judge, which takes no part in making them."
+        f"`{SHIPPED[0]}`; 95 % intervals over slides, or fields. Plain CNNs are small networks trained apart: of other "
+        "microscopes one that trained on the same sets, of edits the judge, which takes no part in making them."
     )
     return Table.make(("", "Classifier", "Likelihood", "Plain CNN"), rows, note=note).markdown()
 
