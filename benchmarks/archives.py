@@ -1,11 +1,17 @@
-"""python -m benchmarks.archives: what a field of an archive costs a cluster, in processor seconds and bytes.
+"""python -m benchmarks.archives [--workers N [N ...]]: what a field of an archive costs a cluster.
 
-Processor seconds of one thread, not those on the clock, so that other work on the machine hardly moves them.
+Processor seconds of one thread, not those on the clock, so that other work on the machine hardly moves them; and bytes.
+With --workers, fields a second on the clock of a Ray of so many workers on this machine, which should be doing nothing
+else.
 """
 
+import argparse
 import json
+import os
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
@@ -25,6 +31,7 @@ EXAMPLES = Path(__file__).parent.parent / "web" / "examples"
 HEIGHT, WIDTH, DIAMETER, STEP = 1200, 1600, 100, 125  # pixels of the field, and of its cells, apart from each other
 GROUND = (228, 222, 226)
 TABLED = 200  # fields of which tables are written
+DEALT, SIDES = 16, (600, 800)  # fields that workers share, and their pixels
 T = TypeVar("T")
 
 
@@ -78,5 +85,47 @@ def measure() -> Table:
     return Table.make(("A field", "Processor seconds", "What"), rows, note=note)
 
 
+def measure_workers(counts: Sequence[int]) -> Table:
+    """Fields a second of a local Ray of so many workers each, from the first field written to the last.
+
+    So the start of Ray and of its workers, which an archive's size makes nothing of, is not counted.
+    """
+    ray, rows, rates = Path(sys.executable).with_name("ray"), [], []
+    environment = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0"}
+    pixels = pasted()
+    with TemporaryDirectory() as folder:
+        fields = Path(folder) / "fields"
+        fields.mkdir()
+        for i in range(DEALT):
+            Image.fromarray(np.roll(pixels, STEP * i, axis=1)[: SIDES[0], : SIDES[1]]).save(fields / f"{i:02}.png")
+        for count in counts:
+            out = Path(folder) / str(count)
+            start = ["start", "--head", "--num-cpus", str(count), "--include-dashboard", "false"]
+            subprocess.run([ray, *start], check=True, env=environment, stdout=subprocess.DEVNULL)
+            try:
+                command = [
+                    sys.executable,
+                    "-m",
+                    "jdm_core",
+                    "field",
+                    str(fields),
+                    "--out",
+                    str(out),
+                    "--cluster",
+                    "auto",
+                ]
+                subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL)
+            finally:
+                subprocess.run([ray, "stop", "--force"], check=True, env=environment, stdout=subprocess.DEVNULL)
+            written = sorted(path.stat().st_mtime for path in out.rglob("[0-9][0-9].json"))
+            rates.append((len(written) - count) / (written[-1] - written[count - 1]))
+            rows.append([str(count), f"{rates[-1]:.2f}", f"{rates[-1] / rates[0]:.2f}"])
+    note = f"{DEALT} fields of {SIDES[1]} x {SIDES[0]} pixels, {FIELD_DRAWS} draws, a thread a worker, no GPU."
+    return Table.make(("Workers", "Fields a second", "Over the first row"), rows, note=note)
+
+
 if __name__ == "__main__":
-    print(measure().markdown())
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--workers", nargs="+", type=int, metavar="N", help="time a Ray of so many workers instead")
+    wanted = parser.parse_args().workers
+    print((measure_workers(wanted) if wanted else measure()).markdown())
