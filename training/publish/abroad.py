@@ -6,6 +6,7 @@ from dataclasses import replace
 from training.tables import NOTHING, Cell, Figure, Table
 
 REPORTS = "The part that reports: "  # how the titles begin of tables of the half on which no choice rests
+MET = "It trained on cells of other microscopes too"  # stands below the table of a rival that did
 NAME, COLOURS, COUNTED, AUROC, _, FALSE_POSITIVES, BALANCED, STRICT, LIKELIHOOD, UNITS = range(10)  # their columns
 
 
@@ -15,37 +16,44 @@ def that_report(tables: Sequence[Table]) -> list[Table]:
     return [replace(t, rows=tuple(row for row in t.rows if not str(row[UNITS]).startswith("slide"))) for t in own]
 
 
-def areas(tables: Sequence[Table]) -> Iterator[tuple[str, Cell, Cell, Cell]]:
-    """Of each set with infected cells: its name, and how colours are taken; AUROC of both verdicts and the last rival.
+def fair_rival(tables: Sequence[Table]) -> tuple[Table | None, str]:
+    """Of the tables of `that_report` the last rival's that trained on other microscopes too, as the checkpoint did.
 
-    The tables are those of `that_report`.
+    Where none did, the last rival's, and None without one; and which sets it trained on, in words.
     """
-    own, *rivals = tables
+    rivals = tables[1:]
+    met = [table for table in rivals if MET in table.note]
+    return (met or rivals or [None])[-1], "the same sets" if met else "none of these sets"
+
+
+def areas(own: Table, rival: Table | None) -> Iterator[tuple[str, Cell, Cell, Cell]]:
+    """Of each set with infected cells: its name, and how colours are taken; AUROC of both verdicts and of a rival."""
     for i, row in enumerate(own.rows):
         if isinstance(row[AUROC], Figure):
             matched = ", colours matched" if row[COLOURS] == "matched" else ""
-            rival = rivals[-1].rows[i][AUROC] if rivals else NOTHING
-            yield f"{row[NAME]}{matched}", row[AUROC], row[LIKELIHOOD], rival
+            beside = NOTHING if rival is None else rival.rows[i][AUROC]
+            yield f"{row[NAME]}{matched}", row[AUROC], row[LIKELIHOOD], beside
 
 
 def beside_rival(tables: Sequence[Table]) -> Table:
-    """The checkpoint's rows, each with the AUROC of the last rival: the one that trained on most of what it did."""
-    own, *rivals = tables
+    """The checkpoint's rows, each with the AUROC of the rival that compares best."""
+    own, (rival, sets) = tables[0], fair_rival(tables)
     rows = []
     for i, row in enumerate(own.rows):
-        of_rival = [table.rows[i][AUROC] for table in rivals[-1:]]
+        beside = [] if rival is None else [rival.rows[i][AUROC]]
         figures = (row[LIKELIHOOD], row[FALSE_POSITIVES], row[BALANCED], row[STRICT])
-        rows.append([row[NAME], row[COLOURS], row[COUNTED], row[AUROC], *of_rival, *figures])
+        rows.append([row[NAME], row[COLOURS], row[COUNTED], row[AUROC], *beside, *figures])
     header = (
         "Microscope",
         "Colours",
         "n (infected)",
         "Classifier AUROC",
-        *(f"{table.title.removeprefix(REPORTS)} AUROC" for table in rivals[-1:]),
+        *([] if rival is None else [f"{rival.title.removeprefix(REPORTS)} AUROC"]),
         "Likelihood AUROC",
         "False positives",
         "Balanced accuracy",
         "Sensitivity at 1 % false positives",
     )
-    note = "The half on which no choice rests. The rival met the same sets. 95 % intervals: fields, or cells where few."
+    met = "" if rival is None else f" The rival met {sets}."
+    note = f"The half on which no choice rests.{met} 95 % intervals: fields, or cells where few."
     return Table.make(header, rows, note=note)

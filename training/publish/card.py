@@ -9,7 +9,7 @@ from typing import Any
 
 from jdm_core.checkpoint.entry import Checkpoint
 from jdm_core.files import replace_file
-from training.publish.abroad import areas, beside_rival, that_report
+from training.publish.abroad import areas, beside_rival, fair_rival, that_report
 from training.publish.fits.red_cells import kinds_table
 from training.tables import NOTHING, Cell, Figure, Table
 
@@ -64,11 +64,13 @@ def summary(sources: Sources) -> str:
                 *(_rate(f, who) for who in ("head", "posterior", "judge")),
             ]
         )
-    for words, *figures in areas(that_report(sources.tables("microscopes"))):
+    abroad = that_report(sources.tables("microscopes"))
+    rival, sets = fair_rival(abroad)
+    for words, *figures in areas(abroad[0], rival):
         rows.append([f"AUROC on another microscope, {words}", *figures])
     note = (
         f"`{SHIPPED[0]}`; 95 % intervals over slides, or fields. Plain CNNs are small networks trained apart: of other "
-        "microscopes one that trained on the same sets, of edits the judge, which takes no part in making them."
+        f"microscopes one that trained on {sets}, of edits the judge, which takes no part in making them."
     )
     return Table.make(("", "Classifier", "Likelihood", "Plain CNN"), rows, note=note).markdown()
 

@@ -59,8 +59,7 @@ def parasite_area(shift: np.ndarray, picture: np.ndarray, mask: np.ndarray, widt
 
     shift (S, S) of `class_shift`, the picture (S, S, 3) in [-1, 1], its cell (S, S) bool. The core is where the shift
     reaches a share of its peak; the stain that hangs on it belongs to it, the relief that hangs on that stain, such as
-    an unstained ring, and what they enclose.
-    `width` above 1 takes more of everything.
+    an unstained ring, and what they enclose. `width` above 1 takes more of everything.
     """
     scale = len(mask) / _SIDE_PIXELS
     peak = shift.max()
@@ -83,7 +82,7 @@ def parasite_area(shift: np.ndarray, picture: np.ndarray, mask: np.ndarray, widt
 def place_area(mask: np.ndarray, width: float, generator: np.random.Generator) -> np.ndarray:
     """The weight in [0, 1] (S, S) of a cell's pixels round a place drawn at random below the rim of `mask` (S, S)."""
     scale = len(mask) / _SIDE_PIXELS
-    depth = _distance(np.pad(mask, 1))[1:-1, 1:-1]
+    depth = _depth(mask)
     centres = np.argwhere(depth >= min(_DEPTH * scale, 0.6 * depth.max()))
     if not mask.any():
         return np.zeros(mask.shape, np.float32)
@@ -135,23 +134,29 @@ def _stain(picture: np.ndarray, mask: np.ndarray, scale: float) -> tuple[np.ndar
     green = green - np.median(green[mask])
     deviation = 1.4826 * float(np.median(np.abs(green[mask])))
     inner = ndimage.binary_erosion(mask, iterations=max(1, round(scale)))
-    weight = ndimage.gaussian_filter(inner.astype(float), 0.7 * scale)
-    return ndimage.gaussian_filter(np.where(inner, green, 0), 0.7 * scale) / np.maximum(weight, 0.3), deviation
+    return _smooth_within(inner, green, 0.7 * scale, 0.3), deviation
 
 
 def _relief(picture: np.ndarray, mask: np.ndarray, scale: float) -> tuple[np.ndarray, float]:
     """How much lighter or darker each pixel (S, S) is than its surroundings, in optical density; a deviation."""
-    inner = _distance(np.pad(mask, 1))[1:-1, 1:-1] > _SEAM * scale
+    inner = _depth(mask) > _SEAM * scale
     if not inner.any():
         return np.zeros(mask.shape), 0.0
-    density = np.where(inner, -np.log((picture.mean(2) + 1) / 2 + 1 / 256), 0)
-    fine, coarse = (
-        ndimage.gaussian_filter(density, sigma * scale)
-        / np.maximum(ndimage.gaussian_filter(inner.astype(float), sigma * scale), 0.1)
-        for sigma in (_FINE, _COARSE)
-    )
+    density = -np.log((picture.mean(2) + 1) / 2 + 1 / 256)
+    fine, coarse = (_smooth_within(inner, density, sigma * scale, 0.1) for sigma in (_FINE, _COARSE))
     relief = np.where(inner, np.abs(fine - coarse), 0)
     return relief, 1.4826 * float(np.median(relief[inner]))
+
+
+def _smooth_within(inner: np.ndarray, values: np.ndarray, sigma: float, least: float) -> np.ndarray:
+    """Values (S, S) smoothed over a mask alone; where less than `least` of the weight is in it, they fade."""
+    weight = ndimage.gaussian_filter(inner.astype(float), sigma)
+    return ndimage.gaussian_filter(np.where(inner, values, 0), sigma) / np.maximum(weight, least)
+
+
+def _depth(mask: np.ndarray) -> np.ndarray:
+    """How deep below the rim of a cell (S, S), or the picture's edge, each pixel lies."""
+    return _distance(np.pad(mask, 1))[1:-1, 1:-1]
 
 
 def _distance(mask: np.ndarray) -> np.ndarray:

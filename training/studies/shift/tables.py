@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from training.publish.abroad import MET
 from training.studies.shift.figures import KINDS
 from training.tables import Cell, Figure, Table
 
@@ -77,7 +78,7 @@ def _met(sets: Sequence[str] | None) -> str:
         return ""
     if not sets:
         return "Its file names no other microscope whose cells it trained on."
-    return f"It trained on cells of other microscopes too: the developers' parts of {', '.join(sets)}."
+    return f"{MET}: the developers' parts of {', '.join(sets)}."
 
 
 def _note(rows: list[Mapping[str, Any]]) -> str:
