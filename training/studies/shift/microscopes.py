@@ -64,10 +64,9 @@ class Microscopes(Study):
         the next smear."""
     conclusion = """The table says for each microscope what a verdict is worth there, and the part that reports was
         looked at by no choice of weights, thresholds or colours. Read it before the model is used on a stain like one
-        of these; for another, measure your own fields by the same command. A plain
-        CNN that trained on the same cells of other microscopes ranks cells as well as the joint model's classifier, and
-        those of IML better; on BBBC041 it calls more healthy cells infected. What differs within its interval is no
-        difference."""
+        of these; for another, measure your own fields by the same command. A plain CNN that trained on the same cells
+        of other microscopes ranks cells as well as the joint model's classifier, and those of IML better; on BBBC041 it
+        calls more healthy cells infected. What differs within its interval is no difference."""
     needs = ("microscopes",)
 
     def facts(self, inputs: Inputs) -> Sequence[object]:
