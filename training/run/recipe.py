@@ -62,7 +62,7 @@ class Recipe:
     abroad_share: float = 0.0  # of a batch, for the cells of `abroad`
     abroad_from: float = 0.0  # the share of the run after which they are met
     appearance: float = 0.0  # strength at which stain, lamp and sampling vary, instead of `stain_jitter`
-    start_from: str = ""  # a checkpoint at half the side, whose weights are grown; "": random weights
+    start_from: str = ""  # a checkpoint whose weights are taken, or grown where its side is half; "": random weights
     symmetries: bool = True  # whether images are flipped and turned: cells have no up, digits have
     translate: int = 0  # pixels by which images are shifted at most
     given_test: bool = False  # the test part is the data's own, and test_slides must be 0

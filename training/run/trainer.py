@@ -145,14 +145,16 @@ class Trainer:
 
 
 def initial_network(recipe: Recipe) -> JointDiffusionNetwork:
-    """A network with weights drawn at random, or grown from the checkpoint that the recipe starts from."""
+    """A network with random weights, or with those of the checkpoint that the recipe starts from, grown if need be."""
     network = JointDiffusionNetwork(recipe.architecture)
     if recipe.start_from:
         small, checkpoint = load_checkpoint(recipe.start_from, torch.device("cpu"))
         if checkpoint.provenance.recipe.get("split_seed", 0) != recipe.split_seed:
             raise RecipeError(f"{recipe.name}: {recipe.start_from} was trained on another split of the slides")
+        weights, alike = small.state_dict(), checkpoint.architecture == recipe.architecture
         try:
-            network.load_state_dict(grown_weights(small.state_dict(), checkpoint.architecture, recipe.architecture))
+            grown = weights if alike else grown_weights(weights, checkpoint.architecture, recipe.architecture)
+            network.load_state_dict(grown)
         except ValueError as error:
             raise RecipeError(f"{recipe.name}: cannot start from {recipe.start_from}: {error}") from error
     return network

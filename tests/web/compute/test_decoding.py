@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from io import BytesIO
 from pathlib import Path
@@ -136,13 +136,26 @@ def test_one_that_hangs_is_ended_and_replaced(decoders, monkeypatch):
     assert decoders.read(EXAMPLE, "cell").ndim == 3
 
 
-def test_one_that_breaks_is_replaced(decoders):
+def asked_while_stopped(decoders, monkeypatch, threads) -> tuple[Decoder, Future]:
+    """The idle process, which stands still, and the reading that it was given: no other is started in its place."""
     decoders.read(EXAMPLE, "cell")
-    (broken,) = decoders._idle
-    os.kill(broken.process.pid, signal.SIGSTOP)
+    (stopped,) = decoders._idle
+    os.kill(stopped.process.pid, signal.SIGSTOP)
+    given, read = threading.Event(), Decoder.read
+
+    def noted(self, *arguments):
+        given.set()
+        return read(self, *arguments)
+
+    monkeypatch.setattr(Decoder, "read", noted)
+    job = threads.submit(decoders.read, EXAMPLE, "cell")
+    assert given.wait(SOON)
+    return stopped, job
+
+
+def test_one_that_breaks_is_replaced(decoders, monkeypatch):
     with ThreadPoolExecutor() as threads:
-        job = threads.submit(decoders.read, EXAMPLE, "cell")
-        assert until(lambda: not decoders._idle)
+        broken, job = asked_while_stopped(decoders, monkeypatch, threads)
         os.kill(broken.process.pid, signal.SIGKILL)  # as a codec's own fault would end it
         with pytest.raises(CellImageError, match="cell: cannot be decoded safely"):
             job.result(SOON)
@@ -157,13 +170,9 @@ def test_one_that_was_killed_while_idle_is_not_asked(decoders):
     assert decoders.read(EXAMPLE, "cell").ndim == 3
 
 
-def test_one_that_passes_its_time_of_the_processor_says_so(decoders):
-    decoders.read(EXAMPLE, "cell")
-    (late,) = decoders._idle
-    os.kill(late.process.pid, signal.SIGSTOP)
+def test_one_that_passes_its_time_of_the_processor_says_so(decoders, monkeypatch):
     with ThreadPoolExecutor() as threads:
-        job = threads.submit(decoders.read, EXAMPLE, "cell")
-        assert until(lambda: not decoders._idle)
+        late, job = asked_while_stopped(decoders, monkeypatch, threads)
         os.kill(late.process.pid, signal.SIGXCPU)
         os.kill(late.process.pid, signal.SIGCONT)
         with pytest.raises(CellImageError, match="cell: takes too long to decode"):
