@@ -118,7 +118,7 @@ def _told(metrics: dict[str, Any], say: Language) -> str:
     cells, slides = say.number(metrics["n"]), say.number(metrics["slides"])
     if metrics["test_set"].startswith("test slides"):
         return say(
-            "Tested on {cells} cells of {slides} slides not used in training: {verdicts}.",
+            "Tested on {cells} cells of {slides} slides of the training laboratory, not used in training: {verdicts}.",
             cells=cells,
             slides=slides,
             verdicts=verdicts,

@@ -34,6 +34,7 @@ from jdm_core.report.fields import colour_fields
 from jdm_core.report.kinds import abroad, kind_warning
 from jdm_core.report.report import NOTICE, Explanation, model_fields, write_report
 from jdm_core.report.spreadsheet import harmless
+from jdm_core.report.words import UNPROVEN
 
 READINGS = ("classifier", "likelihood")  # of each of which the index has a column a label
 INDEX_COLUMNS: tuple[str, ...] = (
@@ -86,7 +87,7 @@ def run(explainer: Explainer, options: argparse.Namespace, group: Shards) -> int
     named = [{"file": on_one_line(places[path].as_posix())} | rows[path] for path in files]
     index = options.out / "index.csv"
     _write_index(named, explainer.labels, index)
-    warning = kind_warning(OTHER, abroad(explainer.checkpoint.metrics))
+    warning = f"{kind_warning(OTHER, abroad(explainer.checkpoint.metrics))} {UNPROVEN}"
     print(summary(named, sum(done for _, done in gathered), others, warning, index))
     return 1 if empty or any("error" in row for row in rows.values()) else 0
 

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from jdm_core.checkpoint.calibration import Thresholds
+from jdm_core.checkpoint.familiarity import FAMILIAR
 from jdm_core.explain.matching import MATCHED
 from jdm_core.report.language import ENGLISH, Language
 from jdm_core.report.words import (
@@ -39,7 +40,8 @@ def verdict_lines(report: dict[str, Any], say: Language = ENGLISH) -> tuple[Line
     if report.get("found") in ("several", "none"):
         lines.append(Line(report["found_note"], WARN))
     if edit := report.get("counterfactual"):
-        lines.append(Line(_edit_outcome(report, say), PLAIN if edit["flipped"] else WARN))
+        works = edit["flipped"] and report["kind"] == FAMILIAR
+        lines.append(Line(_edit_outcome(report, say), PLAIN if works else WARN))
     return Line(title, look), tone, [line for line in lines if line.words]
 
 
@@ -57,7 +59,7 @@ def _edit_outcome(report: dict[str, Any], say: Language) -> str:
         already = say("none was made, because the classifier says so already.")
         return say("{title}: {words}", title=title, words=already)
     shares = edit["probabilities"][target], edit["posterior"][target]
-    words = outcome(edit["flipped"], target, *shares, Thresholds(**report["thresholds"]), say)
+    words = outcome(edit["flipped"], target, *shares, Thresholds(**report["thresholds"]), say, report["kind"])
     return say("{title}: {words}", title=title, words=words)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from jdm_core.checkpoint.calibration import Thresholds
+from jdm_core.checkpoint.familiarity import FAMILIAR
 from jdm_core.images.find import Finding
 from jdm_core.images.limits import SMALL_SIDE
 from jdm_core.report.language import ENGLISH, Language, noop
@@ -18,6 +19,10 @@ NOTICE = noop("Research use only, not for diagnosis")
 HEAD, POSTERIOR = noop("Classifier"), noop("Likelihood")
 LABELS = noop("Parasitized"), noop("Uninfected")
 NO_CELL = noop("This does not look like a stained red cell")
+UNPROVEN = noop(
+    "How edits look was checked only on cells as in training: judge by eye whether a real cell of your stain could "
+    "look like this."
+)
 
 
 class Verdict(NamedTuple):
@@ -205,8 +210,15 @@ def outcome(
     posterior: float,
     thresholds: Thresholds,
     say: Language = ENGLISH,
+    kind: str = FAMILIAR,
 ) -> str:
-    """Whether an edit did what it should, by what head and posterior give its target, and if not, what fell short."""
+    """Whether an edit did what it should, by what head and posterior give its target, and if not, what fell short.
+
+    Of a picture of another `kind` than in training it is not said to work, whatever the verdicts say: UNPROVEN.
+    """
+    if flipped and kind != FAMILIAR:
+        follow = say("Classifier and likelihood both say {target} now.", target=say(target))
+        return f"{follow} {say(UNPROVEN)}"
     if flipped:
         return say("This edit works: classifier and likelihood both say {target} now.", target=say(target))
     reason = shortfall(head, posterior, thresholds, say)

@@ -12,9 +12,10 @@ from PIL import Image
 
 from jdm_core import Explainer
 from jdm_core.cli import main
-from jdm_core.report.words import ENGLISH, verdict_words
-from tests.support.one_cell import EXPLAIN
+from jdm_core.report.words import ENGLISH, UNPROVEN, verdict_words
+from tests.support.one_cell import EXPLAIN, explain_quickly
 from tests.support.warm_python import warm_python
+from web.parts.static import EXAMPLES
 
 
 @pytest.fixture
@@ -102,6 +103,16 @@ def test_explain_shows_its_progress_and_ends_with_a_summary(folder, tmp_path):
         check=False,
     )
     assert "3 done by an earlier run." in again.stdout and (out / "noise.json").stat().st_mtime_ns == written
+
+
+@pytest.mark.slow
+def test_explain_says_how_far_edits_of_another_stain_were_checked(tmp_path, monkeypatch, capsys):
+    explain_quickly(monkeypatch.setattr)
+    with Image.open(EXAMPLES / "uninfected-3.png") as cell:
+        cell.convert("RGB").point(lambda value: 0.6 * value).save(tmp_path / "dim.png")  # as under a weak lamp
+    assert main(["explain", str(tmp_path / "dim.png"), "--out", str(tmp_path / "out"), "--draws", "3"]) == 0
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("1 of another stain")]
+    assert line.endswith(UNPROVEN)
 
 
 @pytest.mark.parametrize(

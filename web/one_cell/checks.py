@@ -5,6 +5,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from jdm_core.checkpoint.calibration import Thresholds
+from jdm_core.checkpoint.familiarity import FAMILIAR
 from jdm_core.explain.likelihood import POSTERIOR_DRAWS
 from jdm_core.explain.results import Counterfactual, Effort
 from jdm_core.report.report import Explanation
@@ -26,6 +27,7 @@ def check_panel(
     i = before.index
     to = int(edit.target[i])
     target, flipped, effort = edit.labels[to], bool(edit.flipped[i]), edit.efforts[i]
+    kind = str(before.prediction.kind[i])
     head = float(before.prediction.probabilities[i, to]), float(edit.probabilities[i, to])
     posterior = float(before.elbo.posterior[i, to]), float(edit.posterior[i, to])
     reached = (head[1], thresholds.flip_head), (posterior[1], thresholds.flip_posterior)
@@ -33,7 +35,7 @@ def check_panel(
     if near:
         words = say("Nearly: {reason}.", reason=shortfall(head[1], posterior[1], thresholds, say))
     else:
-        words = outcome(flipped, target, head[1], posterior[1], thresholds, say)
+        words = outcome(flipped, target, head[1], posterior[1], thresholds, say, kind)
     if not flipped:
         words += f" {say(TRY_FIXED if fixed else TRY)}"
     facts = [
@@ -48,7 +50,7 @@ def check_panel(
         say("Likelihood of the edit from {draws} draws.", draws=POSTERIOR_DRAWS),
     ]
     rows = (HEAD, *head, thresholds.flip_head), (POSTERIOR, *posterior, thresholds.flip_posterior)
-    tone = "works" if flipped else "nearly" if near else "failed"
+    tone = ("works" if kind == FAMILIAR else "unproven") if flipped else "nearly" if near else "failed"
     return render("check", say, tone=tone, outcome=words, target=say(target), rows=rows, facts=" ".join(facts))
 
 

@@ -13,7 +13,7 @@ from jdm_core.explain.edit import Strength
 from jdm_core.images.find import find_cell
 from jdm_core.report.report import NOTICE, Explanation, panels, pictures, report_json, write_report
 from jdm_core.report.sheet import MONO, draw_sheet, printable, save_sheet
-from jdm_core.report.words import ENGLISH
+from jdm_core.report.words import ENGLISH, UNPROVEN
 from web.words import sentences
 from web.words.language import CODES, say_in
 
@@ -143,13 +143,15 @@ def test_what_speaks_against_a_verdict_is_on_the_sheet(explainer, drawn, report)
 def test_the_sheet_and_the_page_say_the_same(explainer, explanation, drawn, head, posterior, kind, verdict, title):
     prediction = replace(explanation.prediction, probabilities=np.array([[head, 1 - head]]), kind=np.array([kind]))
     elbo = replace(explanation.elbo, posterior=np.array([[posterior, 1 - posterior]]))
-    fields = report_json(explainer, replace(explanation, prediction=prediction, elbo=elbo), 0)
+    edit = replace(explanation.edit, flipped=np.array([True]))
+    fields = report_json(explainer, replace(explanation, prediction=prediction, elbo=elbo, edit=edit), 0)
     cell = kind != "not a red cell"
     called = explainer.checkpoint.thresholds.unsure_below
     page = sentences.verdict(explainer.labels, [head, 1 - head], [posterior, 1 - posterior], called, cell)
     shown = words(draw_sheet(drawn, fields))
     assert (fields["kind"], fields["familiar"]) == (kind, kind == "familiar")
     assert ("not as in training" in " ".join(shown)) == ("warning" in fields) == (kind == "other")
+    assert ("This edit works" in " ".join(shown)) == (UNPROVEN not in " ".join(shown)) == (kind == "familiar")
     assert fields["verdict"] == verdict and fields["label"] == ("Parasitized" if head > 0.5 else "Uninfected")
     assert shown[3] == page.title == title and " ".join(shown).count(page.detail)
     assert not re.search(r"\d\.\d[\u00a0 ]%|100[\u00a0 ]%", " ".join(shown))

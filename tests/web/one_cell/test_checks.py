@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jdm_core.checkpoint.calibration import Thresholds
-from jdm_core.report.words import ENGLISH, outcome
+from jdm_core.report.words import ENGLISH, UNPROVEN, outcome
 from tests.support.one_cell import LABELS, explained, text_of
 from web.one_cell.checks import check_panel
 from web.one_cell.panels import PREVALENCES, USUAL, answer_panel
@@ -56,6 +56,7 @@ def test_an_unfamiliar_picture_gets_no_verdict(callbacks, cell):
         assert ("not as in training" in panel) == warned
         assert ("read with care" in panel) == warned and "alert" not in panel
         assert ("such verdicts are right" in panel) == (kind == "familiar")  # elsewhere it was not measured
+        assert ("holds for slides of the training laboratory" in panel) == (kind == "familiar")
 
 
 THRESHOLDS = Thresholds(unsure_below=0.8, flip_head=0.9, flip_posterior=0.5)
@@ -105,6 +106,17 @@ def test_check_tells_before_from_after(explainer, callbacks, cell):
     target = int(edit.target[0])
     for numbers in (reading.prediction.probabilities, edit.probabilities, reading.elbo.posterior, edit.posterior):
         assert f"<td>{ENGLISH.percent(float(numbers[0, target]))}</td>" in unescape(panel)
+
+
+def test_an_edit_is_said_to_work_only_on_cells_as_in_training(explainer, callbacks, cell):
+    """On another stain both verdicts may follow a picture that no cell looks like."""
+    reading = explained(callbacks, cell).reading.explanation
+    edit = replace(explainer.counterfactual(reading.cell), flipped=np.array([True]))
+    for kind in ("familiar", "other"):
+        seen = replace(reading, prediction=replace(reading.prediction, kind=np.array([kind])))
+        panel = check_panel(seen, edit, explainer.checkpoint.thresholds, False)
+        assert ("This edit works" in panel) == ('class="outcome works"' in panel) == (kind == "familiar")
+        assert (UNPROVEN in panel) == ('class="outcome unproven"' in panel) == (kind == "other")
 
 
 def test_an_edit_that_all_but_turns_both_is_nearly_there(explainer, callbacks, cell):
