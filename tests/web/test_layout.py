@@ -22,7 +22,8 @@ def test_footer_gives_the_figures_with_their_test_set():
     head = {"accuracy": 0.968, "auroc": 0.9934}
     measured = {"test_set": "test slides of a.zip", "n": 4394, "slides": 34, "head": head}
     rest = ": Classifier 97\u00a0% right, AUROC 0.993."
-    assert figures(measured) == f"Tested on 4\u202f394 cells of 34 slides of the training laboratory, not used in training{rest}"
+    tested = "Tested on 4\u202f394 cells of 34 slides of the training laboratory, not used in training"
+    assert figures(measured) == tested + rest
     words = figures({"test_set": "all slides of a.zip", "n": 400, "slides": 40, "head": head})
     assert words == f"Tested on 400 cells of 40 slides (all slides of a.zip){rest}"
     assert "No test figures" in figures({})
