@@ -1,7 +1,6 @@
 """From polygons to cells: what is read, what is cut off, a clump or no red cell, and each one's crop on black."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +12,8 @@ from jdm_core.field.found import CLUMP, CUT_OFF, NO_RED_CELL, READ, Found
 from jdm_core.field.network import STRIDE, Maps
 from jdm_core.field.polygons import Polygons, area_of
 from jdm_core.field.trouble import trouble_of
-from jdm_core.images.colours import density, own_pixels
+from jdm_core.field.white import white_cells
+from jdm_core.field.writing import written_over
 from jdm_core.images.limits import MAX_ASPECT, MIN_SIDE
 
 EDGE = 0.03  # of the median diameter: an outline so near the picture's side, or beyond it, is cut off
@@ -23,11 +23,6 @@ OTHER_SHARE = 0.5  # of a polygon's pixels that are no red cell: it is something
 # Of the median area, and of its hull: a purple thing that may be a red cell full of a parasite. P. vivax makes it up to
 # twice as large; most white cells are larger still.
 FULL, SOLID = (0.45, 2.0), 0.88
-# Nats of optical density from the field's red cells: a white cell as small as one of these is darker in red and green
-# light by so much, for its nucleus, and paler in blue, which haemoglobin takes away. No infected cell that was measured
-# is by half of it.
-NUCLEUS = 0.1
-ENOUGH = 32  # rows and columns of a cell, of which a median is taken
 THIN = 2  # pixels, half the width of seams between outlines
 SMALL_OTHER = 0.12  # of the median area: smaller things that are no red cell are dots, and not told
 GROUND, RED, OTHER = 0, 1, 2  # classes of a pixel
@@ -68,7 +63,10 @@ def assemble(pixels: np.ndarray, polygons: Polygons, maps: Maps, scale: np.ndarr
     areas = np.array([area_of(outline) for outline in outlines])
     trouble = trouble_of(np.array(status), areas, np.array(scores), explained, (height, width))
     found = _found(pixels, outlines, status, trouble)
-    return replace(found, status=np.where(_white(found.cells, found.status == READ), NO_RED_CELL, found.status))
+    read = found.status == READ
+    status = np.where(white_cells(found.cells, read), NO_RED_CELL, found.status)
+    written = [one and written_over(*_within(pixels, of)) for one, of in zip(read, found.outlines, strict=True)]
+    return replace(found, status=np.where(written, CUT_OFF, status))
 
 
 def crop(pixels: np.ndarray, outline: np.ndarray) -> np.ndarray:
@@ -76,15 +74,21 @@ def crop(pixels: np.ndarray, outline: np.ndarray) -> np.ndarray:
 
     More of it where the cell is longer or smaller than pictures of one cell may be: an elliptocyte is read as well.
     """
+    box, mask = _within(pixels, outline)
+    cell = box * mask[:, :, None]
+    least = max(MIN_SIDE, math.ceil((max(cell.shape[:2]) + 2) / MAX_ASPECT))
+    margins = [max(2, least - side) for side in cell.shape[:2]]
+    return np.pad(cell, [*((margin // 2, margin - margin // 2) for margin in margins), (0, 0)])
+
+
+def _within(pixels: np.ndarray, outline: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The box of a field, uint8 (h, w, 3), round an outline (P, 2) of x, y, and what of it lies within, (h, w) bool."""
     height, width = pixels.shape[:2]
     left, top = np.floor(outline.min(axis=0)).astype(int).clip(0, (width - 1, height - 1))
     right, bottom = (np.floor(outline.max(axis=0)).astype(int) + 1).clip((left + 1, top + 1), (width, height))
     mask = Image.new("1", (int(right - left), int(bottom - top)))
     ImageDraw.Draw(mask).polygon([(float(x - left), float(y - top)) for x, y in outline], fill=1)
-    cell = pixels[top:bottom, left:right] * np.asarray(mask)[:, :, None]
-    least = max(MIN_SIDE, math.ceil((max(cell.shape[:2]) + 2) / MAX_ASPECT))
-    margins = [max(2, least - side) for side in cell.shape[:2]]
-    return np.pad(cell, [*((margin // 2, margin - margin // 2) for margin in margins), (0, 0)])
+    return pixels[top:bottom, left:right], np.asarray(mask)
 
 
 def added(pixels: np.ndarray, found: Found, outline: np.ndarray) -> Found:
@@ -154,24 +158,6 @@ def _cut_off(outline: np.ndarray, shape: tuple[int, ...], near: float) -> bool:
 def _as_a_cell(area: float, median: float) -> bool:
     """Whether a purple thing has a red cell's size: it may be one that a parasite fills, and is read."""
     return FULL[0] * median < area < FULL[1] * median
-
-
-def _white(cells: Sequence[np.ndarray], read: np.ndarray) -> np.ndarray:
-    """Which of N crops uint8 (h, w, 3) on black are white cells, (N,) bool, among those that are read, (N,) bool."""
-    white = np.zeros(len(cells), bool)
-    few = {i: _some_of(cells[i]) for i in np.flatnonzero(read).tolist()}
-    which = [i for i, some in few.items() if len(some)]
-    if which:
-        own = density(np.array([np.median(few[i], axis=0) for i in which]))
-        red, green, blue = (own - np.median(own, axis=0)).T
-        white[which] = (red > NUCLEUS) & (green > NUCLEUS) & (blue < -NUCLEUS)
-    return white
-
-
-def _some_of(cell: np.ndarray) -> np.ndarray:
-    """Pixels (n, 3) of a crop uint8 (h, w, 3) on black, enough for a median."""
-    few = cell[:: max(1, len(cell) // ENOUGH), :: max(1, cell.shape[1] // ENOUGH)]
-    return few[own_pixels(few)]
 
 
 def _opened(mask: np.ndarray) -> np.ndarray:

@@ -100,6 +100,28 @@ def test_a_small_white_cell_is_known_by_the_light_it_takes(colour, status, kind)
     assert len(found.cells) == len(polygons)
 
 
+@pytest.mark.parametrize(
+    ("nucleus", "radius", "status"),
+    [
+        ((60, 30, 140), 10, NO_RED_CELL),  # of a third of the cell, in a cytoplasm as red cells are
+        ((60, 30, 140), 6, READ),  # a parasite
+        ((60, 30, 60), 10, READ),  # as dark in blue light: haemoglobin is there
+    ],
+)
+def test_a_white_cell_is_known_by_a_nucleus_of_a_part_of_it(nucleus, radius, status):
+    polygons = [*((x, y, 16) for x, y in USUAL), (200, 200, 17), (200, 200, radius)]
+    found = field_of(polygons, colours=[(200, 140, 160)] * (len(USUAL) + 1) + [nucleus])
+    assert found.status[len(USUAL)] == status
+
+
+@pytest.mark.parametrize(("ink", "status"), [((0, 0, 0), CUT_OFF), ((200, 140, 160), READ)])
+def test_what_is_written_over_is_cut_off(ink, status):
+    letter = [(60, 130, 8), (60, 130, 6)]
+    colours = [(200, 140, 160)] * len(USUAL) + [(255, 255, 255), ink]
+    found = field_of([*((x, y, 16) for x, y in USUAL), *letter], colours=colours)
+    assert found.status[: len(USUAL)].tolist() == [READ] * (len(USUAL) - 1) + [status]
+
+
 def test_specks_are_not_told():
     assert len(last_of(stained=[(200, 200, 3, OTHER), (150, 200, 4, RED)]).status) == len(USUAL)
 
