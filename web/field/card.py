@@ -23,7 +23,7 @@ from web.words import sentences
 SHOWN = 256  # pixels on the longer side of a picture
 PAUSE = 0.4  # seconds between two looks at the progress of an edit
 WHY_NOT = {
-    CUT_OFF: noop("The border of the picture cuts this cell off, so it was not read: half a cell may hide a parasite."),
+    CUT_OFF: noop("The border of the picture, or writing in it, hides a part of this cell: it was not read."),
     CLUMP: noop("Cells that touch, which could not be parted with confidence: they were not read. You can part them."),
     NO_RED_CELL: noop("A white cell, a platelet, dirt or stain: it was not read, and does not count."),
 }

@@ -11,7 +11,7 @@ from jdm_core.report.words import NOTICE, Language, noop
 STATES = {  # of what was found, each with the sign that it bears in the field
     "suspicious": noop("to look at"),
     READ: noop("read, not suspicious"),
-    CUT_OFF: noop("cut off by the border"),
+    CUT_OFF: noop("cut off or written over"),
     CLUMP: noop("in a clump"),
     NO_RED_CELL: noop("not a red cell"),
 }

@@ -26,7 +26,7 @@ SIGNS = {INFECTED: "P", HEALTHY: "U", UNSURE: "?", NO_CELL: "×"}  # of a person
 WORDS = {
     SUSPICIOUS: "to look at, with its rank",
     READ: "read",
-    CUT_OFF: "cut off by the border",
+    CUT_OFF: "cut off or written over",
     CLUMP: "in a clump",
     NO_RED_CELL: "not a red cell (crossed)",
 }
