@@ -30,6 +30,9 @@ def register(commands: Commands) -> None:
     train.add_argument("--resume", action="store_true", help="continue the run folder's state exactly")
     train.add_argument("--max-minutes", type=float, help="stop in good order after this time; --resume goes on")
     train.add_argument(
+        "--max-images", type=int, metavar="N", help="stop in good order once so many images are seen; --resume goes on"
+    )
+    train.add_argument(
         "--budget-minutes",
         type=float,
         metavar="M",
@@ -129,7 +132,9 @@ def _train(options: argparse.Namespace) -> int:
     elif (run / STATE_FILE).exists():
         raise StateError(f"{run}: holds a run already; --resume continues it, another --run starts a new one")
 
-    schedule = Schedule(options.max_minutes, options.accumulate, options.compile, options.budget_minutes)
+    schedule = Schedule(
+        options.max_minutes, options.accumulate, options.compile, options.budget_minutes, options.max_images
+    )
     try:
         finished = train(recipe, options.data, run, device, schedule, resumed, stop_on_signal(), options.microscopes)
     except NonFiniteLoss as error:

@@ -103,6 +103,7 @@ def train(
             planner = budget if budget is not None and budget.open(trainer.recipe, step) else None
             plan = planner.plan(trainer.recipe, step) if planner is not None else trainer.recipe.steps
             over = schedule.max_minutes is not None and began - started > 60 * schedule.max_minutes
+            over |= schedule.max_images is not None and (step + 1) * recipe.batch_size >= schedule.max_images
             losses, stopped, plan = trainer.step(step, next(indices), over or should_stop(), plan)
             busy, counted = busy + time.monotonic() - began, counted + recipe.batch_size
             step += 1

@@ -389,6 +389,14 @@ def test_a_run_starts_from_a_smaller_checkpoint(explainer):
         assert torch.equal(weights[name], value), name
 
 
+def test_a_further_leg_starts_where_the_shipped_network_stands(explainer):
+    network = initial_network(load_recipe("malaria-64-further"))
+    weights = network.state_dict()
+    for name, value in explainer.network.state_dict().items():
+        assert torch.equal(weights[name], value), name
+    assert all(weight.requires_grad for weight in network.parameters())
+
+
 @pytest.mark.parametrize(
     ("setting", "reason"),
     [("architecture.widths=[64, 128, 192]", "twice the side"), ("split_seed=1", "another split")],
