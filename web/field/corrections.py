@@ -125,7 +125,8 @@ class Corrections:
         if entry.read is None:
             return {}, len(one.cells)
         found = matched(one, entry.read, entry.digest)
-        letters = {entry.places[i]: KEYS[reading] for i, reading in found.readings.items()}
+        places = entry.places
+        letters = {places[i]: KEYS[reading] for i, reading in found.readings.items()}
         lost = len(found.lost)
         for cell in found.added:
             x, y, w, h = cell.box.tolist()

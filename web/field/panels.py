@@ -136,12 +136,12 @@ def gallery(smear: Smear, say: Language) -> Markup:
     if entry is None or entry.read is None or entry.read.trouble or not len(entry.read.status):
         return Markup()
     read = entry.read
-    states = words.states(read)
-    order = [*map(int, read.order)]
+    states, places = words.states(read), entry.places
+    order = dict.fromkeys(map(int, read.order))
     items = [
         {
             "index": i,
-            "place": entry.places[i],
+            "place": places[i],
             "state": states[i].replace(" ", "-"),
             "sign": words.SIGNS[states[i]] if states[i] != READ else "",
             "share": share,
