@@ -1,5 +1,6 @@
 """Fixtures of the page's tests: a checkpoint that edits quickly, drawn cells, and the served page."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -8,14 +9,15 @@ from PIL import Image
 
 import jdm_core.checkpoint.kinds as kinds_module
 from jdm_core import Explainer
-from tests.support.one_cell import QUICK
+from tests.support.one_cell import QUICK, check_quickly
 
 
 @pytest.fixture(scope="session")
 def explainer():
-    """The shipped checkpoint on the CPU, with few steps and strengths to an edit."""
+    """The shipped checkpoint on the CPU, with few steps and strengths to an edit, and few draws to its check."""
     loaded = Explainer.load(device="cpu")
     loaded.edit = QUICK
+    check_quickly(lambda _, name, few: setattr(loaded.verdicts, name, partial(few, loaded.verdicts)))
     return loaded
 
 
