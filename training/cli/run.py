@@ -29,18 +29,14 @@ def register(commands: Commands) -> None:
     train.add_argument("--set", **SET)
     train.add_argument("--resume", action="store_true", help="continue the run folder's state exactly")
     train.add_argument("--max-minutes", type=float, help="stop in good order after this time; --resume goes on")
-    train.add_argument(
-        "--max-images", type=int, metavar="N", help="stop in good order once so many images are seen; --resume goes on"
-    )
+    train.add_argument("--max-images", type=int, metavar="N", help="stop so once so many images are seen")
     train.add_argument(
         "--budget-minutes",
         type=float,
         metavar="M",
         help="choose the number of images so that the run ends, its rate at zero, after M minutes",
     )
-    train.add_argument(
-        "--accumulate", type=int, default=1, metavar="N", help="compute each batch in N parts, for less memory"
-    )
+    train.add_argument("--accumulate", type=int, default=1, metavar="N", help="parts of a batch, for less memory")
     train.add_argument("--compile", action="store_true", help="compile the network first, on a GPU")
     train.add_argument("--device", **DEVICE)
     train.set_defaults(function=_train)
@@ -133,7 +129,7 @@ def _train(options: argparse.Namespace) -> int:
         raise StateError(f"{run}: holds a run already; --resume continues it, another --run starts a new one")
 
     schedule = Schedule(
-        options.max_minutes, options.accumulate, options.compile, options.budget_minutes, options.max_images
+        options.max_minutes, options.max_images, options.accumulate, options.compile, options.budget_minutes
     )
     try:
         finished = train(recipe, options.data, run, device, schedule, resumed, stop_on_signal(), options.microscopes)

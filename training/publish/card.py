@@ -204,7 +204,9 @@ def provenance(sources: Sources) -> str:
     rows = []
     for name, checkpoint in sources.checkpoints.items():
         p, file = checkpoint.provenance, checkpoint.files[0]
-        training = f"{p.images:,} images, {p.seconds / 60:,.0f} min on {p.device}, seed {p.seed}"
+        start = p.recipe.get("start_from")
+        origin = f" from `{start}`" if start else ""
+        training = f"{p.images:,} images{origin}, {p.seconds / 60:,.0f} min on {p.device}, seed {p.seed}"
         rows.append(
             [f"`{name}` version {checkpoint.version}", training, f"`{p.split_digest[:12]}`", f"`{file.sha256[:12]}`"]
         )

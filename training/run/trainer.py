@@ -30,10 +30,10 @@ class Schedule:
     """What a call of `train` decides beside the recipe; of it the budget alone changes what the run computes."""
 
     max_minutes: float | None = None
+    max_images: int | None = None  # seen, in earlier calls too
     accumulate: int = 1  # parts that a process cuts its share of a batch into, for less memory
     compile: bool = False
     budget_minutes: float | None = None  # of the whole run, which chooses the number of images
-    max_images: int | None = None  # seen, the steps of earlier calls among them, after which a call stops
 
 
 class Trainer:

@@ -128,6 +128,8 @@ def test_stopped_and_resumed_run_ends_bit_equal(toy, unbroken, tmp_path):
     run = tmp_path / "run"
     assert main(train_command(toy, run, "--max-minutes", "0")) == 0  # one step
     assert read_state(run).step == 1
+    assert main(train_command(toy, run, "--resume", "--max-images", "12")) == 0  # which two batches pass
+    assert read_state(run).step == 2
     assert main(train_command(toy, run, "--resume")) == 0
     assert_same_state(read_state(run), read_state(unbroken))
 
