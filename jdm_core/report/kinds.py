@@ -20,10 +20,10 @@ def kind_warning(kind: str, worth: Mapping[str, float] | None, say: Language = E
     if worth is None:
         return warning
     measured = say.plural(
-        "Measured on {count} other microscope: {found} of infected cells found, {alarms} of healthy ones called "
+        "Measured on {count} other microscope: {found} of infected cells were found, {alarms} of healthy ones called "
         "infected.",
-        "Measured on {count} other microscopes: on the worst {found} of infected cells found, {alarms} of healthy ones "
-        "called infected.",
+        "Measured on {count} other microscopes: at worst, {found} of infected cells were found and {alarms} of healthy "
+        "ones called infected.",
         int(worth["microscopes"]),
         found=say.percent(worth["lowest_sensitivity"]),
         alarms=say.percent(1 - worth["lowest_specificity"]),

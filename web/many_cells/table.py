@@ -81,7 +81,7 @@ def _row(result: Result, number: int, labels: Sequence[str], say: Language) -> M
         shares=((HEAD, result.head[0]), (POSTERIOR, result.posterior[0])),
         counts=not strange,  # a figure that means nothing is not sorted by
         remarks=", ".join(map(say, result.flags)),
-        note=result.note(say),
+        note="" if (result.found, result.count) == ("cut out", 1) else result.note(say),  # as is usual
     )
 
 

@@ -94,9 +94,12 @@ def edited_view(explainer: Explainer, reading: Reading, wanted: Wanted, say: Lan
         raise ValueError("a cell that was not edited")
     cell, name, effort = one.cell, one.file, edit.efforts[0]
     several = edit.variants.shape[1] > 1
+    title = say(sentences.edited_title(says(reading)))
+    if not (edit.flipped[0] and one.prediction.familiar[0]):  # what its check says under it, where it is looked at
+        title = f"⚠ {title}"
     return ready(reading, say)._replace(
         reading=reading,
-        edited=edit_tile(cell, name, edit, thresholds, says(reading), say),
+        edited=edit_tile(cell, name, edit, thresholds, title, say),
         change=change_tile(explainer, cell, name, edit, wanted, say),
         check=check_panel(one, edit, thresholds, reading.strength is not None, say),
         animation=shown(),

@@ -96,14 +96,14 @@ def frame_tile(frame: np.ndarray, cell: np.ndarray, title: str, words: str) -> M
 
 
 def edit_tile(
-    cell: np.ndarray, name: str, edit: Counterfactual, thresholds: Thresholds, label: str, say: Language
+    cell: np.ndarray, name: str, edit: Counterfactual, thresholds: Thresholds, title: str, say: Language
 ) -> Markup:
     """The edit over its cell, with the scrubber of its strength."""
     target = say(edit.labels[int(edit.target[0])])
     words = say("{file}, edited to {target}", file=name, target=target)
     picture = shown_uri(edit.full_resolution[0])
     under = scrubber(edit, thresholds, say)
-    return tile(say(sentences.edited_title(label)), cell, "", edited=(picture, words), kind="edit", under=under)
+    return tile(title, cell, "", edited=(picture, words), kind="edit", under=under)
 
 
 def change_tile(

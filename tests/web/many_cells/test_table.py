@@ -54,6 +54,14 @@ def test_verdicts_sort_by_how_much_they_deserve_a_look_and_figures_highest_first
     assert "gives neither class 85\xa0%" in rule(0.85)
 
 
+@pytest.mark.parametrize(("count", "told"), [(1, False), (3, True)])
+def test_a_row_does_not_tell_what_is_usual(count, told):
+    """How the cell was found stands in the table where there were others, and in the file always."""
+    found = Result(Item("a.png", ""), "", "Uninfected", (0.1, 0.9), (0.1, 0.9), (), "cut out", count)
+    assert ("put on black" in table_rows([found], LABELS, 0)) == told
+    assert "put on black" in table_csv([found], LABELS, {})
+
+
 def test_remarks_of_a_cell(explainer):
     finding = SimpleNamespace(status="several", count=3, cell=PIXEL_NOISE.repeat(2, 0).repeat(2, 1))
     result = batch_run._result(explainer, Item("a", ""), finding, [0.55, 0.45], [0.1, 0.9], "not a red cell")

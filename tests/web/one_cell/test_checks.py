@@ -9,8 +9,10 @@ import pytest
 from jdm_core.checkpoint.calibration import Thresholds
 from jdm_core.report.words import ENGLISH, UNPROVEN, outcome
 from tests.support.one_cell import LABELS, explained, text_of
+from web.one_cell.change_map import Wanted
 from web.one_cell.checks import check_panel
 from web.one_cell.panels import PREVALENCES, USUAL, answer_panel
+from web.one_cell.shown import edited_view
 from web.words import sentences
 
 pytestmark = pytest.mark.usefixtures("drawn_cells_are_cells")
@@ -110,13 +112,17 @@ def test_check_tells_before_from_after(explainer, callbacks, cell):
 
 def test_an_edit_is_said_to_work_only_on_cells_as_in_training(explainer, callbacks, cell):
     """On another stain both verdicts may follow a picture that no cell looks like."""
-    reading = explained(callbacks, cell).reading.explanation
-    edit = replace(explainer.counterfactual(reading.cell), flipped=np.array([True]))
-    for kind in ("familiar", "other"):
-        seen = replace(reading, prediction=replace(reading.prediction, kind=np.array([kind])))
-        panel = check_panel(seen, edit, explainer.checkpoint.thresholds, False)
-        assert ("This edit works" in panel) == ('class="outcome works"' in panel) == (kind == "familiar")
-        assert (UNPROVEN in panel) == ('class="outcome unproven"' in panel) == (kind == "other")
+    reading = explained(callbacks, cell).reading
+    one = reading.explanation
+    edit = explainer.counterfactual(one.cell)
+    for kind, flipped in (("familiar", True), ("other", True), ("familiar", False)):
+        own = replace(edit, flipped=np.array([flipped]))
+        seen = replace(one, prediction=replace(one.prediction, kind=np.array([kind])), edit=own)
+        view = edited_view(explainer, replace(reading, explanation=seen), Wanted(), ENGLISH)
+        works, unproven = kind == "familiar" and flipped, kind == "other"
+        assert ("This edit works" in view.check) == ('class="outcome works"' in view.check) == works
+        assert (UNPROVEN in view.check) == ('class="outcome unproven"' in view.check) == unproven
+        assert ("<figcaption>⚠ " in view.edited) != works
 
 
 def test_an_edit_that_all_but_turns_both_is_nearly_there(explainer, callbacks, cell):
