@@ -136,7 +136,9 @@ async function show() {
     const data = JSON.parse(props.value);
     if (data.picture && data.picture !== shown) {
         await load(data.viewer);
+        stage.style.setProperty('--shape', `${data.width} / ${data.height}`);
         if (!viewer) build();
+        viewer.viewport.resize(new OpenSeadragon.Point(stage.clientWidth, stage.clientHeight));
         viewer.canvas.setAttribute('aria-label', data.words.stage);
         shown = data.picture;
         viewer.open({type: 'image', url: address(data.picture)});

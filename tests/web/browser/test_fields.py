@@ -152,6 +152,23 @@ def test_a_field_is_reviewed_by_keyboard_and_taken_away(page, address, field, tm
     seen.until(lambda: sorted(seen.letters()) == ["?", "P", "P", "U"])
 
 
+@pytest.mark.browser
+@pytest.mark.slow
+def test_on_a_telephone_the_field_fills_its_stage(window, address, field):
+    size = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
+    bare = """const {viewer} = window.plasmoField, bounds = viewer.world.getItemAt(0).getBounds(true);
+        const seen = viewer.viewport.viewportToViewerElementRectangle(bounds);
+        const stage = document.querySelector('.field-stage').getBoundingClientRect();
+        return [stage.width - seen.width, stage.height - seen.height]"""
+    window.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        window.get(address)
+        Field(window).open(field)
+        assert window.execute_script(bare) == pytest.approx([0, 0], abs=2)
+    finally:
+        window.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
 @pytest.fixture(scope="module")
 def heaped(tmp_path_factory) -> Path:
     """A field with a heap of cells that lie over each other."""
