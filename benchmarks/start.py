@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -41,7 +42,9 @@ def _run() -> tuple[float, float, float]:
         stop_server(server)
 
 
-def start_server(python: str = sys.executable, **environment: str) -> tuple[str, subprocess.Popen, float]:
+def start_server(
+    python: str = sys.executable, program: Sequence[str] = ("app.py",), **environment: str
+) -> tuple[str, subprocess.Popen, float]:
     """Address and process of the app on a free port, once it is healthy, and the seconds that this took."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -49,7 +52,7 @@ def start_server(python: str = sys.executable, **environment: str) -> tuple[str,
     variables = {"GRADIO_SERVER_NAME": "127.0.0.1", "GRADIO_SERVER_PORT": str(port), "PLASMOLENS_LOG_LEVEL": "warning"}
     start = time.monotonic()
     server = subprocess.Popen(
-        [python, "app.py"], cwd=ROOT, env=os.environ | variables | environment, stdout=subprocess.DEVNULL
+        [python, *program], cwd=ROOT, env=os.environ | variables | environment, stdout=subprocess.DEVNULL
     )
     address = f"http://127.0.0.1:{port}"
     while True:

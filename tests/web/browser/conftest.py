@@ -6,13 +6,14 @@ import pytest
 
 from benchmarks.start import start_server, stop_server
 from tests.support.browser import wait
+from tests.support.quick_page import PROGRAM
 from tests.support.warm_python import warm_python
 from web.one_cell.callbacks import EXAMPLES
 
 
 @pytest.fixture(scope="session")
 def address():
-    url, app, _ = start_server(warm_python())
+    url, app, _ = start_server(warm_python(), PROGRAM)
     yield url
     assert stop_server(app) == 0
 
