@@ -25,6 +25,12 @@ def uploads(field_files) -> list[dict]:
     return [{"path": str(path), "orig_name": path.name} for path in field_files]
 
 
+@pytest.fixture(autouse=True)
+def few_draws(monkeypatch) -> None:
+    """Each of a field's cells that the likelihood is asked of: most of what a reading takes."""
+    monkeypatch.setattr("web.field.callbacks.FIELD_DRAWS", 3)
+
+
 @pytest.fixture
 def callbacks(explainer) -> FieldCallbacks:
     return FieldCallbacks(explainer, "viewer.js")
