@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 import gradio as gr
 import torch
 
-from jdm_core.field.alone import what_shows
-from jdm_core.field.finder import finder_on
+from jdm_core.field.finder import finder_on, what_shows
 from jdm_core.images.announced import announced
 from jdm_core.images.limits import OF_CELL, OF_FIELD
 from jdm_core.images.read import IMAGE_EXTENSIONS, read_bytes

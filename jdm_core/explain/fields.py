@@ -10,8 +10,7 @@ import torch
 from jdm_core.checkpoint.entry import Checkpoint
 from jdm_core.explain.matching import AS_GIVEN, MATCHED, ColourChoice
 from jdm_core.explain.results import Prediction
-from jdm_core.field.alone import what_shows
-from jdm_core.field.finder import Finder, finder_on
+from jdm_core.field.finder import Finder, finder_on, what_shows
 from jdm_core.field.found import READ, Found
 from jdm_core.field.ranking import rank, worth_asking
 from jdm_core.field.results import Field

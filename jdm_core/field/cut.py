@@ -9,11 +9,10 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from jdm_core.field.found import CLUMP, CUT_OFF, NO_RED_CELL, READ, Found
+from jdm_core.field.light import white_cells, written_over
 from jdm_core.field.network import STRIDE, Maps
 from jdm_core.field.polygons import Polygons, area_of
 from jdm_core.field.trouble import trouble_of
-from jdm_core.field.white import white_cells
-from jdm_core.field.writing import written_over
 from jdm_core.images.limits import MAX_ASPECT, MIN_SIDE
 
 EDGE = 0.03  # of the median diameter: an outline so near the picture's side, or beyond it, is cut off

@@ -1,7 +1,8 @@
-"""Finds the cells of a field, one at a place, and the parts of a clump."""
+"""Finds the cells of a field, one at a place, and the parts of a clump; tells a field from a single cell."""
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 import torch
@@ -16,10 +17,13 @@ from jdm_core.field.network import DIAMETER, MULTIPLE, FinderNetwork, Maps, netw
 from jdm_core.field.polygons import parts_of, polygon_at, polygons_of
 from jdm_core.field.scale import scale_of, shows_several, within
 from jdm_core.field.weights import load_finder
+from jdm_core.images.find import find_cell
 
 MEND, AGREES = 2, 0.2  # looks more, where the cells found differ by so much, in a logarithm, from the scale's
 LEAST_IN_CLUMP = 0.1  # of a centre, where a person says that there are several
 SAME = 0.5  # intersection over union of boxes: the cell is there already, beside the clump or over it
+
+Shown = Literal["several cells", "one cell", "neither"]
 
 
 @dataclass(frozen=True)
@@ -95,6 +99,16 @@ class Finder:
         x = F.pad(x, (0, -w % MULTIPLE, 0, -h % MULTIPLE), mode="replicate")
         maps = self._network(x.contiguous(memory_format=torch.channels_last))
         return View(maps.on_host(h, w), np.array([w / width, h / height], np.float32), (h, w))
+
+
+def what_shows(pixels: np.ndarray, finder: Finder) -> Shown:
+    """What pixels uint8 (H, W, 3) show: several whole cells, or one that can be cut out or stands on black already.
+
+    "neither" may be a field yet: of cells that are small beside it, or of a smear on which none can be told apart.
+    """
+    if finder.sees_several(pixels):
+        return "several cells"
+    return "one cell" if find_cell(pixels).status in ("as given", "cut out") else "neither"
 
 
 def _box(outline: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from jdm_core.field.results import Field
 EXAMPLES = sorted((Path(__file__).resolve().parents[2] / "web/examples").glob("*-*.png"))
 GROUND = (228, 222, 226)
 DIAMETER = 84
+RIM = 110  # of 255: what is darker is black that resizing mixed into a cell's rim
 LABELS = ("Parasitized", "Uninfected")
 
 
@@ -57,7 +58,7 @@ def paste(pixels, path, x, y, diameter=DIAMETER, turns=0):
     right, bottom = min(pixels.shape[1], x + diameter), min(pixels.shape[0], y + diameter)
     part = cell[top - y : bottom - y, left - x : right - x]
     there = pixels[top:bottom, left:right]
-    pixels[top:bottom, left:right] = np.where(part.max(axis=2, keepdims=True) > 32, part, there)
+    pixels[top:bottom, left:right] = np.where(part.max(axis=2, keepdims=True) > RIM, part, there)
 
 
 def circle(x, y, radius, points=32):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFilter
 
-from jdm_core.field.writing import written_over
+from jdm_core.field.light import written_over
 
 SIDE = 66
 ROWS, COLUMNS = np.mgrid[:SIDE, :SIDE]

@@ -1,8 +1,12 @@
-"""White cells as large as red ones, by the light that they take: they have a nucleus and no haemoglobin."""
+"""What the light of a thing tells of it: a white cell as large as a red one, or writing that was burnt in over a cell.
+
+A white cell has a nucleus and no haemoglobin. What lies under a scale bar's number or a label cannot be read.
+"""
 
 from collections.abc import Sequence
 
 import numpy as np
+from scipy import ndimage
 
 from jdm_core.images.colours import density, own_pixels
 
@@ -15,6 +19,12 @@ NUCLEUS = 0.1
 # unless somebody drew on it.
 LOBE, BLUE_SHARE, LOBES = 0.5, 1 / 3, 0.25
 ENOUGH = 32  # rows and columns of a cell, of which a median is taken
+
+# Of 255, in every channel: black ink in a white rim. A lens draws softer, and no dye takes all colours alike.
+STEP = 150
+WITHIN = 1 / 32  # of a cell's longer side: light steps so over no more of it
+RIM = 0.05  # of that side, within the outline: there a dark cell may meet bright ground
+LEAST = 0.015  # of a cell: a line that meets its rim is less, and hides nothing
 
 
 def white_cells(cells: Sequence[np.ndarray], read: np.ndarray) -> np.ndarray:
@@ -41,3 +51,24 @@ def _some_of(cell: np.ndarray) -> np.ndarray:
     """Pixels (n, 3) of a crop uint8 (h, w, 3) on black, enough for a median."""
     few = cell[:: max(1, len(cell) // ENOUGH), :: max(1, cell.shape[1] // ENOUGH)]
     return few[own_pixels(few)]
+
+
+def written_over(box: np.ndarray, mask: np.ndarray) -> bool:
+    """Whether writing lies over the cell that a mask (h, w) bool holds of a box of the field, uint8 (h, w, 3)."""
+    side = max(mask.shape)
+    reach, light = max(2, round(WITHIN * side)), box.astype(np.int16)
+    if not any(step.any() for step in _steps(light[:, :, 1:2], reach)):  # of most cells a third of the work is enough
+        return False
+    down, across = _steps(light, reach)
+    sharp = np.zeros(mask.shape, bool)
+    sharp[reach // 2 :][: len(down)] |= down
+    sharp[:, reach // 2 :][:, : across.shape[1]] |= across
+    inside = ndimage.binary_erosion(mask, iterations=max(1, round(RIM * side)))
+    return bool(sharp.sum(where=inside) > LEAST * mask.sum())
+
+
+def _steps(light: np.ndarray, reach: int) -> tuple[np.ndarray, np.ndarray]:
+    """Where light int16 (h, w, c) steps in all channels over so many rows, (h - reach, w), and columns."""
+    down = np.abs(light[reach:] - light[:-reach]) > STEP
+    across = np.abs(light[:, reach:] - light[:, :-reach]) > STEP
+    return down.all(axis=2), across.all(axis=2)
