@@ -84,9 +84,7 @@ def mutated(data: bytes, random: np.random.Generator) -> bytes:
     return bytes(parts)
 
 
-@pytest.mark.parametrize(
-    "count", [pytest.param(120, marks=pytest.mark.slow), pytest.param(500, marks=pytest.mark.long)]
-)
+@pytest.mark.parametrize("count", [pytest.param(60, marks=pytest.mark.slow), pytest.param(500, marks=pytest.mark.long)])
 @pytest.mark.timeout(1500)
 def test_mutated_uploads_are_read_or_refused(count, web, service, explainer, cell, monkeypatch):
     scores = explainer.elbo(cell, draws=3)  # of one cell, for all: what is tried here is how pictures are read

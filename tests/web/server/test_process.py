@@ -35,8 +35,10 @@ sys.exit(app.main(sys.argv[2:]))
 """
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number",
+    [pytest.param(signal.SIGTERM, marks=pytest.mark.slow), pytest.param(signal.SIGINT, marks=pytest.mark.long)],
+)
 def test_a_stop_ends_a_process_whose_interpreter_is_held(tmp_path, number):
     held, environment = tmp_path / "held", os.environ | {"GRADIO_TEMP_DIR": str(tmp_path)}
     command = [warm_python(), "-c", HELD, str(held), "--port", "7997", "--stop-seconds", "1"]
