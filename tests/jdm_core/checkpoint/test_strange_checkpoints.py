@@ -107,7 +107,7 @@ def mutated(values: dict[str, Any], path: tuple, value: Any) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("share", [3, pytest.param(1, marks=pytest.mark.long)], ids=["a third", "all"])
+@pytest.mark.parametrize("share", [5, pytest.param(1, marks=pytest.mark.long)], ids=["a fifth", "all"])
 def test_each_word_of_a_manifest_may_be_anything(folder, config, share):
     """The figures, which nothing reads before the page and the card do, a few of them; all else whole.
 
