@@ -156,6 +156,7 @@ def test_a_telephone_shows_the_verdict_first_and_everything_without_scrolling_si
         assert window.execute_script(box, "#flip")[1] <= 844  # in reach wherever the page has scrolled to
         window.execute_script("window.scrollTo(0, document.body.scrollHeight)")
         assert 0 <= window.execute_script(box, "#top .notice")[0] < 100
+        assert window.execute_script(box, "#facts")[1] <= window.execute_script(box, "#flip")[0]  # not under the button
         assert window.execute_script(box, "#flip")[1] <= 844
         sizes = "return [...document.querySelectorAll('#stage .frame')].map(e => Math.round(e.offsetWidth))"
         assert len(set(window.execute_script(sizes))) == 1
