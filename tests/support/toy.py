@@ -40,6 +40,14 @@ def few_windows() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def rough_sheets() -> Iterator[None]:
+    """Sheets of samples are drawn in few steps: a fifth of what a toy's training takes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("training.run.log.STEPS", 2)
+        yield
+
+
 def toy_cell(parasitized: bool, seed: int, size: int = 24) -> np.ndarray:
     """A pink disc on black, with a dark dot when parasitized; uint8 (size, size, 3)."""
     generator = np.random.default_rng(seed)
@@ -70,7 +78,8 @@ def train_toy(folder: Path, images: int) -> tuple[Path, Path]:
     """A zip of cells, and the manifest whose entry "toy" is a tiny network that saw so many of them; run in "run"."""
     data, manifest = write_toy_zip(folder / "cells.zip"), folder / "manifest.json"
     options = ["--data", str(data), "--run", str(folder / "run"), "--device", "cpu"]
-    assert main(["train", *options, *TINY_OPTIONS, "--set", f"images={images}"]) == 0
+    with rough_sheets():
+        assert main(["train", *options, *TINY_OPTIONS, "--set", f"images={images}"]) == 0
     with few_windows():
         assert main(["export", *options, "--manifest", str(manifest), "--cells", "8", "--name", "toy"]) == 0
     return data, manifest

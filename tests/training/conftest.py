@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.shared import made_once
-from tests.support.toy import few_windows, train_toy, write_toy_zip
+from tests.support.toy import few_windows, rough_sheets, train_toy, write_toy_zip
 from tests.support.toy_microscopes import write_microscopes
 from training.studies.study import Inputs
 
@@ -15,6 +15,13 @@ from training.studies.study import Inputs
 def calibrating():
     """Of what is exported here; `test_calibrate.py` looks at all windows."""
     with few_windows():
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def sampling():
+    """Of what is trained here, in this process."""
+    with rough_sheets():
         yield
 
 
