@@ -29,9 +29,15 @@ def number(scale=1):
     return draw
 
 
-@pytest.mark.parametrize("scale", [1, 3])
-def test_a_number_over_a_cell_is_seen_at_any_size(scale):
-    assert written_over(*cell_with(number(scale), scale))
+def nucleus(on):
+    """A nucleus in the pale middle of a cell, dark in red and green light alone."""
+    on.ellipse((14, 14, 52, 52), (245, 235, 240))
+    on.ellipse((22, 22, 44, 44), (60, 10, 140))
+
+
+@pytest.mark.parametrize(("scale", "blur"), [(1, 0.0), (3, 0.0), (3, 1.8)])
+def test_a_number_over_a_cell_is_seen_at_any_size(scale, blur):
+    assert written_over(*cell_with(number(scale), scale, blur))
 
 
 @pytest.mark.parametrize(
@@ -39,7 +45,7 @@ def test_a_number_over_a_cell_is_seen_at_any_size(scale):
     [
         ("a cell alone", cell_with(lambda on: None)),
         ("a number beside it", cell_with(lambda on: on.text((0, 0), "5", (0, 0, 0), stroke_width=1, font_size=9))),
-        ("a nucleus", cell_with(lambda on: on.ellipse((20, 20, 40, 40), (60, 10, 140)))),
+        ("a nucleus", cell_with(nucleus)),
         ("dark and out of focus", cell_with(number(), blur=3.0)),
         ("the end of a line", cell_with(lambda on: on.line((0, 33, 8, 33), (0, 0, 0), 2))),
     ],
