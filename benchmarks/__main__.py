@@ -14,7 +14,7 @@ from typing import Any
 from training.tables import Table
 
 PAGE = Path(__file__).parents[1] / "docs/performance.md"
-NAMES = ("latency", "field", "decoding", "forward", "shapes", "plain_loop")
+NAMES = ("latency", "page", "field", "decoding", "forward", "shapes", "plain_loop")
 _BLOCK = re.compile(
     r"(<!-- table of (\w+): written by `python -m benchmarks` -->\n).*?(<!-- end of table -->)", re.DOTALL
 )
