@@ -7,14 +7,13 @@ from typing import Any
 import gradio as gr
 
 from jdm_core import Explainer
-from jdm_core.explain.fields import FIELD_DRAWS
 from jdm_core.explain.matching import AS_GIVEN, MATCHED, ColourChoice
 from jdm_core.report.kinds import abroad
 from jdm_core.report.words import Language
 from web.field import panels
 from web.field.card import card
 from web.field.latest import Latest
-from web.field.reading import MOST, add, read_entry
+from web.field.reading import MOST, PAGE_DRAWS, add, read_entry
 from web.field.readings import Readings, known, parsed, red_cells, totals_of
 from web.field.smear import Entry, Smear
 from web.field.view import View, empty
@@ -175,7 +174,7 @@ class FieldCallbacks:
             if entry.done:
                 continue
             count = len(smear.entries)
-            for result in read_entry(self.explainer, entry, FIELD_DRAWS, colours):
+            for result in read_entry(self.explainer, entry, PAGE_DRAWS, colours):
                 words = say("{done} of {total} fields read", done=number + (result.done >= 1), total=count)
                 words = words if count > 1 else say("Reading the cells …")
                 bar = progress_bar(words, (number + result.done) / count)

@@ -28,7 +28,7 @@ def uploads(field_files) -> list[dict]:
 @pytest.fixture(autouse=True)
 def few_draws(monkeypatch) -> None:
     """Each of a field's cells that the likelihood is asked of: most of what a reading takes."""
-    monkeypatch.setattr("web.field.callbacks.FIELD_DRAWS", 3)
+    monkeypatch.setattr("web.field.callbacks.PAGE_DRAWS", 3)
 
 
 @pytest.fixture
