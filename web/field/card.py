@@ -8,10 +8,11 @@ import numpy as np
 from markupsafe import Markup
 
 from jdm_core import Explainer
+from jdm_core.checkpoint.familiarity import FAMILIAR
 from jdm_core.checkpoint.familiarity import NO_RED_CELL as STRANGE
 from jdm_core.explain.results import Counterfactual
 from jdm_core.field.found import CLUMP, CUT_OFF, NO_RED_CELL, READ
-from jdm_core.report.words import HEAD, POSTERIOR, Language, noop
+from jdm_core.report.words import HEAD, POSTERIOR, Language, noop, outcome
 from web.field import words
 from web.field.smear import Entry
 from web.parts.charts import bars, legend
@@ -46,8 +47,8 @@ def card(explainer: Explainer, entry: Entry, index: int, say: Language) -> Gener
     if np.isnan(read.posterior[index]).any():
         posterior = None
 
-    def grown(progress: str = "", outcome: str = "", turned: bool = False) -> Markup:
-        return _panel(explainer, entry, index, posterior, figures, scale, progress, outcome, turned, say)
+    def grown(progress: str = "", outcome: str = "", tone: str = "") -> Markup:
+        return _panel(explainer, entry, index, posterior, figures, scale, progress, outcome, tone, say)
 
     yield grown(progress_bar(say(sentences.WORKING), 0))
     elbo = explainer.elbo(cell, read.draws, read.seed, entry.colours)
@@ -69,24 +70,28 @@ def card(explainer: Explainer, entry: Entry, index: int, say: Language) -> Gener
                 yield grown(progress_bar(say(sentences.EDITING), frame.done))
     if frame.result is None:
         raise RuntimeError("the frames of an edit ended without its result")
-    outcome, turned = _edited(explainer, frame.result, cell, figures, say)
-    yield grown(outcome=outcome, turned=turned)
+    told, tone = _edited(explainer, frame.result, cell, str(read.kind[index]), figures, say)
+    yield grown(outcome=told, tone=tone)
 
 
 def _edited(
-    explainer: Explainer, edit: Counterfactual, cell: np.ndarray, figures: list[tuple[Markup, str]], say: Language
-) -> tuple[str, bool]:
-    """Adds the edited cell and the map of its change; what came of the edit in a sentence, and whether it turned."""
+    explainer: Explainer,
+    edit: Counterfactual,
+    cell: np.ndarray,
+    kind: str,
+    figures: list[tuple[Markup, str]],
+    say: Language,
+) -> tuple[str, str]:
+    """Adds the edited cell and the map of its change; what came of the edit in a sentence, and its tone."""
     to, turned = edit.labels[int(edit.target[0])], bool(edit.flipped[0])
     name = say("Without the parasite") if to == explainer.labels[1] else say("With a parasite")
     change = explainer.draw.difference(edit.original[0], edit.difference[0], SHOWN)
     figures.append((embedded(like(edit.full_resolution[0], cell, SHOWN), name), name))
     caption = say("Stain taken away (green) or added (purple)")
     figures.append((embedded(like(change, cell, SHOWN), caption), caption))
-    if turned:
-        return say("Edited to {target}: both verdicts follow.", target=say(to)), True
-    failed = say("No edit was found after which both verdicts are {target}: do not trust this one.", target=say(to))
-    return failed, False
+    head, posterior = (float(shares[0, edit.target[0]]) for shares in (edit.probabilities, edit.posterior))
+    tone = ("works" if kind == FAMILIAR else "unproven") if turned else "failed"
+    return outcome(turned, to, head, posterior, explainer.checkpoint.thresholds, say, kind), tone
 
 
 def _panel(
@@ -98,7 +103,7 @@ def _panel(
     scale: Markup,
     progress: str,
     outcome: str,
-    turned: bool,
+    tone: str,
     say: Language,
 ) -> Markup:
     read = entry.read
@@ -117,5 +122,5 @@ def _panel(
         legend=scale,
         progress=Markup(progress),
         outcome=outcome,
-        turned=turned,
+        tone=tone,
     )

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jdm_core.field.found import CLUMP, CUT_OFF, NO_RED_CELL
-from jdm_core.report.words import ENGLISH
+from jdm_core.report.words import ENGLISH, UNPROVEN
 from web.field.card import WHY_NOT, card
 from web.field.latest import Latest
 from web.field.smear import Entry, Smear
@@ -21,12 +21,14 @@ def pressed(entry, index):
 
 @pytest.mark.slow
 def test_a_cell_is_explained_step_by_step_and_kept(callbacks, one_read):
-    one_read = replace(one_read, read=replace(one_read.read, kind=np.full_like(one_read.read.kind, "familiar")))
+    one_read = replace(one_read, read=replace(one_read.read, kind=np.full_like(one_read.read.kind, "other")))
     smear, index = Smear([one_read]), int(one_read.read.order[0])
     cards = [view.card for view in callbacks.open_cell(smear, pressed(one_read, index))]
     assert "<img" not in cards[0] and "Classifier" in cards[0], "the verdicts are there before anything is computed"
     assert [html.count("<img") for html in cards] == sorted(html.count("<img") for html in cards)
-    assert cards[-1].count("<img") == 3 and 'class="outcome' in cards[-1] and "progress" not in cards[-1]
+    assert cards[-1].count("<img") == 3 and "progress" not in cards[-1]
+    # Of a cell unlike training's an edit is not said to work.
+    assert 'class="outcome unproven"' in cards[-1] and UNPROVEN in cards[-1]
     again = list(callbacks.open_cell(smear, pressed(one_read, index)))
     assert [view.card for view in again] == [cards[-1]]
 
