@@ -66,9 +66,7 @@ class Microscopes(Study):
         looked at by no choice of weights, thresholds or colours. Read it before the model is used on a stain like one
         of these; for another, measure your own fields by the same command. A plain CNN that trained on the same cells
         of other microscopes ranks cells as well as the joint model's classifier, and those of IML better; on BBBC041 it
-        calls more healthy cells infected. At one half the joint model's classifier finds fewer of IML's infected cells:
-        there, go by the order of suspicion, and by the likelihood. What differs within its interval is no
-        difference."""
+        calls more healthy cells infected. What differs within its interval is no difference."""
     needs = ("microscopes",)
 
     def facts(self, inputs: Inputs) -> Sequence[object]:
