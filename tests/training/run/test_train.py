@@ -392,7 +392,7 @@ def test_a_run_starts_from_a_smaller_checkpoint(explainer):
 
 
 def test_a_further_leg_starts_where_the_shipped_network_stands(explainer):
-    network = initial_network(load_recipe("malaria-64-further"))
+    network = initial_network(load_recipe("malaria-64", ["start_from=malaria-64"]))
     weights = network.state_dict()
     for name, value in explainer.network.state_dict().items():
         assert torch.equal(weights[name], value), name
