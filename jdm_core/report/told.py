@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from jdm_core.checkpoint.calibration import Thresholds
-from jdm_core.checkpoint.familiarity import FAMILIAR
 from jdm_core.explain.matching import MATCHED
 from jdm_core.report.language import ENGLISH, Language
 from jdm_core.report.words import (
@@ -16,6 +15,7 @@ from jdm_core.report.words import (
     elbo_figure,
     elbo_meaning,
     outcome,
+    outcome_tone,
     verdict_words,
 )
 
@@ -40,7 +40,7 @@ def verdict_lines(report: dict[str, Any], say: Language = ENGLISH) -> tuple[Line
     if report.get("found") in ("several", "none"):
         lines.append(Line(report["found_note"], WARN))
     if edit := report.get("counterfactual"):
-        works = edit["flipped"] and report["kind"] == FAMILIAR
+        works = outcome_tone(edit["flipped"], report["kind"]) == "works"
         lines.append(Line(_edit_outcome(report, say), PLAIN if works else WARN))
     return Line(title, look), tone, [line for line in lines if line.words]
 

@@ -203,6 +203,13 @@ def shortfall(head: float, posterior: float, thresholds: Thresholds, say: Langua
     return "; ".join(reasons) or say("at the cell’s own resolution the classifier stays below {least}", least=least)
 
 
+def outcome_tone(flipped: bool, kind: str) -> str:
+    """How what `outcome` says of an edit is shown: "works", "unproven" of a picture unlike training's, or "failed"."""
+    if not flipped:
+        return "failed"
+    return "works" if kind == FAMILIAR else "unproven"
+
+
 def outcome(
     flipped: bool,
     target: str,
@@ -216,7 +223,7 @@ def outcome(
 
     Of a picture of another `kind` than in training it is not said to work, whatever the verdicts say: UNPROVEN.
     """
-    if flipped and kind != FAMILIAR:
+    if outcome_tone(flipped, kind) == "unproven":
         follow = say("Classifier and likelihood both say {target} now.", target=say(target))
         return f"{follow} {say(UNPROVEN)}"
     if flipped:

@@ -29,7 +29,7 @@ def register(commands: Commands) -> None:
     train.add_argument("--set", **SET)
     train.add_argument("--resume", action="store_true", help="continue the run folder's state exactly")
     train.add_argument("--max-minutes", type=float, help="stop in good order after this time; --resume goes on")
-    train.add_argument("--max-images", type=int, metavar="N", help="stop so once so many images are seen")
+    train.add_argument("--max-images", type=int, metavar="N", help="stop in good order after so many images")
     train.add_argument(
         "--budget-minutes",
         type=float,

@@ -8,11 +8,10 @@ import numpy as np
 from markupsafe import Markup
 
 from jdm_core import Explainer
-from jdm_core.checkpoint.familiarity import FAMILIAR
 from jdm_core.checkpoint.familiarity import NO_RED_CELL as STRANGE
 from jdm_core.explain.results import Counterfactual
 from jdm_core.field.found import CLUMP, CUT_OFF, NO_RED_CELL, READ
-from jdm_core.report.words import HEAD, POSTERIOR, Language, noop, outcome
+from jdm_core.report.words import HEAD, POSTERIOR, Language, noop, outcome, outcome_tone
 from web.field import words
 from web.field.smear import Entry
 from web.parts.charts import bars, legend
@@ -90,8 +89,8 @@ def _edited(
     caption = say("Stain taken away (green) or added (purple)")
     figures.append((embedded(like(change, cell, SHOWN), caption), caption))
     head, posterior = (float(shares[0, edit.target[0]]) for shares in (edit.probabilities, edit.posterior))
-    tone = ("works" if kind == FAMILIAR else "unproven") if turned else "failed"
-    return outcome(turned, to, head, posterior, explainer.checkpoint.thresholds, say, kind), tone
+    told = outcome(turned, to, head, posterior, explainer.checkpoint.thresholds, say, kind)
+    return told, outcome_tone(turned, kind)
 
 
 def _panel(

@@ -23,8 +23,8 @@ from web.parts.reading import plain_stem, read_upload
 
 MOST = 40  # fields of one smear
 SEED = 0
-# Of each cell whose likelihood is asked: as many as the study of fields asks with, whose orders the page tells of. More
-# change hardly any cell's place, and a person waits.
+# Of each cell whose likelihood is asked: as many as in the study of fields. A person waits, and more change hardly any
+# cell's place.
 PAGE_DRAWS = 8
 SHOWN_PIXELS = 24_000_000  # of a picture in the viewer: browsers keep it unpacked
 QUALITY = 90  # of JPEG

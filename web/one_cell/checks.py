@@ -5,11 +5,10 @@ from markupsafe import Markup
 from PIL import Image
 
 from jdm_core.checkpoint.calibration import Thresholds
-from jdm_core.checkpoint.familiarity import FAMILIAR
 from jdm_core.explain.likelihood import POSTERIOR_DRAWS
 from jdm_core.explain.results import Counterfactual, Effort
 from jdm_core.report.report import Explanation
-from jdm_core.report.words import ENGLISH, HEAD, POSTERIOR, Language, outcome, shortfall
+from jdm_core.report.words import ENGLISH, HEAD, POSTERIOR, Language, outcome, outcome_tone, shortfall
 from web.parts.html import render
 from web.parts.pictures import embedded
 from web.words.sentences import BEYOND, TRY, TRY_FIXED
@@ -50,7 +49,7 @@ def check_panel(
         say("Likelihood of the edit from {draws} draws.", draws=POSTERIOR_DRAWS),
     ]
     rows = (HEAD, *head, thresholds.flip_head), (POSTERIOR, *posterior, thresholds.flip_posterior)
-    tone = ("works" if kind == FAMILIAR else "unproven") if flipped else "nearly" if near else "failed"
+    tone = "nearly" if near else outcome_tone(flipped, kind)
     return render("check", say, tone=tone, outcome=words, target=say(target), rows=rows, facts=" ".join(facts))
 
 

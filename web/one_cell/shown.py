@@ -7,7 +7,7 @@ from markupsafe import Markup
 from jdm_core import Explainer
 from jdm_core.explain.results import Counterfactual, Prediction
 from jdm_core.images.find import Finding
-from jdm_core.report.words import Language, too_small
+from jdm_core.report.words import Language, outcome_tone, too_small
 from web.one_cell.change_map import Wanted
 from web.one_cell.checks import check_panel, variant
 from web.one_cell.panels import answer, answer_panel, figures_panel, found_panel, is_cell
@@ -95,7 +95,8 @@ def edited_view(explainer: Explainer, reading: Reading, wanted: Wanted, say: Lan
     cell, name, effort = one.cell, one.file, edit.efforts[0]
     several = edit.variants.shape[1] > 1
     title = say(sentences.edited_title(says(reading)))
-    if not (edit.flipped[0] and one.prediction.familiar[0]):  # what its check says under it, where it is looked at
+    tone = outcome_tone(bool(edit.flipped[0]), str(one.prediction.kind[0]))
+    if tone != "works":  # what its check says under it, where it is looked at
         title = f"⚠ {title}"
     return ready(reading, say)._replace(
         reading=reading,
