@@ -1,6 +1,7 @@
 """The one place where pictures are dropped, and the view that each drop is for."""
 
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,15 +36,16 @@ class Looks:
     """The drop of each visitor that is being looked at, until that visitor drops or chooses something else."""
 
     def __init__(self) -> None:
-        self._newest: dict[str | None, object] = {}  # by session
+        self._numbers = count(1)
+        self._newest: dict[str | None, int] = {}  # by session
 
-    def begin(self, request: gr.Request | None) -> object:
-        """A look, in the place of the one before it."""
-        look = object()
+    def begin(self, request: gr.Request | None) -> int:
+        """The number of a look, in the place of the one before it."""
+        look = next(self._numbers)
         self._newest[_session(request)] = look
         return look
 
-    def ends(self, request: gr.Request | None, look: object) -> bool:
+    def ends(self, request: gr.Request | None, look: int) -> bool:
         """Forgets a look that is over; whether what was seen still counts."""
         counts = self._newest.get(_session(request)) is look
         if counts:
@@ -60,7 +62,10 @@ def _session(request: gr.Request | None) -> str | None:
 
 
 class Drop(NamedTuple):
-    """The drop zone: `files` that were just dropped, what was `seen` in them, and what each view is to take of them."""
+    """The drop zone: `files` that were just dropped, what was `seen` in them, and what each view is to take of them.
+
+    The state of a view changes with each drop that is for it, and with no other: its `change` is the view's event.
+    """
 
     looks: Looks
     files: gr.File
@@ -115,35 +120,38 @@ def add_drop(kept_seconds: int) -> Drop:
     return Drop(Looks(), files, seen, *(gr.State(time_to_live=kept_seconds) for _ in range(3)))
 
 
-def wire_drop(drop: Drop, tabs: gr.Tabs, limits: Limits) -> Any:
-    """Lets a drop go to its view: the event upon whose success the view's state holds it, and the others None."""
+def wire_drop(drop: Drop, tabs: gr.Tabs, limits: Limits) -> None:
+    """Lets a drop go to the state of its view."""
     outputs = [drop.one, drop.many, drop.fields, drop.seen, tabs, drop.files]
     options = {"trigger_mode": "multiple", "preprocess": False, "js": script("newest_drop"), **QUIET, **LOOK}
-    return drop.files.upload(router(limits, drop.looks), [drop.files], outputs, **options)
+    drop.files.upload(router(limits, drop.looks), [drop.files], outputs, **options)
 
 
 def router(limits: Limits, looks: Looks) -> Callable[..., Iterator[tuple[Any, ...]]]:
     """The callback that empties the zone for the next drop, tells what was dropped, and brings its tab to the front.
 
-    It fails, without a word on the page, where its visitor has dropped or chosen something else meanwhile.
+    A view's state holds the uploads of the last drop that was for it, each with the drop's number: the same file
+    dropped twice is another drop. What its visitor has overtaken by a drop or choice meanwhile goes nowhere.
     """
 
     def route(uploads: list[Upload] | None, request: gr.Request | None = None) -> Iterator[tuple[Any, ...]]:
-        say = say_for(request)
-        look = looks.begin(request) if uploads else None
-        yield *[gr.skip()] * 3, status(say("Looking at what was dropped …")) if uploads else gr.skip(), gr.skip(), None
+        if not uploads:
+            yield *[gr.skip()] * 5, None
+            return
+        say, look = say_for(request), looks.begin(request)
+        yield *[gr.skip()] * 3, status(say("Looking at what was dropped …")), gr.skip(), None
         try:
-            view = view_of(uploads) if uploads else ""
+            view = view_of(uploads)
         except Exception:  # whose watch tells of it
             yield *[gr.skip()] * 3, "", gr.skip(), None
             raise
         finally:
             counts = looks.ends(request, look)
-        if not uploads or not counts:
-            raise gr.Error("overtaken", visible=False, print_exception=False)
-        one = uploads[0] if view == ONE_CELL else None
-        many, fields = (uploads if view == wanted else None for wanted in (MANY_CELLS, FIELD))
-        yield one, many, fields, status(seen_words(uploads, view, limits, say)), gr.update(selected=view), gr.skip()
+        if counts:
+            numbered = [upload | {"drop": look} for upload in uploads]
+            one = numbered[0] if view == ONE_CELL else gr.skip()
+            many, fields = (numbered if view == wanted else gr.skip() for wanted in (MANY_CELLS, FIELD))
+            yield one, many, fields, status(seen_words(uploads, view, limits, say)), gr.update(selected=view), gr.skip()
 
     return route
 

@@ -60,7 +60,7 @@ def build_page(
             field = add_field_tab(explainer, COMPUTE, BATCH, kept_seconds)
         drop.gives_way(many_cells.detail.select, tabs, js="() => { window.scrollTo(0, 0); return []; }")
         open_in_one_cell(many_cells.batch, many_cells.detail, one_cell, COMPUTE)
-        _wire_drop(drop, tabs, limits, (one_cell, many_cells, field))
+        _wire_drop(drop, tabs, limits, (one_cell, many_cells, field), kept_seconds)
         with gr.Accordion(label("How to read this"), open=False, elem_id="guide"):
             gr.HTML(block("guide"))
         with gr.Accordion(label("Glossary"), open=False, elem_id="glossary"):
@@ -69,15 +69,18 @@ def build_page(
     return blocks
 
 
-def _wire_drop(drop: Drop, tabs: gr.Tabs, limits: Limits, views: tuple[OneCell, ManyCells, FieldTab]) -> None:
+def _wire_drop(
+    drop: Drop, tabs: gr.Tabs, limits: Limits, views: tuple[OneCell, ManyCells, FieldTab], kept_seconds: int
+) -> None:
     """Lets what is dropped end what runs, and go to its view."""
     one_cell, many_cells, field = views
     ends([*one_cell.edits, *many_cells.running], [drop.files.upload])
-    dropped = wire_drop(drop, tabs, limits)
-    one_cell.follow(dropped, drop.one, COMPUTE)
-    one_cell.follow(field.opened_alone(drop.one, tabs, ONE_CELL), drop.one, COMPUTE)
-    many_cells.follow(dropped, drop.many, BATCH)
-    field.follow(dropped, drop.fields)
+    wire_drop(drop, tabs, limits)
+    one_cell.follow(drop.one.change, drop.one, COMPUTE)
+    alone = gr.State(time_to_live=kept_seconds)  # a field's picture that is one cell
+    one_cell.follow(field.opened_alone(alone, tabs, ONE_CELL).success, alone, COMPUTE)
+    many_cells.follow(drop.many.change, drop.many, BATCH)
+    field.follow(drop.fields.change, drop.fields)
 
 
 def _facts(explainer: Explainer, say: Language) -> str:

@@ -1,5 +1,6 @@
 """The layout of the tab for fields, and which callback answers to what."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import gradio as gr
@@ -34,14 +35,14 @@ class FieldTab(NamedTuple):
     alone: gr.Button
     batch: dict[str, Any]
 
-    def follow(self, dropped: Any, uploads: Any) -> None:
-        """Has what `uploads` hold (path, orig_name), or None, read as fields of the smear after an event."""
+    def follow(self, event: Callable[..., Any], uploads: gr.State) -> None:
+        """Has what `uploads` hold (path, orig_name) read as fields of the smear upon an event."""
         options = {"trigger_mode": "always_last", "preprocess": False, **QUIET}
-        reading = dropped.success(self.callbacks.read, [uploads, *self.settings], self.outputs, **options, **self.batch)
+        reading = event(self.callbacks.read, [uploads, *self.settings], self.outputs, **options, **self.batch)
         ends([reading], [self.stop.click])
 
     def opened_alone(self, one: gr.State, tabs: gr.Tabs, tab: str) -> Any:
-        """The event after which `one` holds a picture that is no field, and the tab for one cell is in front."""
+        """What comes after `one` holds a picture that is no field, and the tab for one cell is in front."""
         smear, options = self.settings[0], {"queue": False, **QUIET}
         held = self.alone.click(self.callbacks.alone, [smear], [one], **options)
         return held.then(lambda: gr.update(selected=tab), None, [tabs], **options)

@@ -53,12 +53,9 @@ class BatchCallbacks:
         self.explainer, self.limits = explainer, limits
 
     def read(
-        self, uploads: list[dict[str, Any]] | None, matched: bool | None = False, request: gr.Request | None = None
+        self, uploads: list[dict[str, Any]], matched: bool | None = False, request: gr.Request | None = None
     ) -> Iterator[View]:
         """Reads every cell of the uploads, in matched colours or as it is; the table grows as results come."""
-        if not uploads:  # what was dropped is for another view
-            yield View()
-            return
         say = say_for(request)
         items, total, others = list_uploads(uploads, self.limits)
         if not items:

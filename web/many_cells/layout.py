@@ -1,5 +1,6 @@
 """The layout of the tab for many cells, and which callback answers to what."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import gradio as gr
@@ -27,11 +28,11 @@ class ManyCells(NamedTuple):
     running: list[Any]
     stop: gr.Button
 
-    def follow(self, dropped: Any, uploads: gr.State, compute: dict[str, Any]) -> None:
-        """Has what `uploads` hold read after an event; Stop ends it."""
+    def follow(self, event: Callable[..., Any], uploads: gr.State, compute: dict[str, Any]) -> None:
+        """Has what `uploads` hold read upon an event; Stop ends it."""
         options = {"trigger_mode": "always_last", "preprocess": False, **QUIET}
         inputs = [uploads, self.matched]
-        reading = dropped.success(self.callbacks.read, inputs, self.outputs, **options, **compute)
+        reading = event(self.callbacks.read, inputs, self.outputs, **options, **compute)
         ends([reading, *self.running], [self.stop.click])
         self.stop.click(self.callbacks.stop, [self.batch], self.outputs, preprocess=False, **QUIET)
 

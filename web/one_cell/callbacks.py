@@ -42,7 +42,7 @@ class Callbacks:
         request: gr.Request | None = None,
     ) -> Iterator[View]:
         """Reads the upload, or says why that cannot be done, and explains the cell that it shows."""
-        if upload is None:  # what was dropped is for another view
+        if upload is None:  # the field that was to be opened as one cell is gone
             yield View()
             return
         yield from self.newest.only(request, self._read(upload, draws, seed, as_given, matched, say_for(request)))

@@ -37,10 +37,10 @@ class OneCell(NamedTuple):
     outputs: list[Any]
     edits: list[Any]
 
-    def follow(self, dropped: Any, upload: gr.State, compute: dict[str, Any]) -> None:
-        """Has what `upload` holds explained once an event has succeeded."""
+    def follow(self, event: Callable[..., Any], upload: gr.State, compute: dict[str, Any]) -> None:
+        """Has what `upload` holds explained upon an event."""
         inputs = [upload, *self.settings]
-        dropped.success(self.callbacks.explain, inputs, self.outputs, trigger_mode="multiple", **OPTIONS, **compute)
+        event(self.callbacks.explain, inputs, self.outputs, trigger_mode="multiple", **OPTIONS, **compute)
 
 
 def add_examples() -> gr.HTML | None:
