@@ -15,7 +15,7 @@ LARGEST = 1e9  # number of a record
 
 @dataclass(frozen=True)
 class RedCells:
-    """A logistic rule on the traits of `measure_cell`, of red cells of many stains against all sorts of else.
+    """A logistic rule on the first d traits of `measure_cell`, of red cells of many stains against all sorts of else.
 
     A trait t counts as z = (t - centre) / scale, held within FARTHEST; the picture is a red cell where
     linear · z + square · z² + bias is above 0. It asks no network, so that it holds for whatever network there is.
@@ -29,25 +29,26 @@ class RedCells:
 
     def __post_init__(self) -> None:
         rows = {"centre": self.centre, "scale": self.scale, "linear": self.linear, "square": self.square}
-        for name, row in rows.items():
-            if len(row) != len(NAMES):
-                raise ValueError(f"{name}: {len(row)} numbers, where {len(NAMES)} are expected")
+        counts = [len(row) for row in rows.values()]
+        if len(set(counts)) > 1 or not 0 < counts[0] <= len(NAMES):
+            told = ", ".join(map(str, counts))
+            raise ValueError(f"{', '.join(rows)}: {told} numbers, where each has one for the same traits")
         for number in chain(*rows.values(), (self.bias,)):
             check_figure("red cells", number, -LARGEST, LARGEST)
         if not all(value > 0 for value in self.scale):
             raise ValueError("scale: not above 0")
 
     def score(self, traits: np.ndarray) -> np.ndarray:
-        """Scores (N,) of traits (N, d): above 0, a red cell."""
-        z = standardised(traits, np.array(self.centre), np.array(self.scale))
+        """Scores (N,) of traits (N, at least d): above 0, a red cell."""
+        z = standardised(traits[:, : len(self.centre)], np.array(self.centre), np.array(self.scale))
         return z @ np.array(self.linear) + z**2 @ np.array(self.square) + self.bias
 
-    def found_in(self, squares: Sequence[np.ndarray]) -> np.ndarray:
-        """Which pictures uint8 (SIDE, SIDE, 3) show a red cell: (N,) bool."""
+    def scores_of(self, squares: Sequence[np.ndarray]) -> np.ndarray:
+        """Scores (N,) of pictures uint8 (SIDE, SIDE, 3); the least there is where there is hardly anything on black."""
         if any(square.shape != (SIDE, SIDE, 3) for square in squares):
             raise ValueError(f"pictures: not all of {SIDE} pixels a side")
         traits = [measure_cell(square) for square in squares]
-        return np.array([own is not None and bool(self.score(own[None])[0] > 0) for own in traits], dtype=bool)
+        return np.array([-np.inf if own is None else self.score(own[None])[0] for own in traits], dtype=np.float64)
 
 
 def standardised(traits: np.ndarray, centre: np.ndarray, scale: np.ndarray) -> np.ndarray:

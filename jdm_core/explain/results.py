@@ -20,11 +20,11 @@ Result = TypeVar("Result", "Prediction", "ElboResult", "Counterfactual")
 class Prediction:
     """Calibrated probabilities (B, K) of the head, for the K labels, and whether the model knows such pictures.
 
-    unfamiliarity (B,) from 0 on, higher for a stranger picture; kind (B,) of words: "familiar" where it is below 1, as
-    99 % of cells as in training are; "other", a red cell of another stain or microscope, on which the model errs more
-    often; "not a red cell", on which neither verdict nor edit should be trusted. A checkpoint for which that was not
-    fitted finds everything familiar, and its unfamiliarity is NaN. unsure_below is the confidence from which the head
-    calls a cell.
+    unfamiliarity (B,) from 0 on, higher for a stranger picture; kind (B,) of words: "familiar", below 1, as 99 % of
+    cells as in training are; "other", a red cell of another stain or microscope, on which the model errs more often;
+    "not a red cell", nearly always from 1 on, on which neither verdict nor edit should be trusted. A checkpoint for
+    which that was not fitted finds everything familiar, and its unfamiliarity is NaN. unsure_below is the confidence
+    from which the head calls a cell.
     """
 
     labels: tuple[str, ...]

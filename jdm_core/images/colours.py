@@ -50,7 +50,7 @@ class ColourMap:
     def apply(self, cell: np.ndarray) -> np.ndarray:
         """A cell uint8 (H, W, 3) on black in the other colours, as uint8; the background stays black."""
         levels = density(np.arange(256, dtype=np.uint8))[:, None]  # a channel's light decides what it becomes
-        table = _light(self.slope * levels + np.array(self.offset)).round().astype(np.uint8)
+        table = light_of(self.slope * levels + np.array(self.offset)).round().astype(np.uint8)
         mapped = np.stack([table[:, channel][cell[:, :, channel]] for channel in range(3)], axis=2)
         return np.where(own_pixels(cell)[:, :, None], mapped, cell)
 
@@ -63,7 +63,7 @@ class ColourMap:
         return (cell + moved).round().clip(0, 255).astype(np.uint8)
 
     def _back(self, picture: np.ndarray) -> np.ndarray:
-        return _light((density(picture) - np.array(self.offset)) / self.slope)
+        return light_of((density(picture) - np.array(self.offset)) / self.slope)
 
 
 def measure_colours(pixels: Sequence[np.ndarray]) -> Colours | None:
@@ -96,7 +96,8 @@ def density(pixels: np.ndarray) -> np.ndarray:
     return _DEEPEST - np.log1p(pixels.astype(np.float32))
 
 
-def _light(values: np.ndarray) -> np.ndarray:
+def light_of(values: np.ndarray) -> np.ndarray:
+    """Light from 0 to 255, float, of optical density in nats, in any shape: what `density` undoes."""
     return (np.exp(_DEEPEST - values) - 1).clip(0, 255)
 
 

@@ -1,4 +1,4 @@
-"""What of a cell a stain, a lamp and a camera hardly change: silhouette, texture, and how the dyes go together."""
+"""What tells red cells of many stains from else: silhouette, texture, how the dyes go together, and the own colour."""
 
 import numpy as np
 
@@ -9,6 +9,7 @@ NAMES = (
     *("area", "largest piece", "pieces", "frame", "corners", "ellipse", "outline", "openness"),
     *("darkest", "darker", "dark", "palest", "fine grain", "grain", "coarse grain", "middle", "rim"),
     *("one dye", "two dyes", "red with green", "green with blue", "red with blue"),
+    *("red", "blue"),
 )
 LEAST_PIXELS = 50  # of a silhouette: less is no cell
 _CORNER, _OPENED, _RIM = 6, 5, 3  # pixels
@@ -16,13 +17,15 @@ _GRAINS = (0.8, 1.6, 3.2)  # pixels of the Gaussians under which the gradient is
 _TAILS = (0.02, 0.1, 0.25, 0.98)  # quantiles of density; what lies between says how steep a camera's curve is
 _FLOOR = 0.02  # of the density's spread
 _NOISE = 1e-5  # of its covariance: two channels that do not vary are not one
+_PALE = 0.05  # nats: the hue of what absorbs hardly anything means nothing
 
 
 def measure_cell(pixels: np.ndarray) -> np.ndarray | None:
-    """The traits (22,) of a picture uint8 (SIDE, SIDE, 3), float64; None where there is hardly anything on black.
+    """The traits (24,) of a picture uint8 (SIDE, SIDE, 3), float64; None where there is hardly anything on black.
 
     Densities are less their median, over their own interquartile range: a gain and a contrast of any strength leave
-    all traits what they are.
+    all traits what they are, but the last two. These are the shares of red and blue in the density's median, by which
+    a nucleus or a platelet, which bind other dyes than haemoglobin does, stand out where nothing in them varies.
     """
     from scipy import ndimage  # here, since it takes long to import, and few pictures are asked for it
 
@@ -37,7 +40,8 @@ def measure_cell(pixels: np.ndarray) -> np.ndarray | None:
     lower, middle, upper = np.quantile(depth[core], (0.25, 0.5, 0.75))
     relative = np.where(own, (depth - middle) / (upper - lower + _FLOOR), 0)
     tails = np.arcsinh(np.quantile(relative[core], _TAILS))
-    return np.array([*_silhouette(own, area), *tails, *_texture(relative, own, core), *_dyes(dyes[core])])
+    hue = _hue(np.median(dyes[own], axis=0))
+    return np.array([*_silhouette(own, area), *tails, *_texture(relative, own, core), *_dyes(dyes[core]), *hue])
 
 
 def _silhouette(own: np.ndarray, area: int) -> list[float]:
@@ -92,3 +96,9 @@ def _dyes(values: np.ndarray) -> list[float]:
     together = covariance / np.outer(spread, spread)
     one, two = np.log(first / np.trace(covariance)), np.log(second / first + 1e-3)
     return [float(one), float(two), float(together[0, 1]), float(together[1, 2]), float(together[0, 2])]
+
+
+def _hue(absorbed: np.ndarray) -> list[float]:
+    """The shares of red and blue in a density (3,)."""
+    whole = absorbed.sum() + _PALE
+    return [float(absorbed[0] / whole), float(absorbed[2] / whole)]

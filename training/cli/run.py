@@ -180,15 +180,17 @@ def _classifier(options: argparse.Namespace) -> int:
 
     recipe = load_recipe(options.recipe, options.set)
     size, abroad = recipe.architecture.image_size, None
-    if options.microscopes is not None:
-        if not recipe.abroad:
-            raise ValueError(f"--microscopes: the recipe {recipe.name} trains on no cells of other microscopes")
-        abroad = Abroad(read_trained(options.microscopes, recipe.abroad, size, recipe.seed), recipe.abroad_share)
-    elif recipe.abroad:
-        print(NOTHING_ABROAD.format(", ".join(recipe.abroad)), file=sys.stderr)
+    if options.microscopes is not None and not recipe.abroad:
+        raise ValueError(f"--microscopes: the recipe {recipe.name} trains on no cells of other microscopes")
     cells = load_cells(options.data, recipe.labels, size)
     split = split_cells(cells, recipe)
     training = labelled_cells(cells.of_slides(split.train), recipe)
+    if options.microscopes is not None:
+        donors = training if recipe.abroad_grafts else None
+        met = read_trained(options.microscopes, recipe.abroad, size, recipe.seed, donors)
+        abroad = Abroad(met, recipe.abroad_share)
+    elif recipe.abroad:
+        print(NOTHING_ABROAD.format(", ".join(recipe.abroad)), file=sys.stderr)
     images = options.images or (PLAIN_IMAGES if options.architecture == "cnn" else recipe.images)
     if options.architecture == "cnn":
         settings = plain_recipe(recipe, images, recipe.seed)

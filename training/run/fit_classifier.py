@@ -196,6 +196,7 @@ def _facts(
     facts = {**asdict(recipe), "training_cells": len(training), "split_digest": split_digest}
     if abroad is not None:
         facts |= {"abroad": abroad.sets, "abroad_share": abroad.share, "abroad_cells": len(abroad.cells)}
+        facts["abroad_grafts"] = abroad.grafts
     return json.loads(json.dumps(facts))
 
 

@@ -60,6 +60,7 @@ class Recipe:
     restarts: tuple[int, ...] = ()  # images below `images` where the rate, fallen to zero as at the end, is whole again
     abroad: tuple[str, ...] = ()  # sets of other microscopes, whose developers' cells are trained on beside the data
     abroad_share: float = 0.0  # of a batch, for the cells of `abroad`
+    abroad_grafts: bool = False  # whether parasites of the data are laid into healthy cells of `abroad` beside them
     abroad_from: float = 0.0  # the share of the run after which they are met
     appearance: float = 0.0  # strength at which stain, lamp and sampling vary, instead of `stain_jitter`
     start_from: str = ""  # a checkpoint whose weights are taken, or grown where its side is half; "": random weights

@@ -59,7 +59,8 @@ def train(
             raise RecipeError(
                 f"{recipe.name}: trains on {', '.join(recipe.abroad)} too; --microscopes says where they lie"
             )
-        abroad = read_trained(microscopes, recipe.abroad, recipe.architecture.image_size, recipe.seed)
+        donors = training if recipe.abroad_grafts else None
+        abroad = read_trained(microscopes, recipe.abroad, recipe.architecture.image_size, recipe.seed, donors)
     trainer = Trainer(recipe, training, device, schedule, abroad)
     step, seconds_before = (0, 0.0) if resumed is None else (resumed.step, resumed.seconds)
     validate_steps = max(1, recipe.validate_every // recipe.batch_size)

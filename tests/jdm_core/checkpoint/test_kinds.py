@@ -30,6 +30,11 @@ def test_only_what_is_strange_is_looked_at_once_more(explainer):
     calibration = replace(explainer.checkpoint.calibration, red_cells=rule())
     kinds = kinds_of(cells(), np.array([0.4, 1.0, 3.0, 9.0]), calibration)
     assert kinds.tolist() == ["familiar", "other", "not a red cell", "not a red cell"]
+    near = kinds_of(cells(), np.array([0.9, 0.9, 0.9, 0.7]), calibration)
+    assert near.tolist() == ["familiar", "familiar", "not a red cell", "familiar"]  # the last is familiar beyond asking
+    doubtful = replace(rule(), linear=(0.0,) * len(NAMES), bias=-0.5)
+    kinds = kinds_of(cells(), np.array([0.9, 1.0, 3.0, 9.0]), replace(calibration, red_cells=doubtful))
+    assert kinds.tolist() == ["familiar"] + 3 * ["not a red cell"]  # to refuse what is familiar takes more
     nothing = kinds_of(cells(), np.full(4, np.nan), calibration)
     assert nothing.tolist() == ["familiar"] * 4  # a checkpoint that was not fitted
     older = replace(calibration, red_cells=None)
@@ -43,7 +48,7 @@ def test_a_prediction_says_the_kind_of_each_picture(explainer):
     assert prediction.kind[2:].tolist() == ["not a red cell"] * 2
     assert np.array_equal(prediction.familiar, prediction.kind == "familiar")
     assert np.array_equal(prediction.is_cell, prediction.kind != "not a red cell")
-    assert np.array_equal(prediction.familiar, ~(prediction.unfamiliarity >= 1))
+    assert not (prediction.familiar & (prediction.unfamiliarity >= 1)).any()
 
 
 def test_the_rule_is_the_formula_and_far_traits_count_no_more():
@@ -54,6 +59,8 @@ def test_the_rule_is_the_formula_and_far_traits_count_no_more():
     z = ((traits - own.centre) / own.scale).clip(-5, 5)
     assert own.score(traits[None])[0] == pytest.approx(own.linear @ z + own.square @ z**2 - 0.3)
     assert own.score(traits[None] + 1e6)[0] == own.score(traits[None] + 1e9)[0]
+    earlier = RedCells(*(row[:20] for row in (own.centre, own.scale, own.linear, own.square)), bias=0.0)
+    assert np.isfinite(earlier.score(traits[None])).all()  # a rule that was fitted before there were so many traits
 
 
 @pytest.mark.parametrize(

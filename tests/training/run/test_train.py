@@ -409,7 +409,7 @@ def test_a_run_that_cannot_start_from_its_checkpoint_says_why(setting, reason):
 
 
 def test_other_microscopes_are_trained_on_where_they_lie_and_told_of_where_not(toy, sets_abroad, tmp_path, capsys):
-    settings = ("abroad=['mpidb', 'bccd']", "abroad_share=0.5", "abroad_from=0", "images=16")
+    settings = ("abroad=['mpidb', 'bccd']", "abroad_share=0.5", "abroad_grafts=true", "abroad_from=0", "images=16")
     recipe = [argument for setting in settings for argument in ("--set", setting)]
     assert main(train_command(toy, tmp_path / "with", *recipe, "--microscopes", str(sets_abroad))) == 0
     assert "without --microscopes" not in capsys.readouterr().err

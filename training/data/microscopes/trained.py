@@ -7,13 +7,15 @@ import torch
 from torch import Tensor
 
 from jdm_core.images.pixels import to_tensor, to_uint8
-from training.data.cells import Cells
+from training.data.cells import Cells, joined
 from training.data.members import DataError
+from training.data.microscopes.grafted import GRAFTS, grafted
 from training.data.microscopes.places import PLACES
 from training.data.microscopes.sample import Role, Sample
 
 FITTED = {place.path.name: place for place in PLACES if place.fitted}
 AT_MOST = 1500  # cells of a set's half and kind: all, of the sets that are known
+GRAFT_SEED = 0  # not a run's own: seeds compare on the same cells
 # As the labels of the malaria cells; what looks like a parasite says nothing.
 ROLES: dict[Role, int] = {"infected": 0, "healthy": 1}
 
@@ -31,9 +33,10 @@ def trainable(folder: Path, names: Collection[str], at_most: int, seed: int) -> 
         yield sample, sample.where("developer", *ROLES).tolist()
 
 
-def read_trained(folder: Path, names: Collection[str], size: int, seed: int) -> Cells:
+def read_trained(folder: Path, names: Collection[str], size: int, seed: int, donors: Cells | None = None) -> Cells:
     """The red cells of the named sets' developers' halves, at (3, size, size); the slide of each is its set.
 
+    Behind them, where there are donors, the sets' healthy cells with what these hold laid into them (`grafted`).
     Raises DataError as `trainable` does.
     """
     images: list[Tensor] = []
@@ -45,7 +48,8 @@ def read_trained(folder: Path, names: Collection[str], size: int, seed: int) -> 
         labels += [ROLES[sample.known[i].role] for i in chosen]
         slides += [sample.name] * len(chosen)
         files += [f"{sample.name}/{sample.known[i].field}/{i}" for i in chosen]
-    return Cells(torch.cat(images), torch.tensor(labels), slides, files)
+    cells = Cells(torch.cat(images), torch.tensor(labels), slides, files)
+    return cells if donors is None else joined(cells, grafted(cells, donors, GRAFT_SEED))
 
 
 def even_weights(labels: Tensor, sets: Sequence[str]) -> Tensor:
@@ -68,7 +72,12 @@ class Abroad:
     @property
     def sets(self) -> list[str]:
         """The names of the sets that they are of."""
-        return list(dict.fromkeys(self.cells.slides))
+        return list(dict.fromkeys(slide.removesuffix(GRAFTS) for slide in self.cells.slides))
+
+    @property
+    def grafts(self) -> int:
+        """How many of them have something laid into them."""
+        return sum(slide.endswith(GRAFTS) for slide in self.cells.slides)
 
     def lend(self, index: Tensor, own: int, seed: int, step: int) -> Tensor:
         """`index` (B,) of a step, its last places given to these cells, which are joined to `own` others.
