@@ -109,7 +109,7 @@ def _told(metrics: dict[str, Any], say: Language) -> str:
     known = [(name, metrics[key]) for name, key in ((HEAD, "head"), (POSTERIOR, "posterior")) if key in metrics]
     if not known:
         return say("No test figures are recorded for this model.")
-    verdicts = "; ".join(
+    verdicts = say("; ").join(
         say(
             "{verdict} {share} right, AUROC {auroc}",
             verdict=say(name),

@@ -200,7 +200,9 @@ def shortfall(head: float, posterior: float, thresholds: Thresholds, say: Langua
         if share < least
     ]
     least = say.percent(thresholds.flip_head)
-    return "; ".join(reasons) or say("at the cell’s own resolution the classifier stays below {least}", least=least)
+    return say("; ").join(reasons) or say(
+        "at the cell’s own resolution the classifier stays below {least}", least=least
+    )
 
 
 def outcome_tone(flipped: bool, kind: str) -> str:

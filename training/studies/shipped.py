@@ -170,14 +170,15 @@ class Familiar(OfCheckpoints):
     question = "Does the model notice that a picture is no red cell, or one of another microscope?"
     setup = """Figures of the manifest, as `python -m training familiarity --record` puts them there with what it fits:
         ellipsoids over the size of features and the hue, which hold 99 % of the cells of left-out training slides; and
-        a rule on silhouette, texture and dyes, which tells red cells of other stains from what else lies outside. It
-        rests on the developers' half of sets whose licence allows it; the other half of every set is measured. AUROC is
-        how well the distance tells pictures from test cells, *found* the share outside the limit, *refused* what gets
-        no verdict."""
+        a rule on silhouette, texture, dyes and hue, which tells red cells of other stains from what else lies outside,
+        or nearly so. It rests on the developers' half of sets whose licence allows it; the other half of every set is
+        measured. AUROC is how well the distance tells pictures from test cells, *found* the share outside the limit,
+        *refused* what gets no verdict."""
     conclusion = """*Familiar* says that a picture is like the training cells; a red cell of another microscope often is
-        not, and is read all the same, with a warning. What is refused gets no verdict. White cells and platelets still
-        pass too often, since many are as familiar as red cells. A rule that refused them all, on the means of the
-        encoder's features, refused too many red cells of stains that it had not met."""
+        not, and is read all the same, with a warning. What is refused gets no verdict. White cells and
+        platelets still pass now and then: some are as pale and even as a red cell, or as round and full as one with a
+        schizont. A rule that refused them all, on the means of the encoder's features, refused too many red cells of
+        stains that it had not met."""
     needs: ClassVar[tuple[str, ...]] = ()
 
     def facts(self, inputs: Inputs) -> Sequence[object]:

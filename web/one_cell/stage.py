@@ -142,9 +142,9 @@ def scrubber(edit: Counterfactual, thresholds: Thresholds, say: Language) -> Mar
         if at is None:
             told.append(say("{verdict}: does not turn", verdict=say(name)))
         else:
-            told.append(say("{verdict}: turns at about {share}", verdict=say(name), share=say.share(at)))
+            told.append(say("{verdict}: turns at about {share} of the edit", verdict=say(name), share=say.share(at)))
             marks.append((at, told[-1], say(name)[0]))
-    return render("scrubber", say, stops=stops, marks=marks, turns="; ".join(told))
+    return render("scrubber", say, stops=stops, marks=marks, turns=say("; ").join(told))
 
 
 def turning(strengths: Sequence[float], reached: Sequence[float], least: float) -> float | None:

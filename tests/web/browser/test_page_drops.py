@@ -54,6 +54,10 @@ def test_of_two_drops_the_second_counts_whichever_is_looked_at_longer(page, addr
     assert page.find_element(By.ID, "seen").text == f"One picture: {cell.name}"
     assert not page.find_elements(By.CSS_SELECTOR, "#examples [aria-pressed=true]")  # it opened with one
     stays(page, address, cell.name, large)
+    wait(page, "[data-example=uninfected-1]").click()
+    explained(page, "uninfected-1.png")
+    again.until(lambda _: upload(page, cell) is None)  # the same file is another drop
+    explained(page, cell.name)
 
 
 def test_an_example_that_is_chosen_while_a_file_is_on_its_way_stays(page, address, large):

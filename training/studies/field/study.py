@@ -65,18 +65,17 @@ class Fields(Study):
         read, and suspected, with too small an outline.
 
         **Order.** The weight of the likelihood beside the classifier was chosen on the developers' part. A person who
-        follows the order sees the infected cells early, on BBBC041 and MP-IDB within the aim. On IML the aim is met on
-        the developers' part, and missed on the one that reports: a few fields with refractile or deeply stained cells
-        fill the head of the list. The plain CNN orders IML and BBBC041 better on the part that reports and worse on the
-        developers', and MP-IDB worse on both at 95 %: with a score of infected cells neither can be said to order
-        better. Purple alone does as well as either on MP-IDB, whose parasites are dark, and fails on the other two.
-        *To look at* are far more cells than are infected on IML and BBBC041.
+        follows the order sees 95 % of the infected cells within the aim on every microscope, on both parts. One cell of
+        IML stands far down: all of them are seen much later. The plain CNN orders BBBC041 better on the part that
+        reports and worse on the developers', IML about alike, and MP-IDB worse: with a score of infected cells neither
+        can be said to order better. Purple alone does as well as either on MP-IDB, whose parasites are dark, and fails
+        on the other two. *To look at* are far more cells than are infected on IML and BBBC041.
 
-        **Counts.** The machine's own count is of no use at such shares: where one or two cells in a hundred are
-        infected, most of what it suspects is healthy, even after correction. Never read it alone. A review of the
-        suspects brings the count to the truth on IML and BBBC041. On MP-IDB, where one cell in six is infected, some
-        infected cells are not among the suspects, and the reviewed count is too low: go on down the list until nothing
-        is found any more."""
+        **Counts.** The machine's own count is of no use at shares of one or two infected cells in a hundred: most of
+        what it suspects there is healthy, even after correction. Never read it alone. A review of the suspects brings
+        the count to the truth on IML and BBBC041. On MP-IDB, where one cell in six is infected, some infected cells are
+        not among the suspects, and the reviewed count is a little low: go on down the list until nothing is found any
+        more."""
     needs = ("microscopes",)
 
     def facts(self, inputs: Inputs) -> Sequence[object]:

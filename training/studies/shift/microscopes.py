@@ -47,13 +47,14 @@ class Microscopes(Study):
         help?"""
     setup = """Cells that no network was trained on. IML ([arXiv 2102.08708](https://arxiv.org/abs/2102.08708)) and
         BBBC041 (Ljosa et al. 2012) are sets of which none has seen anything: their rows count most. Of MP-IDB (Loddo et
-        al. 2019), Chula (Naruenatthanaset et al. 2021) and BCCD `malaria-64` trains on the developers' parts; a plain
-        CNN beside it does so only where the words below its table name them. On these parts rests too the rule that
-        tells red cells of other stains ("other") from what is no red cell. IML and BBBC041 are cut out of whole fields
-        by their boxes; MP-IDB comes as crops, of which the product finds the cell; Chula and BCCD show healthy blood.
-        The first rows are cells of the training's own microscope, of slides it has not seen. Half of the fields of each
-        set, by a hash of their names, are the developers' part, on which choices and, of those three sets, training may
-        rest; the other half *reports*. All figures are given for both.
+        al. 2019), Chula (Naruenatthanaset et al. 2021) and BCCD `malaria-64` trains on the developers' parts, with
+        parasites of its own training cells laid into healthy cells; a plain CNN beside it does so only where the words
+        below its table name them, and without such parasites, for with them it read the developers' parts no better.
+        On these parts rests too the rule that tells red cells of other stains ("other") from what is no red cell. IML
+        and BBBC041 are cut out of whole fields by their boxes; MP-IDB comes as crops, of which the product finds the
+        cell; Chula and BCCD show healthy blood. The first rows are cells of the training's own microscope, of slides it
+        has not seen. Half of the fields of each set, by a hash of their names, are the developers' part, on which
+        choices and, of those three sets, training may rest; the other half *reports*. All figures are given for both.
 
         Cells are drawn without a look at their labels, and infected ones added. Colours are as given, or matched as
         the product matches those of a batch: all drawn cells of a part, of MP-IDB those of a smear, of uploads each
