@@ -173,10 +173,10 @@ def _adapt(options: argparse.Namespace) -> int:
 
 def _classifier(options: argparse.Namespace) -> int:
     from training.data.cells import load_cells
-    from training.data.microscopes.trained import Abroad, read_trained
+    from training.data.microscopes.trained import Abroad
     from training.publish.export import record_classifier
     from training.run.fit_classifier import PLAIN_IMAGES, ClassifierRecipe, plain_recipe, train_classifier
-    from training.run.recipe import labelled_cells, split_cells
+    from training.run.recipe import cells_abroad, labelled_cells, split_cells
 
     recipe = load_recipe(options.recipe, options.set)
     size, abroad = recipe.architecture.image_size, None
@@ -186,9 +186,7 @@ def _classifier(options: argparse.Namespace) -> int:
     split = split_cells(cells, recipe)
     training = labelled_cells(cells.of_slides(split.train), recipe)
     if options.microscopes is not None:
-        donors = training if recipe.abroad_grafts else None
-        met = read_trained(options.microscopes, recipe.abroad, size, recipe.seed, donors)
-        abroad = Abroad(met, recipe.abroad_share)
+        abroad = Abroad(cells_abroad(options.microscopes, training, recipe), recipe.abroad_share)
     elif recipe.abroad:
         print(NOTHING_ABROAD.format(", ".join(recipe.abroad)), file=sys.stderr)
     images = options.images or (PLAIN_IMAGES if options.architecture == "cnn" else recipe.images)

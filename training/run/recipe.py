@@ -19,6 +19,7 @@ from training.data.cells import Cells
 from training.data.digits import part_name
 from training.data.doubted import read_doubted, sure_labels
 from training.data.members import DataError, list_members, slide_of
+from training.data.microscopes.trained import read_trained
 from training.data.split import Split, labelled_subset, split_slides
 
 RECIPES = Path(str(files("training") / "recipes"))
@@ -168,6 +169,12 @@ def kept_labels(training: Cells, recipe: Recipe) -> Tensor:
     if recipe.doubted_labels == "unlabelled":
         kept &= torch.from_numpy(sure_labels(training.names, read_doubted()))
     return kept
+
+
+def cells_abroad(folder: Path, training: Cells, recipe: Recipe) -> Cells:
+    """The cells of other microscopes below a folder that a recipe trains on beside the training cells; DataError."""
+    donors = training if recipe.abroad_grafts else None
+    return read_trained(folder, recipe.abroad, recipe.architecture.image_size, recipe.seed, donors)
 
 
 def split_of(explainer: Explainer, data: Path) -> Split:

@@ -13,11 +13,10 @@ from tqdm import tqdm
 
 from jdm_core.files import replace_file
 from training.data.cells import Cells, load_cells
-from training.data.microscopes.trained import read_trained
 from training.data.split import Split, half_labelled_batches
 from training.run.log import RunLog, sample_sheet
 from training.run.loss import UNLABELLED
-from training.run.recipe import Recipe, RecipeError, kept_labels, split_cells
+from training.run.recipe import Recipe, RecipeError, cells_abroad, kept_labels, split_cells
 from training.run.state import STATE_FILE, RunState, StateError, read_state, restore, save_state
 from training.run.throughput import Budget
 from training.run.trainer import Schedule, Trainer
@@ -59,8 +58,7 @@ def train(
             raise RecipeError(
                 f"{recipe.name}: trains on {', '.join(recipe.abroad)} too; --microscopes says where they lie"
             )
-        donors = training if recipe.abroad_grafts else None
-        abroad = read_trained(microscopes, recipe.abroad, recipe.architecture.image_size, recipe.seed, donors)
+        abroad = cells_abroad(microscopes, training, recipe)
     trainer = Trainer(recipe, training, device, schedule, abroad)
     step, seconds_before = (0, 0.0) if resumed is None else (resumed.step, resumed.seconds)
     validate_steps = max(1, recipe.validate_every // recipe.batch_size)
