@@ -70,7 +70,7 @@ def test_one_button_is_named_by_what_it_does_to_the_cell(callbacks, cell):
 
 def test_a_picture_that_is_no_cell_gets_no_edit_and_its_figures_folded(callbacks, edits, cell, monkeypatch):
     monkeypatch.setattr(kinds_module, "LIMIT", 0.0)
-    monkeypatch.setattr(RedCells, "found_in", lambda self, squares: np.zeros(len(squares), bool))
+    monkeypatch.setattr(RedCells, "scores_of", lambda self, squares: np.zeros(len(squares)))
     first, last = callbacks.explain(upload(cell), 8, 0)
     for view in (first, last):
         assert text_of(view.verdict).startswith("drawn cell.png This does not look like a stained red cell The model")
