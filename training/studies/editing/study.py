@@ -62,7 +62,7 @@ class EditStudy(Study):
         with checks for the search, which *encoder* does not count."""
     conclusion = """Turning verdicts is the lesser part: filling in the stain and painting a dot, both without a model,
         turn them about as often as the search does. What tells them apart is how the cells look. Where a parasite is
-        removed, filling in leaves dirt in a quarter of the cells and a ghost in four of ten; the search leaves no
+        removed, filling in leaves dirt in a fifth of the cells and a ghost in a third; the search leaves no
         dirt and few ghosts. Where one is added, a plain classifier tells a painted dot from real parasites nearly
         always, and its Fréchet distance is several times that of the search, whose spots differ in size and place
         as real ones do. The placebo turns next to nothing, so it is the class that turns the verdicts and not being
