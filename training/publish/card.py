@@ -205,7 +205,9 @@ def provenance(sources: Sources) -> str:
     for name, checkpoint in sources.checkpoints.items():
         p, file = checkpoint.provenance, checkpoint.files[0]
         start = p.recipe.get("start_from")
-        origin = f" from `{start}`" if start else ""
+        # One that goes on from its own name took what the manifest held then, the version before.
+        before = f"version {checkpoint.version - 1}" if start == name else f"`{start}`"
+        origin = f" from {before}" if start else ""
         training = f"{p.images:,} images{origin}, {p.seconds / 60:,.0f} min on {p.device}, seed {p.seed}"
         rows.append(
             [f"`{name}` version {checkpoint.version}", training, f"`{p.split_digest[:12]}`", f"`{file.sha256[:12]}`"]

@@ -19,7 +19,8 @@ from training.data.doubted import read_doubted, sure_labels
 
 GRAFTS = "+grafts"  # behind the name of a set
 DRAWN, AT_MOST = 12_000, 4_000  # training cells that are looked at; of each class, those whose excess is laid elsewhere
-EACH, PARASITES = 1_500, 2 / 3  # grafts of a set, and the share of parasites among them
+EACH = 1_500  # grafts of a set
+TURN = (0, 0, 1)  # whose excess is laid, in turn: of two infected cells and a healthy one
 SIDE = 64  # of the square whose pixels the numbers below count; a larger cell has as many more
 AMOUNT = 12.0  # nats times pixels: at least of a parasite, at most of what a healthy cell holds
 RIM, LEAST_CELL, LEAST_CORE = 4, 500, 300  # pixels: what a rim absorbs is no parasite's
@@ -29,10 +30,8 @@ LIGHTER = 0.1  # optical density: what is cut out may be lighter than its ground
 PIECE, HEAVY = 6, 0.2  # pixels of a piece; its share of the heaviest one's amount: the rest is grain
 ALIKE, LARGER, ALIKE_SHARE = (0.75, 1.45), (1.4, 2.1), 0.75  # how it is scaled: a quarter fills much of a cell
 SHIFT, STRENGTH, PLACES = 7, (0.7, 1.3), 12  # pixels; factors of the density; places that are tried
-INSIDE, LEFT = (
-    0.85,
-    0.45,
-)  # of what is laid, that must lie in the cell, and of all there was, that must be left
+INSIDE = 0.85  # of what is laid: so much must lie within the cell
+LEFT = 0.45  # of all that there was: so much must be left
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,7 @@ def grafted(abroad: Cells, own: Cells, seed: int) -> Cells:
     for name in dict.fromkeys(abroad.slides):
         healthy = [i for i, slide in enumerate(abroad.slides) if slide == name and abroad.labels[i] == 1]
         for k in range(EACH):
-            label = int(k % 3 >= 3 * PARASITES)
+            label = TURN[k % len(TURN)]
             if not healthy or not pools[label]:
                 continue
             host = healthy[int(generator.integers(len(healthy)))]
