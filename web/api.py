@@ -14,7 +14,7 @@ from gradio.utils import get_upload_folder
 from jdm_core import CellImageError, Explainer
 from jdm_core.bounds import RANGES
 from jdm_core.explain.likelihood import POSTERIOR_DRAWS
-from jdm_core.explain.matching import AS_GIVEN, MATCHED
+from jdm_core.explain.matching import AS_GIVEN, AS_NEEDED, MATCHED
 from jdm_core.images.find import Finding
 from jdm_core.report.fields import colour_fields, edit_fields, found_fields, kind_fields, verdict_fields
 from jdm_core.report.report import save_png
@@ -34,7 +34,7 @@ def add_endpoints(explainer: Explainer, limits: dict[str, Any]) -> None:
     def predict(
         file: dict[str, Any],
         as_given: bool | None = False,
-        colours: str | None = AS_GIVEN,
+        colours: str | None = AS_NEEDED,
         draws: int | None = POSTERIOR_DRAWS,
         seed: int | None = 0,
     ) -> dict[str, Any]:
@@ -45,7 +45,8 @@ def add_endpoints(explainer: Explainer, limits: dict[str, Any]) -> None:
         Parameters:
             file: an image (PNG, JPEG, TIFF, WebP, BMP or GIF) of one Giemsa-stained cell of a thin smear.
             as_given: whether the picture is read whole; else a cell on a bright ground is found and put on black.
-            colours: "as given", or "matched": the model sees the cell in the training cells' usual colour.
+            colours: "matched": the model sees the cell in the training cells' usual colour; "as given": in its own; or
+                "as needed": matched where its own is far from theirs.
             draws: of the likelihood, 3 to 128; more are slower and more precise.
             seed: of the draws, from 0; the same seed gives the same numbers.
         Returns:
@@ -57,7 +58,7 @@ def add_endpoints(explainer: Explainer, limits: dict[str, Any]) -> None:
     def explain(
         file: dict[str, Any],
         as_given: bool | None = False,
-        colours: str | None = AS_GIVEN,
+        colours: str | None = AS_NEEDED,
         draws: int | None = USUAL_DRAWS,
         seed: int | None = 0,
     ) -> tuple[dict[str, Any], Any]:
@@ -68,7 +69,8 @@ def add_endpoints(explainer: Explainer, limits: dict[str, Any]) -> None:
         Parameters:
             file: an image (PNG, JPEG, TIFF, WebP, BMP or GIF) of one Giemsa-stained cell of a thin smear.
             as_given: whether the picture is read whole; else a cell on a bright ground is found and put on black.
-            colours: "as given", or "matched": the model sees the cell in the training cells' usual colour.
+            colours: "matched": the model sees the cell in the training cells' usual colour; "as given": in its own; or
+                "as needed": matched where its own is far from theirs.
             draws: of the likelihood, 3 to 128; more are slower and more precise.
             seed: of the draws, from 0; the same seed gives the same numbers.
         Returns:
@@ -82,7 +84,7 @@ def add_endpoints(explainer: Explainer, limits: dict[str, Any]) -> None:
         file: dict[str, Any],
         target: str | None = None,
         as_given: bool | None = False,
-        colours: str | None = AS_GIVEN,
+        colours: str | None = AS_NEEDED,
         seed: int | None = 0,
     ) -> Iterator[tuple[Any, Any, Any]]:
         """The smallest change found that changes both verdicts of a cell to another label, its check and its map.
@@ -93,7 +95,8 @@ def add_endpoints(explainer: Explainer, limits: dict[str, Any]) -> None:
             file: an image (PNG, JPEG, TIFF, WebP, BMP or GIF) of one Giemsa-stained cell of a thin smear.
             target: "Parasitized" or "Uninfected"; left out, the label that the cell does not have now.
             as_given: whether the picture is read whole; else a cell on a bright ground is found and put on black.
-            colours: "as given", or "matched": the model sees the cell in the training cells' usual colour.
+            colours: "matched": the model sees the cell in the training cells' usual colour; "as given": in its own; or
+                "as needed": matched where its own is far from theirs.
             seed: of the noise, from 0; another one gives another edit.
         Returns:
             the check of the edit as JSON, the edited cell, NAME_edited.png, and the map, NAME_change.png: green where
@@ -101,7 +104,7 @@ def add_endpoints(explainer: Explainer, limits: dict[str, Any]) -> None:
         """
         name, finding = _find(file, as_given)
         cell, number = finding.cell, _seed(seed)
-        choice = colours or AS_GIVEN
+        choice = colours or AS_NEEDED
         try:
             prediction = explainer.predict(cell, choice)
             frames = explainer.stream(cell, target or None, number, colours=choice)
@@ -120,7 +123,7 @@ def add_endpoints(explainer: Explainer, limits: dict[str, Any]) -> None:
             **edit_fields(result, 0),
             **kind,
             **found_fields(finding, known),
-            **colour_fields(choice),
+            **colour_fields(explainer.seen_in(cell, choice)),
         }
         edited = result.full_resolution[0]
         yield fields, _named(edited, cell, name, "edited"), _named(change, cell, name, "change")
@@ -130,21 +133,21 @@ def add_endpoints(explainer: Explainer, limits: dict[str, Any]) -> None:
     ) -> tuple[np.ndarray, dict[str, Any], np.ndarray]:
         name, finding = _find(file, as_given)
         cell = finding.cell
-        choice = colours or AS_GIVEN
+        choice = colours or AS_NEEDED
         try:
             prediction, elbo = explainer.predict(cell, choice), explainer.elbo(cell, draws, seed, colours=choice)
         except ValueError as error:
             raise gr.Error(str(error), print_exception=False) from error
         unsure_below = explainer.checkpoint.thresholds.unsure_below
         fields = verdict_fields(name, prediction, elbo, 0, unsure_below, too_small(cell.shape))
-        told = found_fields(finding, bool(prediction.is_cell[0])) | colour_fields(choice)
+        told = found_fields(finding, bool(prediction.is_cell[0])) | colour_fields(explainer.seen_in(cell, choice))
         return cell, fields | told, elbo.evidence[0]
 
     with gr.Row(visible=False):
         file = gr.File(label="file")
         target = gr.Dropdown([*explainer.labels], label="target", value=None)
         as_given = gr.Checkbox(False, label="as_given")
-        colours = gr.Dropdown([AS_GIVEN, MATCHED], label="colours", value=AS_GIVEN)
+        colours = gr.Dropdown([AS_NEEDED, AS_GIVEN, MATCHED], label="colours", value=AS_NEEDED)
         few, usual = (gr.Number(count, label="draws", precision=0) for count in (POSTERIOR_DRAWS, USUAL_DRAWS))
         seed = gr.Number(0, label="seed", precision=0)
         fields = gr.JSON(label="result")

@@ -3,6 +3,7 @@
 import argparse
 import sys
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 
 from jdm_core import CellImageError, CheckpointError, Explainer
@@ -11,7 +12,7 @@ from jdm_core.checkpoint.manifest import DEFAULT_CHECKPOINT
 from jdm_core.cli import explain, field, predict
 from jdm_core.explain.fields import FIELD_DRAWS
 from jdm_core.explain.likelihood import ELBO_DRAWS
-from jdm_core.explain.matching import AS_GIVEN, MATCHED
+from jdm_core.explain.matching import AS_GIVEN, AS_NEEDED, MATCHED
 from jdm_core.field.estimate import RED_CELLS
 from jdm_core.processes import shards
 
@@ -56,7 +57,8 @@ def _parser() -> argparse.ArgumentParser:
     installed = Path(sys.argv[0]).stem == "plasmolens-cells"
     parser = argparse.ArgumentParser(prog=None if installed else "python -m jdm_core", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    common = _common(ELBO_DRAWS, AS_GIVEN, "files are one batch")
+    batch = "files are one batch; as needed: each by itself, and only where its own are far from theirs"
+    common = _common(ELBO_DRAWS, (AS_NEEDED, AS_GIVEN, MATCHED), batch)
     common.add_argument("--as-given", action="store_true", help="read each picture whole, without looking for the cell")
 
     one = commands.add_parser("predict", parents=[common], help="verdicts of classifier and likelihood")
@@ -69,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--overwrite", action="store_true", help="do files again that are done already")
     one.set_defaults(function=explain.run)
 
-    common = _common(FIELD_DRAWS, MATCHED, "those of a field together")
+    common = _common(FIELD_DRAWS, (MATCHED, AS_GIVEN), "those of a field together")
     one = commands.add_parser("field", parents=[common], help="the cells of whole fields: found, ranked and counted")
     add = one.add_argument
     add("--out", type=Path, required=True, metavar="DIR", help="folder for a field's files and the tables of all")
@@ -89,8 +91,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _common(draws: int, colours: str, batch: str) -> argparse.ArgumentParser:
-    """What all commands take, by their own defaults."""
+def _common(draws: int, colours: Sequence[str], batch: str) -> argparse.ArgumentParser:
+    """What all commands take, by their own defaults; that of the colours is the first."""
     common = argparse.ArgumentParser(add_help=False)
     add = common.add_argument
     add("files", nargs="+", metavar="FILE_OR_FOLDER", help="images, or folders of them")
@@ -110,8 +112,8 @@ def _common(draws: int, colours: str, batch: str) -> argparse.ArgumentParser:
     )
     add(
         "--colours",
-        choices=(AS_GIVEN, MATCHED),
-        default=colours,
+        choices=colours,
+        default=colours[0],
         help=f"matched: read the cells in the colours of the training cells; {batch} (default: %(default)s)",
     )
     add("--debug", action="store_true", help="show where an error arose")

@@ -132,7 +132,7 @@ def _explanations(
             elbo,
             edit if edited[i] else None,
             finding,
-            colours=colours,
+            colours=explainer.seen_in(finding.cell, colours),
         )
         for i, (path, finding) in enumerate(batch)
     ]
@@ -142,7 +142,7 @@ def _done(
     explainer: Explainer, finding: Finding, stem: Path, options: argparse.Namespace, colours: ColourChoice
 ) -> dict[str, Any] | None:
     """The report of an earlier run, if it is of this image, model and settings."""
-    told = {"matched_from": None} | colour_fields(colours)
+    told = {"matched_from": None} | colour_fields(explainer.seen_in(finding.cell, colours))
     try:
         report = json.loads(stem.with_name(f"{stem.name}.json").read_text(encoding="utf-8"))
         same = (

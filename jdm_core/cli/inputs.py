@@ -12,7 +12,7 @@ from shutil import get_terminal_size
 from tqdm import tqdm
 
 from jdm_core import CellImageError, Explainer
-from jdm_core.explain.matching import AS_GIVEN, ColourChoice
+from jdm_core.explain.matching import AS_GIVEN, MATCHED, ColourChoice
 from jdm_core.images.find import Finding, prepare
 from jdm_core.images.read import image_files, other_files
 from jdm_core.report.report import is_report_picture
@@ -74,12 +74,12 @@ def read_batches(
 
 
 def batch_colours(explainer: Explainer, files: Sequence[Path], choice: str, find: bool) -> ColourChoice:
-    """The colours to match from, where that is chosen: what a sample decided by the list of files has in common.
+    """What a choice of colours is for files: if they are matched, what a sample decided by their list has in common.
 
     Files that cannot be read do not count here: whoever reads them all tells of them. Raises ValueError.
     """
-    if choice == AS_GIVEN or not files:
-        return AS_GIVEN
+    if choice != MATCHED or not files:
+        return choice
     cells = []
     for i in sorted({round(k * (len(files) - 1) / max(1, COLOUR_SAMPLE - 1)) for k in range(COLOUR_SAMPLE)}):
         with suppress(CellImageError):

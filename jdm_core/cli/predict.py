@@ -49,7 +49,8 @@ def _read(
     told = []
     for i, (path, finding) in enumerate(batch):
         fields = verdict_fields(_name(path), prediction, elbo, i, unsure_below, too_small(finding.cell.shape))
-        told.append((fields | found_fields(finding, fields["kind"] != NO_RED_CELL) | colour_fields(colours), finding))
+        seen = colour_fields(explainer.seen_in(finding.cell, colours))
+        told.append((fields | found_fields(finding, fields["kind"] != NO_RED_CELL) | seen, finding))
     return told
 
 

@@ -25,7 +25,9 @@ def predicted(network: JointDiffusionNetwork, verdicts: Verdicts, checkpoint: Ch
         strange = np.full(len(x), np.nan, np.float32)
     else:
         strange = known.unfamiliarity(measure_traits(x, network.levels(z))).numpy()
-    logits = network.classify(z) if sight.colours is None else verdicts.logits(sight.seen.x)
+    logits = network.classify(z)
+    if matched := list(sight.matched):
+        logits[matched] = verdicts.logits(sight.seen.x[matched])
     probabilities = verdicts.probabilities(logits).cpu().numpy()
     kind = kinds_of(sight.own.cells, strange, checkpoint.calibration)
     return Prediction(checkpoint.labels, probabilities, strange, kind, checkpoint.thresholds.unsure_below)

@@ -18,7 +18,7 @@ from jdm_core.explain.answers import predicted, scored
 from jdm_core.explain.counterfactual.search import Search
 from jdm_core.explain.edit import EditSettings, Strength, settings_for
 from jdm_core.explain.fields import FIELD_DRAWS, FieldReader
-from jdm_core.explain.matching import AS_GIVEN, MATCHED, ColourChoice, Sight, chosen_map, colours_of, look_at
+from jdm_core.explain.matching import AS_GIVEN, AS_NEEDED, MATCHED, ColourChoice, Sight, colours_of, look_at, sources
 from jdm_core.explain.results import Counterfactual, ElboResult, Frame, Prediction, merge
 from jdm_core.explain.saliency import logit_gradient, saliency_map
 from jdm_core.explain.verdicts import Verdicts
@@ -82,13 +82,14 @@ class Explainer:
         return self.checkpoint.files[0].sha256
 
     @torch.inference_mode()
-    def predict(self, images: ImageLike | Sequence[ImageLike], colours: ColourChoice = AS_GIVEN) -> Prediction:
+    def predict(self, images: ImageLike | Sequence[ImageLike], colours: ColourChoice = AS_NEEDED) -> Prediction:
         """Calibrated class probabilities of the head, and whether the model knows such images, by their own colours.
 
-        With `colours` "matched", verdicts, scores and edits are those of the cells in the training cells' colours; the
-        images of a call are one batch, and colours that were measured of a larger one (`measure_colours`) serve as
-        well. One encoder pass an image serves both, and two where colours are matched. Raises CellImageError, and
-        ValueError where the checkpoint does not know the colours of its training cells.
+        Verdicts, scores and edits are those of the cells as `colours` says: "as needed", in the training cells' colours
+        where a cell's own are far from these, each by itself; "as given"; or "matched", all in the training cells',
+        where the images of a call are one batch, and colours that were measured of a larger one (`measure_colours`)
+        serve as well. One encoder pass an image serves both, and two where its colours are matched. Raises
+        CellImageError, and ValueError where all are to be matched and the checkpoint does not know its own colours.
         """
         parts = (self.network, self.verdicts, self.checkpoint)
         return merge([predicted(*parts, sight) for sight in self._sights(images, 0, colours)])
@@ -100,13 +101,21 @@ class Explainer:
         """
         return colours_of(self.verdicts, read_images(images, self.finds_cells))
 
+    def seen_in(self, image: ImageLike, colours: ColourChoice = AS_NEEDED) -> ColourChoice:
+        """What a choice of colours comes to for one image: "as given", or the colours that it is matched from.
+
+        Raises CellImageError, ValueError.
+        """
+        cell = read_image(image, self.finds_cells)
+        return sources(colours, self.verdicts, [cell], self.checkpoint.calibration.colours)[0] or AS_GIVEN
+
     @torch.inference_mode()
     def elbo(
         self,
         images: ImageLike | Sequence[ImageLike],
         draws: int = likelihood.ELBO_DRAWS,
         seed: int = 0,
-        colours: ColourChoice = AS_GIVEN,
+        colours: ColourChoice = AS_NEEDED,
     ) -> ElboResult:
         """ELBO, posterior and evidence from `draws` stratified draws each. Raises CellImageError, ValueError.
 
@@ -125,7 +134,7 @@ class Explainer:
         images: ImageLike | Sequence[ImageLike],
         draws: int = likelihood.POSTERIOR_DRAWS,
         seed: int = 0,
-        colours: ColourChoice = AS_GIVEN,
+        colours: ColourChoice = AS_NEEDED,
     ) -> np.ndarray:
         """The calibrated posterior (B, K) of the scores alone: half the passes of `elbo`, the same numbers."""
         batches = (sight.seen for sight in self._sights(images, seed, colours))
@@ -137,7 +146,7 @@ class Explainer:
         target: str | Sequence[str] | None = None,
         seed: int = 0,
         strength: Strength | None = None,
-        colours: ColourChoice = AS_GIVEN,
+        colours: ColourChoice = AS_NEEDED,
         variants: int | None = None,
     ) -> Counterfactual:
         """The mildest edit in reach that turns each image to `target` (a label, one an image, or None: the other).
@@ -160,7 +169,7 @@ class Explainer:
         target: str | None = None,
         seed: int = 0,
         strength: Strength | None = None,
-        colours: ColourChoice = AS_GIVEN,
+        colours: ColourChoice = AS_NEEDED,
         variants: int | None = None,
     ) -> Generator[Frame, None, None]:
         """The frames of one edit as they come; the last one carries the result. Closing the iterator stops the work."""
@@ -196,7 +205,7 @@ class Explainer:
         return FieldReader(self).with_parts(read_field(image), field, index)
 
     @torch.inference_mode()
-    def saliency(self, images: ImageLike | Sequence[ImageLike], colours: ColourChoice = AS_GIVEN) -> np.ndarray:
+    def saliency(self, images: ImageLike | Sequence[ImageLike], colours: ColourChoice = AS_NEEDED) -> np.ndarray:
         """Absolute gradient (B, S, S) of the logit of each image's predicted class. Raises CellImageError."""
         maps = []
         for sight in self._sights(images, 0, colours):
@@ -212,9 +221,11 @@ class Explainer:
     def _sights(self, images: ImageLike | Sequence[ImageLike], seed: int, colours: ColourChoice) -> Iterator[Sight]:
         """Images as given and as seen, `CHUNK` at a time; all are read first."""
         cells, verdicts = read_images(images, self.finds_cells), self.verdicts
-        chosen = chosen_map(colours, verdicts, cells, self.checkpoint.calibration.colours)
+        ours = self.checkpoint.calibration.colours
+        theirs = sources(colours, verdicts, cells, ours)
         for start in range(0, len(cells), CHUNK):
-            yield look_at(verdicts, cells[start : start + CHUNK], seed, chosen)
+            part = slice(start, start + CHUNK)
+            yield look_at(verdicts, cells[part], seed, theirs[part], ours)
 
     def _frames(
         self,

@@ -8,74 +8,98 @@ import numpy as np
 from jdm_core.draw.maps import CHANGED
 from jdm_core.explain.results import Counterfactual, Frame
 from jdm_core.explain.verdicts import Batch, Verdicts
-from jdm_core.images.colours import ColourMap, Colours, map_between, measure_colours
+from jdm_core.images.colours import ColourMap, Colours, far_apart, map_between, measure_colours
 from jdm_core.images.pixels import cell_mask, to_uint8
 
-AS_GIVEN, MATCHED = "as given", "matched"
-ColourChoice = str | Colours  # AS_GIVEN, MATCHED, or what was measured of a larger batch and is matched from
+AS_NEEDED, AS_GIVEN, MATCHED = "as needed", "as given", "matched"
+ColourChoice = str | Colours  # one of these, or what was measured of a larger batch and is matched from
 
 
 @dataclass(frozen=True)
 class Sight:
-    """A batch as it was given, and as the networks see it: the same one unless its colours are matched."""
+    """A batch as it was given, and as the networks see it: the same but for cells whose colours are matched.
+
+    `maps` are those of the matched cells, None of the others.
+    """
 
     own: Batch
     seen: Batch
-    colours: ColourMap | None = None
+    maps: Sequence[ColourMap | None]
+
+    @property
+    def matched(self) -> dict[int, ColourMap]:
+        """The maps of the cells that are seen in other colours than their own, by index."""
+        return {i: one for i, one in enumerate(self.maps) if one is not None}
 
     def brought_back(self, frame: Frame) -> Frame:
         """A frame of an edit of what was seen, in the colours of what was given; what is untouched is as it was."""
-        if self.colours is None:
+        image, matched = frame.image, self.matched
+        if not matched:
             return frame
-        own, seen = to_uint8(self.own.x[:1])[0].cpu().numpy(), to_uint8(self.seen.x[:1])[0].cpu().numpy()
-        image = self.colours.undo(own, seen, frame.image)
-        return replace(frame, image=image, result=frame.result and self._result(frame.result, self.colours))
+        if 0 in matched:  # whose picture it is
+            own, seen = to_uint8(self.own.x[:1])[0].cpu().numpy(), to_uint8(self.seen.x[:1])[0].cpu().numpy()
+            image = matched[0].undo(own, seen, image)
+        return replace(frame, image=image, result=frame.result and self._result(frame.result, matched))
 
-    def _result(self, edit: Counterfactual, colours: ColourMap) -> Counterfactual:
-        original = to_uint8(self.own.x).cpu().numpy()
-        images = np.stack([colours.undo(*cell) for cell in zip(original, edit.original, edit.images, strict=True)])
-        difference = (images.astype(np.float32) - original) / 255
-        mask = cell_mask(self.own.x).cpu().numpy()
-        changed = (np.abs(difference).max(axis=3) > CHANGED) & mask
-        cells = zip(self.own.cells, self.seen.cells, edit.full_resolution, strict=True)
-        each = zip(original, edit.original, edit.variants, strict=True)
+    def _result(self, edit: Counterfactual, matched: dict[int, ColourMap]) -> Counterfactual:
+        original, mask = to_uint8(self.own.x).cpu().numpy(), cell_mask(self.own.x).cpu().numpy()
+        images, variants, difference = edit.images.copy(), edit.variants.copy(), edit.difference.copy()
+        full, share = list(edit.full_resolution), edit.changed_fraction.copy()
+        for i, back in matched.items():
+            images[i] = back.undo(original[i], edit.original[i], edit.images[i])
+            variants[i] = [back.undo(original[i], edit.original[i], one) for one in edit.variants[i]]
+            full[i] = back.undo(self.own.cells[i], self.seen.cells[i], full[i])
+            difference[i] = (images[i].astype(np.float32) - original[i]) / 255
+            changed = (np.abs(difference[i]).max(axis=2) > CHANGED) & mask[i]
+            share[i] = changed.sum() / max(1, mask[i].sum())
         return replace(
             edit,
             original=original,
             images=images,
-            variants=np.stack([[colours.undo(own, seen, one) for one in some] for own, seen, some in each]),
+            variants=variants,
             difference=difference,
-            full_resolution=[colours.undo(*cell) for cell in cells],
-            changed_fraction=changed.sum((1, 2)) / mask.sum((1, 2)).clip(min=1),
+            full_resolution=full,
+            changed_fraction=share,
         )
 
 
 def colours_of(verdicts: Verdicts, cells: Sequence[np.ndarray]) -> Colours | None:
     """The colours of cells uint8 (H, W, 3), measured at the model's size, as those of the training cells were."""
-    return measure_colours(list(to_uint8(verdicts.tensor(cells)).cpu().numpy()))
+    return measure_colours(list(verdicts.pixels(cells).numpy()))
 
 
-def chosen_map(
+def sources(
     choice: ColourChoice, verdicts: Verdicts, cells: Sequence[np.ndarray], ours: Colours | None
-) -> ColourMap | None:
-    """The map to the training cells' colours that is asked for; None where cells stay as they are. Raises ValueError.
+) -> list[Colours | None]:
+    """The colours that each cell is matched from by a choice; None of those that stay as they are. Raises ValueError.
 
-    MATCHED takes the cells themselves for the batch; cells that are nothing but background stay as they are too.
+    AS_NEEDED matches each cell by itself, and only where its stain is far from that of the training cells: there it
+    reads as well as by a batch, and needs none. MATCHED takes the cells themselves for the batch. Cells that are
+    nothing but background stay as they are.
     """
-    if choice == AS_GIVEN:
-        return None
-    if not isinstance(choice, Colours) and choice != MATCHED:
-        raise ValueError(f'colours: {choice!r}, where "{AS_GIVEN}" or "{MATCHED}" is expected')
+    if isinstance(choice, str) and choice not in (AS_NEEDED, AS_GIVEN, MATCHED):
+        raise ValueError(f'colours: {choice!r}, where "{AS_NEEDED}", "{AS_GIVEN}" or "{MATCHED}" is expected')
+    if choice == AS_GIVEN or (choice == AS_NEEDED and ours is None):
+        return [None] * len(cells)
     if ours is None:
         raise ValueError("colours: the checkpoint does not know those of its training cells, so none can be matched")
-    theirs = choice if isinstance(choice, Colours) else colours_of(verdicts, cells)
-    return theirs and map_between(theirs, ours)
+    if choice == AS_NEEDED:
+        each = [colours_of(verdicts, [cell]) for cell in cells]
+        return [theirs if theirs is not None and far_apart(theirs, ours) else None for theirs in each]
+    return [choice if isinstance(choice, Colours) else colours_of(verdicts, cells)] * len(cells)
 
 
-def look_at(verdicts: Verdicts, cells: Sequence[np.ndarray], seed: int, colours: ColourMap | None) -> Sight:
+def look_at(
+    verdicts: Verdicts,
+    cells: Sequence[np.ndarray],
+    seed: int,
+    matched_from: Sequence[Colours | None],
+    ours: Colours | None,
+) -> Sight:
     """Cells uint8 (H, W, 3) as they are given and seen. The noise is that of a cell as given, whatever its colours."""
     own = verdicts.batch(cells, seed)
-    if colours is None:
-        return Sight(own, own)
-    matched = [colours.apply(cell) for cell in cells]
-    return Sight(own, Batch(matched, verdicts.tensor(matched), own.seeds), colours)
+    maps = [None if theirs is None or ours is None else map_between(theirs, ours) for theirs in matched_from]
+    if not any(maps):
+        return Sight(own, own, maps)
+    seen = [cell if one is None else one.apply(cell) for cell, one in zip(cells, maps, strict=True)]
+    return Sight(own, Batch(seen, verdicts.tensor(seen), own.seeds), maps)

@@ -45,10 +45,14 @@ class Verdicts:
         seeds = [next_seed(content_seed(cell), seed) for cell in cells]
         return Batch(cells, self.tensor(cells), seeds)
 
-    def tensor(self, cells: Sequence[np.ndarray]) -> Tensor:
-        """The model's input of cells, rounded to the 8 bits in which it is shown and in which training saw it."""
+    def pixels(self, cells: Sequence[np.ndarray]) -> Tensor:
+        """The squares (B, S, S, C) uint8 of cells that the model sees, in the 8 bits in which training saw them."""
         shape = self._network.architecture
-        return from_uint8(to_uint8(to_tensor(cells, shape.image_size, shape.image_channels))).to(self._device)
+        return to_uint8(to_tensor(cells, shape.image_size, shape.image_channels))
+
+    def tensor(self, cells: Sequence[np.ndarray]) -> Tensor:
+        """The model's input of cells, on the device."""
+        return from_uint8(self.pixels(cells)).to(self._device)
 
     def logits(self, x: Tensor) -> Tensor:
         """The head's logits (B, K)."""

@@ -9,6 +9,7 @@ from jdm_core.report.language import ENGLISH, Language
 from jdm_core.report.words import (
     HEAD,
     LABELS,
+    MATCHED_NOTE,
     NOT_A_CELL,
     NOTICE,
     POSTERIOR,
@@ -101,7 +102,7 @@ def help_lines(report: dict[str, Any], say: Language = ENGLISH) -> list[Line]:
     first, second = (say(label) for label in list(report["probabilities"])[:2])
     found = report["found_note"] if report.get("found") == "cut out" else say("Nothing was cut out of the picture.")
     if report.get("colours") == MATCHED:
-        matched = say("The model saw the cell in the colours of the training cells.")
+        matched = say(MATCHED_NOTE)
         found = f"{found} {matched}"
     lines = [
         say(

@@ -18,6 +18,7 @@ UNCLEAR, DISAGREE, NOT_A_CELL, TOO_SMALL = "unclear", "disagree", "not a cell", 
 NOTICE = noop("Research use only, not for diagnosis")
 HEAD, POSTERIOR = noop("Classifier"), noop("Likelihood")
 LABELS = noop("Parasitized"), noop("Uninfected")
+MATCHED_NOTE = noop("The model saw the cell in the colours of the training cells.")
 NO_CELL = noop("This does not look like a stained red cell")
 UNPROVEN = noop(
     "How edits look was checked only on cells as in training: judge by eye whether a real cell of your stain could "

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from jdm_core.explain.matching import AS_GIVEN, MATCHED
 from training.tables import NOTHING, Cell, Figure, Table
 
 REPORTS = "The part that reports: "  # how the titles begin of tables of the half on which no choice rests
@@ -11,9 +12,16 @@ NAME, COLOURS, COUNTED, AUROC, _, FALSE_POSITIVES, BALANCED, STRICT, LIKELIHOOD,
 
 
 def that_report(tables: Sequence[Table]) -> list[Table]:
-    """The checkpoint's table of the part that reports, then its rivals', all without the training's own microscope."""
+    """The checkpoint's table of the part that reports, then its rivals', without what the card has no room for.
+
+    That is the training's own microscope, and colours as given, which nobody gets without asking for them.
+    """
     own = [table for table in tables if table.title.startswith(REPORTS) and " less " not in table.title]
-    return [replace(t, rows=tuple(row for row in t.rows if not str(row[UNITS]).startswith("slide"))) for t in own]
+    return [replace(t, rows=tuple(filter(_is_shown, t.rows))) for t in own]
+
+
+def _is_shown(row: Sequence[Cell]) -> bool:
+    return not str(row[UNITS]).startswith("slide") and row[COLOURS] != AS_GIVEN
 
 
 def fair_rival(tables: Sequence[Table]) -> tuple[Table | None, str]:
@@ -30,7 +38,7 @@ def areas(own: Table, rival: Table | None) -> Iterator[tuple[str, Cell, Cell, Ce
     """Of each set with infected cells: its name, and how colours are taken; AUROC of both verdicts and of a rival."""
     for i, row in enumerate(own.rows):
         if isinstance(row[AUROC], Figure):
-            matched = ", colours matched" if row[COLOURS] == "matched" else ""
+            matched = ", colours matched" if row[COLOURS] == MATCHED else ""
             beside = NOTHING if rival is None else rival.rows[i][AUROC]
             yield f"{row[NAME]}{matched}", row[AUROC], row[LIKELIHOOD], beside
 

@@ -195,7 +195,7 @@ def familiarity(sources: Sources) -> str:
 
 
 def microscopes(sources: Sources) -> str:
-    """Verdicts on cells of other microscopes, as given and with colours matched, and a plain CNN's beside them."""
+    """Verdicts on cells of other microscopes, colours as needed and matched, and a plain CNN's beside them."""
     return beside_rival(that_report(sources.tables("microscopes"))).markdown()
 
 

@@ -13,6 +13,7 @@ from jdm_core.model.normalisation import NOISY
 from training.run.recipe import Recipe
 
 UNLABELLED = -1
+SOFTENED = 2.0  # the temperature of what is learnt from teachers
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Batch:
     noise: Tensor  # (B, C, S, S)
     labelled: float  # what a sum of cross-entropies is divided by; over the shares it adds up to the labelled images
     margin_weight: float = 0.0  # s'' at this step of the run
+    teaching_weight: float = 0.0  # of what the teachers say, at this step
 
     def shares(self, count: int) -> list["Batch"]:
         """`count` equal parts, whose mean loss is the loss of the whole; ValueError where B does not divide."""
@@ -33,8 +35,8 @@ class Batch:
             raise ValueError(f"a batch of {len(self.images)} does not divide into {count} equal shares")
         tensors = (self.images, self.labels, self.decoded_as, self.logsnr, self.noise)
         return [
-            Batch(images, labels, decoded_as, logsnr, noise, self.labelled / count, self.margin_weight)
-            for images, labels, decoded_as, logsnr, noise in zip(*(t.chunk(count) for t in tensors), strict=True)
+            Batch(*part, self.labelled / count, self.margin_weight, self.teaching_weight)
+            for part in zip(*(t.chunk(count) for t in tensors), strict=True)
         ]
 
 
@@ -58,6 +60,7 @@ def draw_batch(
     logsnr_shift: float = 0.0,
     focus: Sequence[float] = (),
     margin_weight: float = 0.0,
+    teaching_weight: float = 0.0,
 ) -> Batch:
     """Noise, levels and dropped labels for images (B, C, S, S) in [-1, 1] and labels (B,).
 
@@ -69,7 +72,8 @@ def draw_batch(
     noise = torch.randn(images.shape, generator=generator, device=device)
     dropped = torch.rand(b, generator=generator, device=device) < label_dropout
     decoded_as = torch.where(dropped | (labels == UNLABELLED), classes, labels)
-    return Batch(images, labels, decoded_as, logsnr, noise, float((labels != UNLABELLED).sum()), margin_weight)
+    labelled = float((labels != UNLABELLED).sum())
+    return Batch(images, labels, decoded_as, logsnr, noise, labelled, margin_weight, teaching_weight)
 
 
 def diffusion_loss(network: JointDiffusionNetwork, batch: Batch) -> tuple[Tensor, list[Tensor], Tensor]:
@@ -107,11 +111,24 @@ def margin_loss(
     return F.softplus(nats * (error[taken] - other)).sum() / len(batch.images)
 
 
-class JointLoss(nn.Module):
-    """The joint loss over a network, one forward, as wrappers for several devices and compilers want it."""
+def teaching_loss(logits: Tensor, taught: Tensor) -> Tensor:
+    """T² KL(teachers ‖ head) at a temperature T, a scalar: what they give each class teaches beside the label.
 
-    def __init__(self, network: JointDiffusionNetwork, recipe: Recipe) -> None:
+    logits (B, K), and the teachers' on the same images (B, K) (Hinton et al. 2015, arXiv 1503.02531, section 2).
+    """
+    ours, theirs = ((of.float() / SOFTENED).log_softmax(1) for of in (logits, taught))
+    return SOFTENED**2 * F.kl_div(ours, theirs, reduction="batchmean", log_target=True)
+
+
+class JointLoss(nn.Module):
+    """The joint loss over a network, one forward, as wrappers for several devices and compilers want it.
+
+    `teachers` are classifiers in evaluation mode, on the network's device.
+    """
+
+    def __init__(self, network: JointDiffusionNetwork, recipe: Recipe, teachers: Sequence[nn.Module] = ()) -> None:
         super().__init__()
+        self._teachers = tuple(teachers)  # in a tuple, which PyTorch registers nothing of
         self.network, self.recipe = network, recipe
         first, last = recipe.focus[:2] or (0.0, 1.0)
         low, high = cosine_logsnr(torch.tensor([last, first]), recipe.architecture.logsnr_shift).tolist()
@@ -121,20 +138,26 @@ class JointLoss(nn.Module):
         """The loss and its parts, scalars.
 
         w(λ) ‖v - v̂‖² + s·CE(head(clean)) + s'·CE(head(noisy)) (Deja et al. 2023, equation 8, with v-prediction), and
-        s'' times `margin_loss`, within the recipe's focus if it has one; images without a label enter the first term
-        alone, under "no class".
+        s'' times `margin_loss`, within the recipe's focus if it has one, and the `teaching_loss`, each with its weight
+        in the batch; images without a label enter the first term, under "no class", and the last.
         """
         network, recipe = self.network, self.recipe
         diffusion, z, error = diffusion_loss(network, batch)
         logits = network.classify(z, NOISY)
         noisy = self._cross_entropy(logits, batch)
         z_clean = network.encode_clean(batch.images)
-        clean = self._cross_entropy(network.classify(z_clean), batch)
+        read = network.classify(z_clean)
+        clean = self._cross_entropy(read, batch)
         total = diffusion + recipe.clean_weight * clean + recipe.noisy_weight * noisy
         parts = {"diffusion": diffusion, "clean": clean, "noisy": noisy}
         if batch.margin_weight:
             parts["margin"] = margin_loss(network, batch, z, error, logits, self._levels)
             total = total + batch.margin_weight * parts["margin"]
+        if batch.teaching_weight:
+            with torch.no_grad():
+                taught = torch.stack([teacher(batch.images).float() for teacher in self._teachers]).mean(0)
+            parts["teaching"] = teaching_loss(read, taught)
+            total = total + batch.teaching_weight * parts["teaching"]
         return {"loss": total} | parts
 
     def _cross_entropy(self, logits: Tensor, batch: Batch) -> Tensor:

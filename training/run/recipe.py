@@ -64,6 +64,9 @@ class Recipe:
     abroad_grafts: bool = False  # whether parasites of the data are laid into healthy cells of `abroad` beside them
     abroad_from: float = 0.0  # the share of the run after which they are met
     appearance: float = 0.0  # strength at which stain, lamp and sampling vary, instead of `stain_jitter`
+    teachers: tuple[str, ...] = ()  # classifiers of the manifest, whose mean verdict on clean images is learnt too
+    teaching_weight: float = 0.0  # of what parts the head from them
+    teaching_from: float = 0.0  # the share of the run after which they teach
     start_from: str = ""  # a checkpoint whose weights are taken, or grown where its side is half; "": random weights
     symmetries: bool = True  # whether images are flipped and turned: cells have no up, digits have
     translate: int = 0  # pixels by which images are shifted at most
@@ -94,6 +97,10 @@ class Recipe:
             0 <= self.abroad_share < 1 and 0 <= self.abroad_from < 1
         ):
             raise ValueError("abroad and abroad_share go together; the share and abroad_from must be in [0, 1)")
+        if bool(self.teachers) != (self.teaching_weight > 0):
+            raise ValueError("teachers and teaching_weight go together")
+        if not 0 <= self.teaching_from < 1:
+            raise ValueError("teaching_from must be in [0, 1)")
         if list(self.restarts) != sorted({n for n in self.restarts if n >= self.batch_size}):
             raise ValueError("restarts must ascend, from a batch on")
         if self.appearance < 0 or (self.appearance and self.stain_jitter):

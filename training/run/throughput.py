@@ -60,10 +60,12 @@ def matrix_rate(device: torch.device, dtype: torch.dtype) -> float:
 
 
 def plateau(recipe: Recipe) -> float:
-    """The share of a run's steps that is the same however long it is: before decay, margin and cells of `abroad`."""
+    """The share of a run's steps that is the same however long it is: before decay, margin, teachers and `abroad`."""
     starts = [1 - recipe.decay_share]
     if recipe.margin_weight and recipe.margin_from:
         starts.append(recipe.margin_from)
+    if recipe.teachers and recipe.teaching_from:
+        starts.append(recipe.teaching_from)
     if recipe.abroad and recipe.abroad_from:
         starts.append(recipe.abroad_from)
     return min(starts)

@@ -1,12 +1,12 @@
 """What a joint run moves: weights, their average and the optimizer, from the recipe's first weights on."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from jdm_core.checkpoint.manifest import load_checkpoint
 from jdm_core.model.architecture import Architecture
@@ -46,6 +46,7 @@ class Trainer:
         device: torch.device,
         schedule: Schedule,
         abroad: Cells | None = None,
+        teachers: Sequence[nn.Module] = (),
     ) -> None:
         # Every process makes the same network and the same draws, so that only gradients need to travel.
         self.accelerator, self.device = join_processes(device)
@@ -64,7 +65,7 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), recipe.learning_rate, betas=(0.9, 0.99), weight_decay=recipe.weight_decay
         )
-        loss = JointLoss(self.network, recipe)
+        loss = JointLoss(self.network, recipe, [teacher.to(self.device) for teacher in teachers])
         few = self._batch(torch.arange(min(8, recipe.batch_size)), 0)
         self.throughput = measure(loss, few, self.half, self.accelerator.num_processes)
         self.network.load_state_dict(self.average.state_dict())  # measuring has moved running statistics
@@ -142,6 +143,7 @@ class Trainer:
             recipe.architecture.logsnr_shift,
             recipe.focus,
             recipe.margin_weight if step >= recipe.margin_from * recipe.steps else 0.0,
+            recipe.teaching_weight if step >= recipe.teaching_from * recipe.steps else 0.0,
         )
 
 

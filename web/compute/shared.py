@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from jdm_core import Counterfactual, ElboResult, Explainer, Frame, Prediction
-from jdm_core.explain.matching import AS_GIVEN, ColourChoice
+from jdm_core.explain.matching import AS_NEEDED, ColourChoice
 from jdm_core.field.results import Field
 from jdm_core.images.colours import Colours
 from web.compute.thread import ComputeThread
@@ -34,12 +34,12 @@ class SharedExplainer:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._explainer, name)
 
-    def predict(self, images: np.ndarray | Sequence[np.ndarray], colours: ColourChoice = AS_GIVEN) -> Prediction:
+    def predict(self, images: np.ndarray | Sequence[np.ndarray], colours: ColourChoice = AS_NEEDED) -> Prediction:
         """`Explainer.predict` of pixels (H, W, 3) uint8; it goes first, for it takes a moment.
 
-        Where colours are matched, nobody else's cells go along: those of a call are one batch.
+        Unless each cell's colours are taken as it needs, nobody else's cells go along: those of a call are one batch.
         """
-        if colours != AS_GIVEN:
+        if colours != AS_NEEDED:
             return self._thread.run(partial(self._explainer.predict, images, colours), first=True)
         answer: Future[Prediction] = Future()
         self._waiting.append(([images] if isinstance(images, np.ndarray) else list(images), answer))

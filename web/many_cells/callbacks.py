@@ -13,7 +13,7 @@ from gradio.utils import get_upload_folder
 
 from jdm_core import CellImageError, Explainer
 from jdm_core.explain.likelihood import POSTERIOR_DRAWS
-from jdm_core.explain.matching import AS_GIVEN, ColourChoice
+from jdm_core.explain.matching import AS_NEEDED, ColourChoice
 from jdm_core.report.report import colour_fields
 from jdm_core.version import VERSION
 from web.many_cells.detail import detail
@@ -55,13 +55,13 @@ class BatchCallbacks:
     def read(
         self, uploads: list[dict[str, Any]], matched: bool | None = False, request: gr.Request | None = None
     ) -> Iterator[View]:
-        """Reads every cell of the uploads, in matched colours or as it is; the table grows as results come."""
+        """Reads every cell of the uploads, in matched colours or as it needs; the table grows as results come."""
         say = say_for(request)
         items, total, others = list_uploads(uploads, self.limits)
         if not items:
             yield empty()._replace(status=alert(say("None of these files is a picture by its name.")))
             return
-        colours = batch_colours(self.explainer, items) if matched else AS_GIVEN
+        colours = batch_colours(self.explainer, items) if matched else AS_NEEDED
         batch = Batch(tuple(items), self._settings(colours), total, colours=colours, others=others)
         rows = table_head(self.explainer.labels, say)
         yield empty()._replace(
@@ -130,7 +130,7 @@ class BatchCallbacks:
         except CellImageError as error:
             return View(detail=alert(str(error)))
         name, row = result.item.name, int(event.row)
-        settings = POSTERIOR_DRAWS, SEED, batch.colours if batch else AS_GIVEN
+        settings = POSTERIOR_DRAWS, SEED, batch.colours if batch else AS_NEEDED
         return View(detail=detail(self.explainer, name, row, finding, *settings, say_for(request)))
 
     def close(self) -> View:

@@ -3,7 +3,7 @@
 from markupsafe import Markup
 
 from jdm_core import Explainer
-from jdm_core.explain.matching import AS_GIVEN, ColourChoice
+from jdm_core.explain.matching import AS_NEEDED, ColourChoice
 from jdm_core.images.find import Finding
 from jdm_core.report.kinds import abroad, kind_warning
 from jdm_core.report.words import ENGLISH, HEAD, POSTERIOR, Language, found_note, too_small
@@ -21,7 +21,7 @@ def detail(
     finding: Finding,
     draws: int,
     seed: int,
-    colours: ColourChoice = AS_GIVEN,
+    colours: ColourChoice = AS_NEEDED,
     say: Language = ENGLISH,
 ) -> Markup:
     """The explanation of the cell in a row; its likelihood has the draws, and so the noise, of the table's."""

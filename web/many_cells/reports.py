@@ -80,7 +80,17 @@ def _explained(
     # As for one cell, what is no red cell gets no edit.
     own = [edit if known else None for known in prediction.is_cell]
     return [
-        Explanation(result.item.name, finding.cell, i, prediction, elbo, own[i], finding, digest, colours)
+        Explanation(
+            result.item.name,
+            finding.cell,
+            i,
+            prediction,
+            elbo,
+            own[i],
+            finding,
+            digest,
+            explainer.seen_in(finding.cell, colours),
+        )
         for i, (result, finding, digest) in enumerate(found)
     ]
 

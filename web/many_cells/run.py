@@ -11,7 +11,7 @@ from PIL import Image
 from jdm_core import CellImageError, Explainer
 from jdm_core.checkpoint.familiarity import NO_RED_CELL, OTHER
 from jdm_core.explain.likelihood import POSTERIOR_DRAWS
-from jdm_core.explain.matching import AS_GIVEN, ColourChoice
+from jdm_core.explain.matching import AS_NEEDED, ColourChoice
 from jdm_core.images.find import Finding
 from jdm_core.report.words import (
     DISAGREE,
@@ -75,7 +75,7 @@ class Batch:
     settings: dict[str, Any]
     total: int
     results: tuple[Result, ...] = ()
-    colours: ColourChoice = AS_GIVEN
+    colours: ColourChoice = AS_NEEDED
     others: int = 0
 
     @property
@@ -85,16 +85,16 @@ class Batch:
 
 
 def batch_colours(explainer: Explainer, items: Sequence[Item]) -> ColourChoice:
-    """The colours that cells of the batch have in common, to be matched from; as given, where there are none."""
+    """The colours that cells of the batch have in common, to be matched from; as needed, where there are none."""
     last, cells = len(items) - 1, []
     for i in sorted({round(k * last / (COLOUR_SAMPLE - 1)) for k in range(COLOUR_SAMPLE)}) if items else ():
         with suppress(CellImageError):  # whoever reads it for its result says so
             cells.append(find(read_item(items[i]), items[i].name).cell)
-    return (explainer.measure_colours(cells) if cells else None) or AS_GIVEN
+    return (explainer.measure_colours(cells) if cells else None) or AS_NEEDED
 
 
 def run(
-    explainer: Explainer, items: Sequence[Item], seed: int, colours: ColourChoice = AS_GIVEN
+    explainer: Explainer, items: Sequence[Item], seed: int, colours: ColourChoice = AS_NEEDED
 ) -> Iterator[list[Result]]:
     """The results of the items, in their order, a few at a time; a file that cannot be read spoils no other."""
     for start in range(0, len(items), CHUNK):

@@ -8,7 +8,7 @@ import gradio as gr
 import numpy as np
 
 from jdm_core import CellImageError, Explainer
-from jdm_core.explain.matching import AS_GIVEN, MATCHED
+from jdm_core.explain.matching import AS_NEEDED, MATCHED
 from jdm_core.report.report import Explanation
 from jdm_core.report.words import Language
 from web.one_cell.newest import Newest
@@ -141,13 +141,14 @@ class Callbacks:
     ) -> Iterator[View]:
         """The head's verdict at once, then the likelihood's with evidence map and ELBO."""
         draws, seed = draws if draws in DRAWS else USUAL_DRAWS, _seed(seed)
-        colours = MATCHED if matched else AS_GIVEN
+        colours = MATCHED if matched else AS_NEEDED
         finding = find(pixels, name, bool(as_given))
         cell = finding.cell
         prediction = self.explainer.predict(cell, colours)
         yield read_view(self.explainer, name, pixels, finding, prediction, say)
         elbo = self.explainer.elbo(cell, draws, seed, colours)
-        explanation = Explanation(name, cell, 0, prediction, elbo, finding=finding, colours=colours)
+        seen = self.explainer.seen_in(cell, colours)
+        explanation = Explanation(name, cell, 0, prediction, elbo, finding=finding, colours=seen)
         yield explained_view(self.explainer, Reading(explanation, seed, pixels), say)
 
 

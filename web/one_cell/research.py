@@ -9,8 +9,8 @@ import numpy as np
 from markupsafe import Markup
 
 from jdm_core import Explainer
-from jdm_core.explain.matching import AS_GIVEN
-from jdm_core.report.words import Language
+from jdm_core.explain.matching import AS_GIVEN, MATCHED
+from jdm_core.report.words import MATCHED_NOTE, Language
 from web.one_cell.view import Reading
 from web.parts.charts import elbo_panel, magnitude_legend
 from web.parts.html import note, render
@@ -30,7 +30,8 @@ def explained_with(explainer: Explainer, reading: Reading, say: Language) -> dic
         "A pixel of full colour in the evidence map changes the odds by a factor of {factor}.",
         factor=say.number(factor),
     )
-    told = [words for words in (contradictions(explainer.checkpoint.metrics, say), unit) if words]
+    seen = "" if reading.explanation.colours == AS_GIVEN else say(MATCHED_NOTE)
+    told = [words for words in (contradictions(explainer.checkpoint.metrics, say), unit, seen) if words]
     return {"elbo": panel + Markup().join(map(note, told)), "repeat": repeat_panel(explainer, reading, say)}
 
 
@@ -57,7 +58,7 @@ def repeat_panel(explainer: Explainer, reading: Reading, say: Language) -> Marku
     """The calls that give the figures of this page again: in Python, and by HTTP."""
     one = reading.explanation
     matched = one.colours != AS_GIVEN
-    json = f', \\"colours\\": \\"{one.colours}\\"' if matched else ""
+    json = f', \\"colours\\": \\"{MATCHED}\\"' if matched else ""
     if one.finding is not None and one.finding.status == "as given":
         json += ', \\"as_given\\": true'
     return render(
@@ -69,7 +70,7 @@ def repeat_panel(explainer: Explainer, reading: Reading, say: Language) -> Marku
         draws=one.elbo.draws,
         seed=reading.seed,
         edit_seed=reading.seed if one.edit is None else one.edit.seed,
-        colours=f", colours={one.colours!r}" if matched else "",
+        colours=f", colours={MATCHED!r}" if matched else "",
         json=json,
     )
 

@@ -17,17 +17,48 @@ def foreign(cells) -> list[np.ndarray]:
     return [(cell * GAINS).round().astype(np.uint8) for cell in cells]
 
 
-def test_as_given_is_what_it_was(explainer, cells):
-    assert np.array_equal(
-        explainer.predict(cells).probabilities, explainer.predict(cells, colours="as given").probabilities
+@pytest.fixture(scope="module")
+def dark(cells) -> list[np.ndarray]:
+    """The cells in a stain of three times the strength, beyond what training varies."""
+    return [(255 * (cell / 255.0) ** 3).round().astype(np.uint8) for cell in cells]
+
+
+def test_a_cell_is_matched_by_itself_where_its_stain_is_far_from_the_training_cells(explainer, cells, dark):
+    mixed = [cells[0], dark[1], cells[2], dark[3]]
+    chosen = [explainer.seen_in(cell) for cell in mixed]
+    assert chosen[0] == chosen[2] == "as given" and chosen[1] == explainer.measure_colours(dark[1])
+    assert explainer.seen_in(dark[1], "as given") == "as given"
+    assert explainer.seen_in(cells[0], "matched") == explainer.measure_colours(cells[0])
+    said, likelihood = explainer.predict(mixed).probabilities, explainer.posterior(mixed, 8)
+    for i, cell in enumerate(mixed):
+        ways = ("as given", "matched")
+        alone = {way: explainer.predict(cell, way).probabilities[0] for way in ways}
+        wanted, other = ways if i % 2 == 0 else reversed(ways)
+        np.testing.assert_allclose(said[i], alone[wanted], atol=1e-5)
+        np.testing.assert_allclose(likelihood[i], explainer.posterior(cell, 8, colours=wanted)[0], atol=1e-4)
+        assert np.abs(alone[wanted] - alone[other]).max() > 1e-4
+    np.testing.assert_allclose(
+        explainer.predict(mixed).unfamiliarity, explainer.predict(mixed, "as given").unfamiliarity
     )
+
+
+@pytest.mark.slow
+def test_a_batch_may_hold_matched_cells_and_others_and_each_edit_is_that_of_the_cell_alone(explainer, cells, dark):
+    strength = Strength(explainer.edit.steps // 2, 2.0)
+    edit = explainer.counterfactual([cells[0], dark[1]], strength=strength)
+    for i, (cell, way) in enumerate(((cells[0], "as given"), (dark[1], "matched"))):
+        alone = explainer.counterfactual(cell, strength=strength, colours=way)
+        assert np.abs(edit.images[i].astype(int) - alone.images[0]).max() <= 2
+        assert np.abs(edit.full_resolution[i].astype(int) - alone.full_resolution[0]).max() <= 2
+        np.testing.assert_allclose(edit.changed_fraction[i], alone.changed_fraction[0], atol=0.02)
+        assert np.array_equal(edit.original[i], explainer.model_view(cell))
 
 
 @pytest.mark.slow
 def test_matched_cells_read_as_they_do_under_the_training_lamp(explainer, cells, foreign):
     own = explainer.predict(cells, colours="matched").probabilities
     matched = explainer.predict(foreign, colours="matched").probabilities
-    given = explainer.predict(foreign).probabilities
+    given = explainer.predict(foreign, colours="as given").probabilities
     assert np.abs(matched - own).max() < 0.1
     assert np.abs(matched - own).mean() < np.abs(given - own).mean() / 3
     likelihood = [explainer.posterior(images, 8, colours="matched") for images in (cells, foreign)]
@@ -37,7 +68,7 @@ def test_matched_cells_read_as_they_do_under_the_training_lamp(explainer, cells,
 
 
 def test_whether_a_picture_is_familiar_is_said_of_its_own_colours(explainer, foreign):
-    given, matched = explainer.predict(foreign), explainer.predict(foreign, colours="matched")
+    given, matched = explainer.predict(foreign, colours="as given"), explainer.predict(foreign, colours="matched")
     np.testing.assert_allclose(given.unfamiliarity, matched.unfamiliarity, rtol=1e-5)
     assert np.array_equal(given.familiar, matched.familiar)
 
@@ -71,7 +102,7 @@ def test_an_edit_of_matched_cells_is_shown_in_the_uploads_own_colours(explainer,
 
 
 def test_what_cannot_be_matched_is_said(explainer, cells):
-    with pytest.raises(ValueError, match='"as given" or "matched"'):
+    with pytest.raises(ValueError, match='"as needed", "as given" or "matched"'):
         explainer.predict(cells[:1], colours="macenko")
     calibration = replace(explainer.checkpoint.calibration, colours=None)
     older = Explainer(

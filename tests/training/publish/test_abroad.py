@@ -8,10 +8,11 @@ from training.tables import NOTHING, Figure, Table
 
 
 def verdicts(reader: str, auroc: float, note: str = "") -> Table:
-    """The table of a reader: the training's own microscope, and another."""
+    """The table of a reader: the training's own microscope, and another, whose colours are taken in two ways."""
     rows = [
-        [title, "as given", "10 (5)", Figure(auroc), *[NOTHING] * (len(VERDICT_COLUMNS) - 5), f"{unit} (9)"]
+        [title, colours, "10 (5)", Figure(auroc), *[NOTHING] * (len(VERDICT_COLUMNS) - 5), f"{unit} (9)"]
         for title, unit in (("NIH", "slide"), ("IML", "field"))
+        for colours in ("as needed", "as given")
     ]
     return Table.make(VERDICT_COLUMNS, rows, f"{REPORTS}{reader}", note)
 
@@ -26,7 +27,7 @@ OWN, FAIR, OTHER = verdicts("ours", 0.9), verdicts("fair", 0.95, f"{MET}: mpidb.
 def test_the_rival_that_met_other_microscopes_too_stands_beside_the_checkpoint(rivals, auroc, said):
     tables = that_report([OWN, *rivals, verdicts("ours less other", 0.05)])
     table, (row,) = beside_rival(tables), beside_rival(tables).rows
-    assert row[:2] == ("IML", "as given") and [cell.value for cell in row[3:5]] == [0.9, auroc]
+    assert row[:2] == ("IML", "as needed") and [cell.value for cell in row[3:5]] == [0.9, auroc]
     assert said in table.note
     ((words, own, _, beside),) = areas(tables[0], fair_rival(tables)[0])
     assert (words, own.value, beside.value) == ("IML", 0.9, auroc)
@@ -35,4 +36,4 @@ def test_the_rival_that_met_other_microscopes_too_stands_beside_the_checkpoint(r
 def test_without_a_rival_nothing_is_said_of_one():
     table = beside_rival([OWN])
     assert len(table.columns) == len(table.rows[0]) == 8 and "rival" not in table.note
-    assert [beside for *_, beside in areas(OWN, fair_rival([OWN])[0])] == [NOTHING] * 2
+    assert [beside for *_, beside in areas(OWN, fair_rival([OWN])[0])] == [NOTHING] * 4

@@ -129,7 +129,7 @@ def test_the_command_reads_every_set_in_both_colours(
     rows = {(row["reader"], row["set"], row["part"], row["colours"]): row for row in measured["rows"]}
     names = ("home", "iml", "mpidb", "bbbc041", "chula", "bccd")
     readers = ("toy", "encoder", "travelled", "toy less encoder", "toy less travelled")
-    parts, colours = ("report", "developer"), ("as given", "matched")
+    parts, colours = ("report", "developer"), ("as needed", "as given", "matched")
     assert rows.keys() == {(r, n, p, c) for r in readers for n in names for p in parts for c in colours}
     iml = rows["toy", "iml", "report", "as given"]
     assert (3 * iml["infected"], iml["asked"], iml["unit"]) == (iml["n"], 4, "cell")

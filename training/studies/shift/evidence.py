@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from jdm_core import Explainer
-from jdm_core.explain.matching import AS_GIVEN, MATCHED, ColourChoice
+from jdm_core.explain.matching import AS_NEEDED, MATCHED, ColourChoice
 from jdm_core.images.pixels import cell_mask, from_uint8
 from training.data.cells import squares
 from training.data.marks import box_mask
@@ -65,9 +65,9 @@ def _rows(
     """
     if not cells:
         return []
-    choices: list[tuple[str, ColourChoice]] = [(AS_GIVEN, AS_GIVEN)]
+    choices: list[tuple[str, ColourChoice]] = [(AS_NEEDED, AS_NEEDED)]
     if explainer.checkpoint.calibration.colours is not None:
-        choices.append((MATCHED, explainer.measure_colours(cells) or AS_GIVEN))
+        choices.append((MATCHED, explainer.measure_colours(cells) or AS_NEEDED))
     resamples, rows = Resamples.of(fields, "field", seed), []
     purple = colour_maps(squares(cells, explainer.size))
     by_colour = np.array([m.max() > 0 and where[m == m.max()].any() for m, where in zip(purple, inside, strict=True)])

@@ -1,4 +1,4 @@
-"""Cells of other microscopes, as given and with colours matched: verdicts, refusals, evidence, beside rivals."""
+"""Cells of other microscopes, in their own colours and in matched ones: verdicts, refusals, evidence, beside rivals."""
 
 import hashlib
 from collections import Counter
@@ -56,13 +56,15 @@ class Microscopes(Study):
         has not seen. Half of the fields of each set, by a hash of their names, are the developers' part, on which
         choices and, of those three sets, training may rest; the other half *reports*. All figures are given for both.
 
-        Cells are drawn without a look at their labels, and infected ones added. Colours are as given, or matched as
-        the product matches those of a batch: all drawn cells of a part, of MP-IDB those of a smear, of uploads each
-        picture by itself. Called infected is what the classifier gives more than one half. *At 1 % false positives*
-        is the share of infected cells found by a threshold that leaves so many healthy ones above it. Intervals are
-        from bootstrap samples of the units that the table names, the same for all readers, so that differences are
-        paired; where a set has fewer than ten smears, each cell stands for itself, and the interval says nothing of
-        the next smear."""
+        Cells are drawn without a look at their labels, and infected ones added. Colours are taken *as needed*, which is
+        what the product does unless told otherwise: a cell that absorbs more than twice as much light in a channel as
+        the training cells do, or less than half, is seen in their colours by its own median, and any other as it is. Or
+        they are *as given*; or *matched*, as those of a batch: all drawn cells of a part, of MP-IDB those of a smear,
+        of uploads each picture by itself. Rivals read the same pixels. Called infected is what the classifier gives
+        more than one half. *At 1 % false positives* is the share of infected cells found by a threshold that leaves so
+        many healthy ones above it. Intervals are from bootstrap samples of the units that the table names, the same for
+        all readers, so that differences are paired; where a set has fewer than ten smears, each cell stands for itself,
+        and the interval says nothing of the next smear."""
     conclusion = """The table says for each microscope what a verdict is worth there, and the part that reports was
         looked at by no choice of weights, thresholds or colours. Read it before the model is used on a stain like one
         of these; for another, measure your own fields by the same command. A plain CNN that trained on the same cells

@@ -7,7 +7,6 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from jdm_core import Explainer
-from jdm_core.explain.matching import AS_GIVEN
 from jdm_core.files import replace_file
 from training.data.cells import squares
 from training.data.microscopes.sample import Known, Sample
@@ -41,8 +40,8 @@ def _pictures(explainer: Explainer, sample: Sample, draws: int, seed: int) -> li
     if not chosen:
         return []
     cells = [sample.cells[i] for i in chosen]
-    predicted = explainer.predict(cells, AS_GIVEN)
-    scored = explainer.elbo(cells, max(draws, 3), seed, AS_GIVEN)
+    predicted = explainer.predict(cells)
+    scored = explainer.elbo(cells, max(draws, 3), seed)
     originals = squares(cells, explainer.size)
     pictures = []
     for place, i in enumerate(chosen):

@@ -9,7 +9,7 @@ import numpy as np
 from tqdm import tqdm
 
 from jdm_core import Explainer
-from jdm_core.explain.matching import AS_GIVEN, MATCHED, ColourChoice
+from jdm_core.explain.matching import AS_GIVEN, AS_NEEDED, MATCHED, ColourChoice
 from jdm_core.images.colours import Colours, map_between
 from training.data.cells import squares
 from training.data.members import chunks
@@ -42,12 +42,13 @@ class View:
 
 
 def views(sample: Sample, explainer: Explainer) -> list[View]:
-    """The sample as it is given, and with each batch's colours matched, where the checkpoint knows its own.
+    """The sample as it is read unless one asks otherwise, as it is given, and with each batch's colours matched.
 
-    A batch's colours are those of its drawn cells: as rarely infected as they come.
+    As it is given alone where the checkpoint does not know its own colours. A batch's colours are those of its drawn
+    cells: as rarely infected as they come.
     """
     everything = np.arange(len(sample.cells))
-    given = View(AS_GIVEN, [(everything, AS_GIVEN)])
+    needed, given = (View(choice, [(everything, choice)]) for choice in (AS_NEEDED, AS_GIVEN))
     if explainer.checkpoint.calibration.colours is None:
         return [given]
     names = np.array([f"{known.part}/{known.batch}" for known in sample.known])
@@ -58,7 +59,7 @@ def views(sample: Sample, explainer: Explainer) -> list[View]:
         behind = batch[drawn[batch]] if drawn[batch].any() else batch
         colours = explainer.measure_colours([sample.cells[i] for i in behind])
         batches.append((batch, AS_GIVEN if colours is None else colours))
-    return [given, View(MATCHED, batches)]
+    return [needed, given, View(MATCHED, batches)]
 
 
 class Reader(Protocol):
@@ -106,7 +107,7 @@ class RivalReader:
     """
 
     def __init__(self, path: Path, explainer: Explainer) -> None:
-        self.name, self._size, self._ours = path.stem, explainer.size, explainer.checkpoint.calibration.colours
+        self.name, self._explainer = path.stem, explainer
         self._verdict = classifier_verdict(explainer, path)
         self.trained_on = load_classifier(path).abroad
 
@@ -114,13 +115,14 @@ class RivalReader:
         """Its probabilities; it has no likelihood, and refuses nothing."""
         infected = np.full(len(cells), np.nan)
         for chosen, colours in _parts(view):
-            pixels = [cells[i] for i in chosen]
-            if isinstance(colours, Colours) and self._ours is not None:
-                matched = map_between(colours, self._ours)
-                pixels = [matched.apply(cell) for cell in pixels]
-            infected[chosen] = self._verdict.read(squares(pixels, self._size))[:, 0]
+            pixels = [self._seen(cells[i], colours) for i in chosen]
+            infected[chosen] = self._verdict.read(squares(pixels, self._explainer.size))[:, 0]
             bar.update(len(chosen))
         return Said(infected, np.full(len(cells), np.nan), None)
+
+    def _seen(self, cell: np.ndarray, choice: ColourChoice) -> np.ndarray:
+        theirs, ours = self._explainer.seen_in(cell, choice), self._explainer.checkpoint.calibration.colours
+        return map_between(theirs, ours).apply(cell) if isinstance(theirs, Colours) and ours is not None else cell
 
 
 def _parts(view: View) -> Iterator[tuple[np.ndarray, ColourChoice]]:
