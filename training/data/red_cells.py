@@ -14,13 +14,15 @@ from training.data.microscopes.sample import Part, Role, Sample, part_of_field
 
 SHARES = (0.3, 1.0)  # of a field's shorter side: many cells lie in a window so large
 TRIES = 4  # windows of a field
+AMONG = 3.0  # how much what lies among red cells counts in a fit, beside all else that is none: it is what people meet
 
 
 @dataclass(frozen=True)
 class Pictures:
     """Pictures uint8 (H, W, 3) of a set's part, whether they are red cells, and each one's field.
 
-    labels are 0 for an infected red cell, 1 for a healthy one, -1 for what is none.
+    labels are 0 for an infected red cell, 1 for a healthy one, -1 for what is none; weight is how much they count in a
+    fit beside other pictures, however many they are.
     """
 
     title: str
@@ -29,6 +31,7 @@ class Pictures:
     groups: list[str]
     labels: list[int]
     fitted: bool
+    weight: float = 1.0
 
     @property
     def red(self) -> bool:
@@ -58,7 +61,7 @@ def _of_part(folder: Path, place: Place, sample: Sample, part: Part, at_most: in
         known = [sample.known[i] for i in chosen]
         cells, groups = [sample.cells[i] for i in chosen], [one.field for one in known]
         labels = [{"infected": 0, "healthy": 1}.get(one.role, -1) for one in known]
-        yield Pictures(sample.title, what, cells, groups, labels, place.fitted)
+        yield Pictures(sample.title, what, cells, groups, labels, place.fitted, AMONG if what == "no red cells" else 1.0)
     fields = folder / place.path / "fields"
     if fields.is_dir():
         yield _windows(sample.title, fields, part, at_most // 4, seed, place.fitted)

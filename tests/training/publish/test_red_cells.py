@@ -1,6 +1,7 @@
 """What red cells of any stain are is fitted on sets that may be, measured on all, and recorded."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -49,6 +50,14 @@ def test_the_rule_keeps_cells_under_a_lamp_that_it_never_saw_and_refuses_the_res
     assert fit_red_cells(few, seed=0) == fit_red_cells(few, seed=0) != fit_red_cells(few, seed=1)
 
 
+def test_what_weighs_more_is_told_more_surely():
+    unseen, shares = sets(500, 12)[5], []
+    for weight in (0.03, 30.0):
+        few = [replace(one, weight=weight) if one.title == "pairs" else one for one in sets(0, 6)]
+        shares.append(fit_red_cells(few, seed=0).scores_of(unseen.cells).mean())
+    assert shares[1] < shares[0] - 0.5
+
+
 def test_a_varied_picture_keeps_its_silhouette_and_its_background():
     cell, generator = toy_cell(True, 3, SIDE), np.random.default_rng(0)
     varied = [vary(cell, generator) for _ in range(5)]
@@ -67,6 +76,7 @@ def test_parts_of_the_sets_are_apart_and_a_fit_rests_on_those_that_may_be_used(s
         others = [other for other in reported if (other.title, other.what) == (one.title, one.what)]
         assert not set(one.groups) & {group for other in others for group in other.groups}
     assert {one.what for one in fitted} >= {"red cells", "no red cells"}
+    assert all((one.weight > 1) == (one.what == "no red cells") for one in fitted), "what lies among red cells"
 
 
 @pytest.mark.slow

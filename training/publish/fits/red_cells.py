@@ -62,26 +62,27 @@ def gather(pictures: Pictures, generator: np.random.Generator) -> tuple[np.ndarr
 
 
 def fit_red_cells(sets: Sequence[Pictures], seed: int) -> RedCells:
-    """The rule that parts the red cells among the sets from the rest; every set weighs alike within its class.
+    """The rule that parts the red cells among the sets from the rest; a set has its weight within its class.
 
     `KEPT` of the red cells of fields that were left out lie on the right side.
     """
     generator = np.random.default_rng(seed)
-    gathered = [(one.red, *gather(one, generator)) for one in tqdm(sets, desc="measuring", unit="set")]
-    gathered = [(red, traits, outside) for red, traits, outside in gathered if len(traits)]
-    own = np.concatenate([traits for red, traits, _ in gathered if red])
+    gathered = [(one, *gather(one, generator)) for one in tqdm(sets, desc="measuring", unit="set")]
+    gathered = [(one, traits, outside) for one, traits, outside in gathered if len(traits)]
+    own = np.concatenate([traits for one, traits, _ in gathered if one.red])
     centre, scale = own.mean(axis=0), own.std(axis=0) + 1e-3
     x, y, weight = [], [], []
-    for red, traits, outside in gathered:
-        inside = traits[~outside] if red else traits  # of what is none there is too little to leave any out
+    for one, traits, outside in gathered:
+        inside = traits[~outside] if one.red else traits  # of what is none there is too little to leave any out
         x.append(_design(inside, centre, scale))
-        y.append(np.full(len(inside), 1.0 if red else -1.0))
-        weight.append(np.full(len(inside), 1 / max(1, len(inside))))
+        y.append(np.full(len(inside), 1.0 if one.red else -1.0))
+        weight.append(np.full(len(inside), one.weight / max(1, len(inside))))
     rows, side, share = np.concatenate(x), np.concatenate(y), np.concatenate(weight)
     for sign in (1, -1):
         share[side == sign] *= len(side) / 2 / share[side == sign].sum()
     weights = _logistic(rows, side, share)
-    left_out = np.concatenate([_design(traits[outside], centre, scale) for red, traits, outside in gathered if red])
+    left_out = [_design(traits[outside], centre, scale) for one, traits, outside in gathered if one.red]
+    left_out = np.concatenate(left_out)
     bias = -np.quantile(left_out[:, :-1] @ weights[:-1], 1 - KEPT) if len(left_out) else weights[-1]
     d = len(centre)
     kept = [tuple(float(f"{v:.{DIGITS}g}") for v in row) for row in (centre, scale, weights[:d], weights[d : 2 * d])]
