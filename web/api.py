@@ -46,7 +46,7 @@ def add_endpoints(explainer: Explainer, limits: dict[str, Any]) -> None:
             file: an image (PNG, JPEG, TIFF, WebP, BMP or GIF) of one Giemsa-stained cell of a thin smear.
             as_given: whether the picture is read whole; else a cell on a bright ground is found and put on black.
             colours: "matched": the model sees the cell in the training cells' usual colour; "as given": in its own; or
-                "as needed": matched where its own is far from theirs.
+                "as needed": matched where its own is far darker.
             draws: of the likelihood, 3 to 128; more are slower and more precise.
             seed: of the draws, from 0; the same seed gives the same numbers.
         Returns:
@@ -70,7 +70,7 @@ def add_endpoints(explainer: Explainer, limits: dict[str, Any]) -> None:
             file: an image (PNG, JPEG, TIFF, WebP, BMP or GIF) of one Giemsa-stained cell of a thin smear.
             as_given: whether the picture is read whole; else a cell on a bright ground is found and put on black.
             colours: "matched": the model sees the cell in the training cells' usual colour; "as given": in its own; or
-                "as needed": matched where its own is far from theirs.
+                "as needed": matched where its own is far darker.
             draws: of the likelihood, 3 to 128; more are slower and more precise.
             seed: of the draws, from 0; the same seed gives the same numbers.
         Returns:
@@ -96,7 +96,7 @@ def add_endpoints(explainer: Explainer, limits: dict[str, Any]) -> None:
             target: "Parasitized" or "Uninfected"; left out, the label that the cell does not have now.
             as_given: whether the picture is read whole; else a cell on a bright ground is found and put on black.
             colours: "matched": the model sees the cell in the training cells' usual colour; "as given": in its own; or
-                "as needed": matched where its own is far from theirs.
+                "as needed": matched where its own is far darker.
             seed: of the noise, from 0; another one gives another edit.
         Returns:
             the check of the edit as JSON, the edited cell, NAME_edited.png, and the map, NAME_change.png: green where

@@ -57,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     installed = Path(sys.argv[0]).stem == "plasmolens-cells"
     parser = argparse.ArgumentParser(prog=None if installed else "python -m jdm_core", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    batch = "files are one batch; as needed: each by itself, and only where its own are far from theirs"
+    batch = "files are one batch; as needed: each by itself, and only where its own are far darker"
     common = _common(ELBO_DRAWS, (AS_NEEDED, AS_GIVEN, MATCHED), batch)
     common.add_argument("--as-given", action="store_true", help="read each picture whole, without looking for the cell")
 

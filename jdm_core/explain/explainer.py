@@ -86,7 +86,7 @@ class Explainer:
         """Calibrated class probabilities of the head, and whether the model knows such images, by their own colours.
 
         Verdicts, scores and edits are those of the cells as `colours` says: "as needed", in the training cells' colours
-        where a cell's own are far from these, each by itself; "as given"; or "matched", all in the training cells',
+        where a cell's own are far darker, each by itself; "as given"; or "matched", all in the training cells',
         where the images of a call are one batch, and colours that were measured of a larger one (`measure_colours`)
         serve as well. One encoder pass an image serves both, and two where its colours are matched. Raises
         CellImageError, and ValueError where all are to be matched and the checkpoint does not know its own colours.

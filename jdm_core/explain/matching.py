@@ -8,7 +8,7 @@ import numpy as np
 from jdm_core.draw.maps import CHANGED
 from jdm_core.explain.results import Counterfactual, Frame
 from jdm_core.explain.verdicts import Batch, Verdicts
-from jdm_core.images.colours import ColourMap, Colours, far_apart, map_between, measure_colours
+from jdm_core.images.colours import ColourMap, Colours, far_darker, map_between, measure_colours
 from jdm_core.images.pixels import cell_mask, to_uint8
 
 AS_NEEDED, AS_GIVEN, MATCHED = "as needed", "as given", "matched"
@@ -73,9 +73,9 @@ def sources(
 ) -> list[Colours | None]:
     """The colours that each cell is matched from by a choice; None of those that stay as they are. Raises ValueError.
 
-    AS_NEEDED matches each cell by itself, and only where its stain is far from that of the training cells: there it
-    reads as well as by a batch, and needs none. MATCHED takes the cells themselves for the batch. Cells that are
-    nothing but background stay as they are.
+    AS_NEEDED matches each cell by itself, and only where its stain is far darker than that of the training cells:
+    there it is read as well as by a batch, and needs none. MATCHED takes the cells themselves for the batch. Cells that
+    are nothing but background stay as they are.
     """
     if isinstance(choice, str) and choice not in (AS_NEEDED, AS_GIVEN, MATCHED):
         raise ValueError(f'colours: {choice!r}, where "{AS_NEEDED}", "{AS_GIVEN}" or "{MATCHED}" is expected')
@@ -85,7 +85,7 @@ def sources(
         raise ValueError("colours: the checkpoint does not know those of its training cells, so none can be matched")
     if choice == AS_NEEDED:
         each = [colours_of(verdicts, [cell]) for cell in cells]
-        return [theirs if theirs is not None and far_apart(theirs, ours) else None for theirs in each]
+        return [theirs if theirs is not None and far_darker(theirs, ours) else None for theirs in each]
     return [choice if isinstance(choice, Colours) else colours_of(verdicts, cells)] * len(cells)
 
 

@@ -61,7 +61,9 @@ def _of_part(folder: Path, place: Place, sample: Sample, part: Part, at_most: in
         known = [sample.known[i] for i in chosen]
         cells, groups = [sample.cells[i] for i in chosen], [one.field for one in known]
         labels = [{"infected": 0, "healthy": 1}.get(one.role, -1) for one in known]
-        yield Pictures(sample.title, what, cells, groups, labels, place.fitted, AMONG if what == "no red cells" else 1.0)
+        yield Pictures(
+            sample.title, what, cells, groups, labels, place.fitted, AMONG if what == "no red cells" else 1.0
+        )
     fields = folder / place.path / "fields"
     if fields.is_dir():
         yield _windows(sample.title, fields, part, at_most // 4, seed, place.fitted)

@@ -28,12 +28,12 @@ ANOTHER = noop("Make another edit")
 MATCH = noop("Match colours to the training cells")
 MATCH_ONE = noop(
     "For another stain, lamp or camera: the model sees the cell in the training cells’ usual colour, as it does "
-    "anyway where the cell’s own is far from theirs. Pictures and edits stay in its own"
+    "anyway where the cell’s own is far darker. Pictures and edits stay in its own"
 )
 MATCH_MANY = noop(
     "For another stain, lamp or camera: the model sees all cells as if the colour that they have in common were that "
     "of the training cells. Meant for the cells of one smear; without it a cell is matched by itself, where its colour "
-    "is far from theirs. Applies to the next upload"
+    "is far darker than theirs. Applies to the next upload"
 )
 MATCH_FIELD = noop(
     "The model sees the field’s cells as if the colour that they have in common were that of the training cells. "

@@ -23,7 +23,7 @@ def dark(cells) -> list[np.ndarray]:
     return [(255 * (cell / 255.0) ** 3).round().astype(np.uint8) for cell in cells]
 
 
-def test_a_cell_is_matched_by_itself_where_its_stain_is_far_from_the_training_cells(explainer, cells, dark):
+def test_a_cell_is_matched_by_itself_where_its_stain_is_far_darker_than_the_training_cells(explainer, cells, dark):
     mixed = [cells[0], dark[1], cells[2], dark[3]]
     chosen = [explainer.seen_in(cell) for cell in mixed]
     assert chosen[0] == chosen[2] == "as given" and chosen[1] == explainer.measure_colours(dark[1])
