@@ -86,11 +86,13 @@ def test_files_in_matched_colours_are_one_batch(explainer, cell_files, tmp_path,
     expected = explainer.predict(cells, colours="matched").probabilities
     told = [list(line["probabilities"].values()) for line in lines]
     np.testing.assert_allclose(told, expected, atol=1e-4)
-    assert np.abs(expected - explainer.predict(cells).probabilities).max() > 1e-3
+    assert np.abs(expected - explainer.predict(cells, "as given").probabilities).max() > 1e-3
     assert {line["colours"] for line in lines} == {"matched"} and len(lines[0]["matched_from"]["density"]) == 3
-    assert main(["predict", str(tmp_path / "0.png"), "--json", "--draws", "4"]) == 0
-    line = json.loads(capsys.readouterr().out)
-    assert line["colours"] == "as given" and "matched_from" not in line
+    assert main(["predict", str(tmp_path / "0.png"), str(cell_files[0]), "--json", "--draws", "4"]) == 0
+    dark, usual = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert dark["colours"] == "matched", "as needed: by itself"
+    assert tuple(dark["matched_from"]["density"]) == explainer.measure_colours(cells[0]).density
+    assert usual["colours"] == "as given" and "matched_from" not in usual
 
 
 def test_predict_in_words(cell_files, capsys):
