@@ -49,12 +49,13 @@ class Microscopes(Study):
         BBBC041 (Ljosa et al. 2012) are sets of which none has seen anything: their rows count most. Of MP-IDB (Loddo et
         al. 2019), Chula (Naruenatthanaset et al. 2021) and BCCD `malaria-64` trains on the developers' parts, with
         parasites of its own training cells laid into healthy cells; a plain CNN beside it does so only where the words
-        below its table name them, and without such parasites, for with them it read the developers' parts no better.
-        On these parts rests too the rule that tells red cells of other stains ("other") from what is no red cell. IML
-        and BBBC041 are cut out of whole fields by their boxes; MP-IDB comes as crops, of which the product finds the
-        cell; Chula and BCCD show healthy blood. The first rows are cells of the training's own microscope, of slides it
-        has not seen. Half of the fields of each set, by a hash of their names, are the developers' part, on which
-        choices and, of those three sets, training may rest; the other half *reports*. All figures are given for both.
+        below its table name them, and without such parasites, for with them it read the developers' parts no better. In
+        its last leg the head of `malaria-64` learnt from both CNNs. On these parts rests too the rule that tells red
+        cells of other stains ("other") from what is no red cell. IML and BBBC041 are cut out of whole fields by their
+        boxes; MP-IDB comes as crops, of which the product finds the cell; Chula and BCCD show healthy blood. The first
+        rows are cells of the training's own microscope, of slides it has not seen. Half of the fields of each set, by a
+        hash of their names, are the developers' part, on which choices and, of those three sets, training may rest; the
+        other half *reports*. All figures are given for both.
 
         Cells are drawn without a look at their labels, and infected ones added. Colours are taken *as needed*, which is
         what the product does unless told otherwise: a cell that absorbs more than twice as much light in a channel as
@@ -67,9 +68,11 @@ class Microscopes(Study):
         and the interval says nothing of the next smear."""
     conclusion = """The table says for each microscope what a verdict is worth there, and the part that reports was
         looked at by no choice of weights, thresholds or colours. Read it before the model is used on a stain like one
-        of these; for another, measure your own fields by the same command. A plain CNN that trained on the same cells
-        of other microscopes ranks cells as well as the joint model's classifier, and those of IML better; on BBBC041 it
-        calls more healthy cells infected. What differs within its interval is no difference."""
+        of these; for another, measure your own fields by the same command. Colours taken as needed ask for no batch,
+        and cells are read as well as where a batch's are matched; left as given, the dark cells of BBBC041 are called
+        infected too often. A plain CNN that trained on the same cells of other microscopes ranks cells as well as the
+        joint model's classifier, which learnt from it. This finds more of IML's infected cells, and calls more healthy
+        ones of IML and BCCD infected. What differs within its interval is no difference."""
     needs = ("microscopes",)
 
     def facts(self, inputs: Inputs) -> Sequence[object]:
