@@ -102,12 +102,9 @@ class Explainer:
         return colours_of(self.verdicts, read_images(images, self.finds_cells))
 
     def seen_in(self, image: ImageLike, colours: ColourChoice = AS_NEEDED) -> ColourChoice:
-        """What a choice of colours comes to for one image: "as given", or the colours that it is matched from.
-
-        Raises CellImageError, ValueError.
-        """
-        cell = read_image(image, self.finds_cells)
-        return sources(colours, self.verdicts, [cell], self.checkpoint.calibration.colours)[0] or AS_GIVEN
+        """What a choice is for an image: "as given", or the colours that it is matched from. Raises as `predict`."""
+        cells = read_images(image, self.finds_cells)
+        return sources(colours, self.verdicts, cells, self.checkpoint.calibration.colours)[0] or AS_GIVEN
 
     @torch.inference_mode()
     def elbo(

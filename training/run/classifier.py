@@ -1,4 +1,4 @@
-"""Classifiers alone: networks that cross-entropy and nothing else trains, to judge edits and to be compared with.
+"""Classifiers alone: networks that cross-entropy and nothing else trains, to judge edits, to compare with, to teach.
 
 "judge" and "resnet18" are ResNets (He et al. 2016, arXiv 1512.03385) of torchvision without pretraining, the first
 with one block a stage. "encoder" is the encoder and head of the joint network itself: what it lacks beside a
@@ -18,13 +18,14 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from jdm_core.bounds import check_labels, check_temperature
-from jdm_core.checkpoint.manifest import check_recorded
+from jdm_core.checkpoint.manifest import MANIFEST, check_recorded, read_classifiers
 from jdm_core.checkpoint.records import build_record, parse_json
 from jdm_core.checkpoint.weights import MAX_WEIGHTS_BYTES, CheckpointError, check_tensors
 from jdm_core.files import read_file
 from jdm_core.model.architecture import Architecture
 from jdm_core.model.network import JointDiffusionNetwork
 from training.data.vision import BasicBlock, ResNet
+from training.run.recipe import Recipe, RecipeError
 from training.run.state import StateError
 
 BLOCKS = {"judge": [1, 1, 1, 1], "resnet18": [2, 2, 2, 2]}  # residual blocks of each of the four stages
@@ -205,6 +206,27 @@ def load_judge(path: Path, labels: Sequence[str]) -> nn.Module:
     if judge.labels != tuple(labels):
         raise ValueError(f"{path}: judges {judge.labels}, not {tuple(labels)}")
     return judge.network
+
+
+def load_teachers(recipe: Recipe, split_digest: str) -> list[nn.Module]:
+    """The networks that a joint run of the recipe learns from beside the labels, in evaluation mode and on the CPU.
+
+    Raises RecipeError for one that the manifest does not record, that has other labels, that may have trained on what
+    is to be held out, or that judges edits: the judge's worth is that it took no part.
+    """
+    files, networks = read_classifiers(), []
+    for name in recipe.teachers:
+        if name not in files:
+            raise RecipeError(f"{recipe.name}: teacher {name!r} is not in the manifest, which has {', '.join(files)}")
+        teacher = load_classifier(MANIFEST.parent / files[name].path)
+        if teacher.kind == "judge":
+            raise RecipeError(f"{recipe.name}: {name} judges edits, and takes no part in what it judges")
+        if teacher.labels != recipe.labels:
+            raise RecipeError(f"{recipe.name}: {name} tells {', '.join(teacher.labels)}, which are other labels")
+        if teacher.split_digest != split_digest:
+            raise RecipeError(f"{recipe.name}: {name} was trained on another split of the slides")
+        networks.append(teacher.network)
+    return networks
 
 
 def judge_probabilities(judge: nn.Module, images: Tensor, device: torch.device) -> np.ndarray:

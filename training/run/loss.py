@@ -34,9 +34,10 @@ class Batch:
         if len(self.images) % count:
             raise ValueError(f"a batch of {len(self.images)} does not divide into {count} equal shares")
         tensors = (self.images, self.labels, self.decoded_as, self.logsnr, self.noise)
+        labelled, weights = self.labelled / count, (self.margin_weight, self.teaching_weight)
         return [
-            Batch(*part, self.labelled / count, self.margin_weight, self.teaching_weight)
-            for part in zip(*(t.chunk(count) for t in tensors), strict=True)
+            Batch(images, labels, decoded_as, logsnr, noise, labelled, *weights)
+            for images, labels, decoded_as, logsnr, noise in zip(*(t.chunk(count) for t in tensors), strict=True)
         ]
 
 

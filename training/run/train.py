@@ -14,11 +14,11 @@ from tqdm import tqdm
 from jdm_core.files import replace_file
 from training.data.cells import Cells, load_cells
 from training.data.split import Split, half_labelled_batches
+from training.run.classifier import load_teachers
 from training.run.log import RunLog, sample_sheet
 from training.run.loss import UNLABELLED
 from training.run.recipe import Recipe, RecipeError, cells_abroad, kept_labels, split_cells
 from training.run.state import STATE_FILE, RunState, StateError, read_state, restore, save_state
-from training.run.teachers import read_teachers
 from training.run.throughput import Budget
 from training.run.trainer import Schedule, Trainer
 from training.run.validate import validate
@@ -60,7 +60,7 @@ def train(
                 f"{recipe.name}: trains on {', '.join(recipe.abroad)} too; --microscopes says where they lie"
             )
         abroad = cells_abroad(microscopes, training, recipe)
-    trainer = Trainer(recipe, training, device, schedule, abroad, read_teachers(recipe, split.digest))
+    trainer = Trainer(recipe, training, device, schedule, abroad, load_teachers(recipe, split.digest))
     step, seconds_before = (0, 0.0) if resumed is None else (resumed.step, resumed.seconds)
     validate_steps = max(1, recipe.validate_every // recipe.batch_size)
     budget = None

@@ -6,10 +6,9 @@ import torch
 from jdm_core import Explainer
 from jdm_core.model.network import JointDiffusionNetwork
 from tests.support.toy import TINY
-from training.run.classifier import PlainCNN
+from training.run.classifier import PlainCNN, load_teachers
 from training.run.loss import SOFTENED, UNLABELLED, JointLoss, draw_batch, teaching_loss
 from training.run.recipe import RecipeError, load_recipe
-from training.run.teachers import read_teachers
 
 RIVALS = ("rival-64", "rival-64-abroad")
 
@@ -20,17 +19,17 @@ def taught_by(names: tuple[str, ...], *settings: str):
 
 def test_the_recorded_rivals_of_the_same_slides_may_teach():
     digest = Explainer.load("malaria-64", "cpu").checkpoint.provenance.split_digest
-    networks = read_teachers(taught_by(RIVALS), digest)
+    networks = load_teachers(taught_by(RIVALS), digest)
     assert [type(one.network) for one in networks] == [PlainCNN] * 2 and not any(one.training for one in networks)
     assert not any(value.requires_grad for one in networks for value in one.parameters())
     with pytest.raises(RecipeError, match="rival-64 was trained on another split"):
-        read_teachers(taught_by(RIVALS), "another")
+        load_teachers(taught_by(RIVALS), "another")
     with pytest.raises(RecipeError, match="'nobody' is not in the manifest, which has judge-64"):
-        read_teachers(taught_by(("nobody",)), digest)
+        load_teachers(taught_by(("nobody",)), digest)
     with pytest.raises(RecipeError, match="judge-64 judges edits"):
-        read_teachers(taught_by(("judge-64",)), digest)
+        load_teachers(taught_by(("judge-64",)), digest)
     with pytest.raises(RecipeError, match="tells Parasitized, Uninfected, which are other labels"):
-        read_teachers(taught_by(RIVALS, "labels=['sick', 'well']"), digest)
+        load_teachers(taught_by(RIVALS, "labels=['sick', 'well']"), digest)
 
 
 @pytest.mark.parametrize(
