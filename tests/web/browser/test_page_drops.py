@@ -50,8 +50,8 @@ def test_of_two_drops_the_second_counts_whichever_is_looked_at_longer(page, addr
     looked_at(page, large)
     again = WebDriverWait(page, SECONDS, ignored_exceptions=stale())  # the zone is emptied, and so drawn anew
     again.until(lambda _: upload(page, cell) is None)
-    explained(page, cell.name)
-    assert page.find_element(By.ID, "seen").text == f"One picture: {cell.name}"
+    again.until(lambda _: page.find_element(By.ID, "seen").text == f"One picture: {cell.name}")
+    explained(page, cell.name)  # as it may have been before, by the example that the page opened with
     assert not page.find_elements(By.CSS_SELECTOR, "#examples [aria-pressed=true]")  # it opened with one
     stays(page, address, cell.name, large)
     wait(page, "[data-example=uninfected-1]").click()
