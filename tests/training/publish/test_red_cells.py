@@ -2,17 +2,20 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from jdm_core import Explainer
+from jdm_core.images.read import read_cell
 from jdm_core.images.traits import NAMES, SIDE
 from tests.support.toy import toy_cell
 from training.cli import main
 from training.data.red_cells import Pictures, read_pictures
-from training.publish.fits.red_cells import fit_red_cells, vary
+from training.publish.fits.red_cells import LEAST, fit_red_cells, measure_kinds, vary
 
+EXAMPLES = sorted((Path(__file__).parents[3] / "web/examples").glob("*-*.png"))
 GAINS = ((1, 1, 1), (0.6, 0.6, 0.8), (0.45, 0.4, 0.6), (0.9, 0.8, 0.7))
 
 
@@ -56,6 +59,23 @@ def test_what_weighs_more_is_told_more_surely():
         few = [replace(one, weight=weight) if one.title == "pairs" else one for one in sets(0, 6)]
         shares.append(fit_red_cells(few, seed=0).scores_of(unseen.cells).mean())
     assert shares[1] < shares[0] - 0.5
+
+
+def test_the_worst_abroad_counts_a_microscope_without_infected_cells_too(explainer):
+    def of(title: str, label: str, said: int, count: int = LEAST) -> Pictures:
+        like = [read_cell(path) for path in EXAMPLES if path.stem.startswith(label.lower())]
+        some = [like[i % len(like)] for i in range(count)]
+        return Pictures(title, "red cells", some, ["field"] * count, [said] * count, True)
+
+    healthy, infected = of("one", "Uninfected", 1), of("two", "Parasitized", 0)
+    told = measure_kinds(explainer, [healthy, infected])["abroad"]
+    assert told == {"microscopes": 2, "lowest_sensitivity": 1.0, "lowest_specificity": 1.0}
+    alarms = of("three", "Parasitized", 1)  # what is called infected, and is none
+    assert measure_kinds(explainer, [healthy, infected, alarms])["abroad"] == told | {
+        "microscopes": 3,
+        "lowest_specificity": 0.0,
+    }
+    assert "abroad" not in measure_kinds(explainer, [of("one", "Uninfected", 1, LEAST - 1), infected])
 
 
 def test_a_varied_picture_keeps_its_silhouette_and_its_background():

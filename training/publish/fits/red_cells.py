@@ -24,7 +24,7 @@ VARIED = 3  # times that each picture is fitted on in other colours, beside once
 PENALTY = 3.0  # of the squared weights, in pictures
 DIGITS = 6  # significant ones that the manifest keeps
 OWN = 600  # training cells among those that are fitted on
-LEAST_INFECTED = 20  # of a microscope, from which on its sensitivity is told
+LEAST = 20  # infected cells of a microscope from which on its sensitivity is told, and healthy ones its specificity
 FITTED_PHOTOGRAPHS = PHOTOGRAPHS[::2]  # the others report
 
 
@@ -131,9 +131,11 @@ def training_sets(
 def measure_kinds(explainer: Explainer, sets: Sequence[Pictures]) -> Json:
     """The share of each kind in each set, and what the classifier's verdicts are worth abroad; plain JSON values.
 
-    `abroad` is the worst of the other microscopes with enough infected cells, of those that get a verdict.
+    `abroad` is the worst of the other microscopes that have enough infected cells, or healthy ones, of those that get
+    a verdict.
     """
-    rows, worth = [], []
+    rows, told = [], set[str]()
+    worth: dict[int, list[float]] = {0: [], 1: []}  # sensitivities and specificities
     for one in tqdm(sets, desc="other microscopes", unit="set"):
         read, labels = explainer.predict(one.cells), np.array(one.labels)
         counts = {kind: round(float((read.kind == kind).mean()), 5) for kind in (FAMILIAR, OTHER, NO_RED_CELL)}
@@ -149,15 +151,16 @@ def measure_kinds(explainer: Explainer, sets: Sequence[Pictures]) -> Json:
                 **share_figures("right", right, one.groups),
             }
         )
-        if one.red and (labels[read.is_cell] == 0).sum() >= LEAST_INFECTED:
-            called = read.probabilities[:, 0] > 0.5
-            infected, healthy = read.is_cell & (labels == 0), read.is_cell & (labels == 1)
-            worth.append((float(called[infected].mean()), float((~called[healthy]).mean())))
-    if not worth:
+        for label, of_label in worth.items():
+            asked = read.is_cell & (labels == label)
+            if one.red and asked.sum() >= LEAST:
+                of_label.append(float((read.probabilities[asked, label] > 0.5).mean()))
+                told.add(one.title)
+    if not all(worth.values()):
         return {"kinds": rows}
-    sensitivity, specificity = (round(min(values), 5) for values in zip(*worth, strict=True))
-    told = {"microscopes": len(worth), "lowest_sensitivity": sensitivity, "lowest_specificity": specificity}
-    return {"kinds": rows, "abroad": told}
+    sensitivity, specificity = (round(min(values), 5) for values in worth.values())
+    abroad = {"microscopes": len(told), "lowest_sensitivity": sensitivity, "lowest_specificity": specificity}
+    return {"kinds": rows, "abroad": abroad}
 
 
 def kinds_table(familiarity: Json) -> str:
