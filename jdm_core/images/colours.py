@@ -14,8 +14,7 @@ from jdm_core.images.limits import BLACK
 # A contrast so many times that of training is left as it is: less of it makes faint parasites fainter, and three
 # microscopes of other laboratories are within it. One that was photographed too dark has fifteen times as much.
 TOLERATED = 2.5
-# So many times as dark as the training cells is beyond what training varies, on the developers' parts of other
-# microscopes too.
+# So much darker than the training cells is beyond what training varies; chosen on other microscopes' developers' parts.
 FAR = 2.0
 _DEEPEST = float(np.log(256))  # optical density of a black pixel, in nats
 _LEAST = 0.002  # of a spread: less is a drawn cell's, or one whose light was clipped
