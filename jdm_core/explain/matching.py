@@ -84,7 +84,7 @@ def sources(
     if ours is None:
         raise ValueError("colours: the checkpoint does not know those of its training cells, so none can be matched")
     if choice == AS_NEEDED:
-        each = [colours_of(verdicts, [cell]) for cell in cells]
+        each = [measure_colours([one]) for one in verdicts.pixels(cells).numpy()]
         return [theirs if theirs is not None and far_darker(theirs, ours) else None for theirs in each]
     return [choice if isinstance(choice, Colours) else colours_of(verdicts, cells)] * len(cells)
 

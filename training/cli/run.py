@@ -7,6 +7,7 @@ from pathlib import Path
 
 from jdm_core.checkpoint.manifest import locate
 from jdm_core.model.device import choose_device
+from training.cli.missing import NOTHING_ABROAD, without_missing
 from training.cli.options import DATA, DEVICE, SET, Commands, checkpoint_options, stop_on_signal
 from training.run.recipe import load_recipe, parse_override
 from training.run.state import STATE_FILE, StateError, read_state
@@ -14,7 +15,6 @@ from training.run.state import STATE_FILE, StateError, read_state
 # A run may be made longer or shorter, watched more or less closely, and end on other noise levels, a margin between
 # classes or a shorter average, as a further leg; anything else would be another run.
 CHANGEABLE = {"images", "focus", "margin_weight", "ema_decay", "validate_every", "validation_cells"}
-NOTHING_ABROAD = "without --microscopes nothing is trained on cells of {}"
 
 
 def register(commands: Commands) -> None:
@@ -112,9 +112,8 @@ def _train(options: argparse.Namespace) -> int:
     # A length that is found on the way is one fall of the rate.
     once = [] if options.budget_minutes is None else ["restarts=[]"]
     recipe = load_recipe(options.recipe, [*options.set, *once])
-    if recipe.abroad and options.microscopes is None:
-        print(NOTHING_ABROAD.format(", ".join(recipe.abroad)), file=sys.stderr)
-        once += ["abroad=[]", "abroad_share=0.0"]
+    if left_out := without_missing(recipe, options.data, options.microscopes):
+        once += left_out
         recipe = load_recipe(options.recipe, [*options.set, *once])
     run = options.run or Path("runs") / recipe.name
     resumed = None

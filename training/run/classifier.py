@@ -208,11 +208,15 @@ def load_judge(path: Path, labels: Sequence[str]) -> nn.Module:
     return judge.network
 
 
+class OtherSplitError(RecipeError):
+    """A teacher was trained on another split of the slides: it may have met what is held out."""
+
+
 def load_teachers(recipe: Recipe, split_digest: str) -> list[nn.Module]:
     """The networks that a joint run of the recipe learns from beside the labels, in evaluation mode and on the CPU.
 
-    Raises RecipeError for one that the manifest does not record, that has other labels, that may have trained on what
-    is to be held out, or that judges edits: the judge's worth is that it took no part.
+    Raises RecipeError for one that the manifest does not record, that has other labels, or that judges edits: the
+    judge's worth is that it took no part. And OtherSplitError.
     """
     files, networks = read_classifiers(), []
     for name in recipe.teachers:
@@ -224,7 +228,7 @@ def load_teachers(recipe: Recipe, split_digest: str) -> list[nn.Module]:
         if teacher.labels != recipe.labels:
             raise RecipeError(f"{recipe.name}: {name} tells {', '.join(teacher.labels)}, which are other labels")
         if teacher.split_digest != split_digest:
-            raise RecipeError(f"{recipe.name}: {name} was trained on another split of the slides")
+            raise OtherSplitError(f"{name} was trained on another split of the slides")
         networks.append(teacher.network)
     return networks
 

@@ -99,6 +99,10 @@ class Recipe:
             raise ValueError("abroad and abroad_share go together; the share and abroad_from must be in [0, 1)")
         if bool(self.teachers) != (self.teaching_weight > 0):
             raise ValueError("teachers and teaching_weight go together")
+        if self.teachers and self.label_share < 1:
+            raise ValueError(
+                "teachers=[] and teaching_weight=0.0 where label_share withholds labels, which teachers know"
+            )
         if not 0 <= self.teaching_from < 1:
             raise ValueError("teaching_from must be in [0, 1)")
         if list(self.restarts) != sorted({n for n in self.restarts if n >= self.batch_size}):
@@ -184,12 +188,16 @@ def cells_abroad(folder: Path, training: Cells, recipe: Recipe) -> Cells:
     return read_trained(folder, recipe.abroad, recipe.architecture.image_size, recipe.seed, donors)
 
 
+def split_members(data: Path, recipe: Recipe) -> Split:
+    """The split of the slides of data by a recipe, of which no picture is read. Raises DataError."""
+    found = list_members(data, recipe.labels)
+    return split_by_recipe([slide_of(member) for member, _ in found], [label for _, label in found], recipe)
+
+
 def split_of(explainer: Explainer, data: Path) -> Split:
     """The split that the checkpoint was trained on; DataError where the data are others and split otherwise."""
     provenance = explainer.checkpoint.provenance
-    recipe = recipe_from_dict(provenance.recipe, f"{explainer.name}: recipe")
-    found = list_members(data, explainer.labels)
-    split = split_by_recipe([slide_of(member) for member, _ in found], [label for _, label in found], recipe)
+    split = split_members(data, recipe_from_dict(provenance.recipe, f"{explainer.name}: recipe"))
     if split.digest != provenance.split_digest:
         raise DataError(f"{data}: splits into other slides than the checkpoint's data did; use --slides")
     return split

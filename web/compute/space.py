@@ -6,7 +6,6 @@ from typing import Any
 
 COMPUTING = (
     "predict",
-    "measure_colours",
     "elbo",
     "posterior",
     "counterfactual",

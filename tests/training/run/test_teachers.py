@@ -6,7 +6,7 @@ import torch
 from jdm_core import Explainer
 from jdm_core.model.network import JointDiffusionNetwork
 from tests.support.toy import TINY
-from training.run.classifier import PlainCNN, load_teachers
+from training.run.classifier import OtherSplitError, PlainCNN, load_teachers
 from training.run.loss import SOFTENED, UNLABELLED, JointLoss, draw_batch, teaching_loss
 from training.run.recipe import RecipeError, load_recipe
 
@@ -22,7 +22,7 @@ def test_the_recorded_rivals_of_the_same_slides_may_teach():
     networks = load_teachers(taught_by(RIVALS), digest)
     assert [type(one.network) for one in networks] == [PlainCNN] * 2 and not any(one.training for one in networks)
     assert not any(value.requires_grad for one in networks for value in one.parameters())
-    with pytest.raises(RecipeError, match="rival-64 was trained on another split"):
+    with pytest.raises(OtherSplitError, match="rival-64 was trained on another split"):
         load_teachers(taught_by(RIVALS), "another")
     with pytest.raises(RecipeError, match="'nobody' is not in the manifest, which has judge-64"):
         load_teachers(taught_by(("nobody",)), digest)
@@ -38,6 +38,7 @@ def test_the_recorded_rivals_of_the_same_slides_may_teach():
         (("teaching_weight=0.1",), "go together"),
         (("teachers=['rival-64']",), "go together"),
         (("teachers=['rival-64']", "teaching_weight=0.1", "teaching_from=1.0"), "teaching_from must be"),
+        (("teachers=['rival-64']", "teaching_weight=0.1", "label_share=0.5"), "label_share withholds"),
     ],
 )
 def test_a_recipe_whose_teaching_makes_no_sense_is_refused(settings, said):

@@ -421,6 +421,15 @@ def test_other_microscopes_are_trained_on_where_they_lie_and_told_of_where_not(t
     assert any(not torch.equal(value, second[name]) for name, value in first.items())
 
 
+def test_teachers_of_other_slides_are_left_out_and_told_of(toy, tmp_path, capsys):
+    settings = ("teachers=['rival-64']", "teaching_weight=0.1")
+    command = train_command(toy, tmp_path / "run", *[argument for one in settings for argument in ("--set", one)])
+    for more in (["--set", "images=16"], ["--set", "images=24", "--resume"]):
+        assert main([*command, *more]) == 0
+        assert "nothing is learnt from rival-64: rival-64 was trained on another split" in capsys.readouterr().err
+        assert read_state(tmp_path / "run").recipe.teachers == ()
+
+
 def test_compiling_for_a_cpu_is_refused_before_anything_is_read(tmp_path, capsys):
     run = tmp_path / "run"
     command = ["train", "--data", str(tmp_path / "none.zip"), "--run", str(run), "--device", "cpu"]
