@@ -87,6 +87,15 @@ def test_red_cells_are_drawn_without_a_look_at_their_label():
     assert choose(known, 30, seed=3) == chosen != choose(known, 30, seed=4)
 
 
+def test_what_is_photographed_alike_is_a_field(sets):
+    for sample in (
+        BoxedSet("iml", "IML").read(sets / "iml_malaria", MANY, 0),
+        read_chula(sets / "microscopes/chula", MANY, 0),
+    ):
+        assert all(known.batch == known.field for known in sample.known)
+        assert len({known.batch for known in sample.known}) > 1
+
+
 def test_so_many_of_a_role_and_part_at_most(sets):
     sample = BoxedSet("iml", "IML").read(sets / "iml_malaria", 2, 0)
     assert all(

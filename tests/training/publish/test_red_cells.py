@@ -12,8 +12,19 @@ from jdm_core.images.read import read_cell
 from jdm_core.images.traits import NAMES, SIDE
 from tests.support.toy import toy_cell
 from training.cli import main
-from training.data.red_cells import Pictures, read_pictures
-from training.publish.fits.red_cells import LEAST, fit_red_cells, measure_kinds, vary
+from training.data.cells import load_cells
+from training.data.red_cells import AMONG, Pictures, read_pictures
+from training.publish.fits.red_cells import (
+    LEAST,
+    MOST_ALIKE,
+    VARIED,
+    VARIED_ELSE,
+    fit_red_cells,
+    gather,
+    measure_kinds,
+    training_sets,
+    vary,
+)
 
 EXAMPLES = sorted((Path(__file__).parents[3] / "web/examples").glob("*-*.png"))
 GAINS = ((1, 1, 1), (0.6, 0.6, 0.8), (0.45, 0.4, 0.6), (0.9, 0.8, 0.7))
@@ -59,6 +70,26 @@ def test_what_weighs_more_is_told_more_surely():
         few = [replace(one, weight=weight) if one.title == "pairs" else one for one in sets(0, 6)]
         shares.append(fit_red_cells(few, seed=0).scores_of(unseen.cells).mean())
     assert shares[1] < shares[0] - 0.5
+
+
+def test_red_cells_are_fitted_on_in_a_crowd_too_and_nothing_else_is():
+    for one in (sets(0, 6)[0], sets(0, 6)[3]):
+        traits, outside = gather(one, np.random.default_rng(0))
+        shown = 1 + (2 * VARIED if one.red else VARIED_ELSE)
+        assert len(traits) == len(outside) == shown * len(one.cells)
+    # Of one that stands alone a neighbour makes the outline another: "ellipse" and "outline" move.
+    red = sets(0, 6)[0]
+    traits = gather(red, np.random.default_rng(0))[0].reshape(len(red.cells), -1, len(NAMES))
+    outline = traits[:, :, NAMES.index("outline")]
+    assert np.ptp(outline[:, : 1 + VARIED], axis=1).max() < 1e-6, "other colours leave the silhouette"
+    assert (np.abs(outline[:, 1 + VARIED :] - outline[:, :1]) > 1e-6).sum() >= len(red.cells) / 2
+
+
+def test_the_outliers_most_like_cells_weigh_as_what_lies_among_them(own):
+    cells = load_cells(own / "cells.zip", ("Parasitized", "Uninfected"), 32)
+    found = {one.title: one.weight for one in training_sets([], cells, 8, 0, None)}
+    assert {title for title, weight in found.items() if weight == AMONG} == MOST_ALIKE
+    assert found["training"] == found["uniform noise"] == 1
 
 
 def test_the_worst_abroad_counts_a_microscope_without_infected_cells_too(explainer):

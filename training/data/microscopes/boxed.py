@@ -63,4 +63,4 @@ def _known(field: Field, i: int) -> Known:
     kind, name = field.boxes[i].kind, field.path.name
     role = _role(kind)
     assert role is not None
-    return Known(role, kind, name, part_of_field(name))
+    return Known(role, kind, name, part_of_field(name), batch=name)

@@ -18,7 +18,8 @@ def read_chula(folder: Path, at_most: int, seed: int) -> Sample:
     """Healthy cells of the folder, at most so many of a part. Raises DataError."""
     fields = read_points(folder)
     places = [(field, i) for field in fields for i in range(len(field.boxes))]
-    known = [Known("healthy", f.boxes[i].kind, f.path.name, part_of_field(f.path.name)) for f, i in places]
+    names = [(field.path.name, field.boxes[i].kind) for field, i in places]
+    known = [Known("healthy", kind, name, part_of_field(name), batch=name) for name, kind in names]
     wanted = choose_of_fields(places, known, at_most, seed)
 
     def frame(field: Field) -> Iterator[tuple[Known, np.ndarray | str]]:

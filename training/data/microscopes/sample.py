@@ -27,8 +27,8 @@ FRAMING = min(8, cpu_count() or 1)  # threads; the libraries that frame let go o
 class Known:
     """What is known of a cell: what it is, the annotator's word for it, its field and its smear, and its part.
 
-    `batch` is what is photographed alike, whose colours are matched together; `drawn` says that the cell was drawn
-    without a look at its label, so that the drawn ones are a batch as a person brings it.
+    `batch` is what is photographed alike, a field or a smear, whose colours are matched together; `drawn` says that
+    the cell was drawn without a look at its label, so that the drawn ones are a batch as a person brings it.
     """
 
     role: Role

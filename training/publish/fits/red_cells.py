@@ -14,16 +14,20 @@ from jdm_core.checkpoint.red_cells import RedCells, standardised
 from jdm_core.images.colours import density, own_pixels
 from jdm_core.images.traits import LEAST_PIXELS, SIDE, measure_cell
 from training.data.cells import Cells, as_pixels, sample_cells, squares
+from training.data.composed.crowd import crowd
 from training.data.outliers import PHOTOGRAPHS, outliers
-from training.data.red_cells import Pictures
+from training.data.red_cells import AMONG, Pictures
 from training.metrics import Json, share_figures
 from training.tables import Figure, Table
 
 KEPT = 0.985  # of the red cells of fields that had no part in the fit, whatever their stain
-VARIED = 3  # times that each picture is fitted on in other colours, beside once as it is
-PENALTY = 3.0  # of the squared weights, in pictures
+VARIED = 3  # times that each red cell is fitted on in other colours, and as often in a crowd, beside once as it is
+VARIED_ELSE = 8  # and any other picture, of which there are few kinds
+PENALTY = 20.0  # of the squared weights, in pictures
 DIGITS = 6  # significant ones that the manifest keeps
 OWN = 600  # training cells among those that are fitted on
+OUTLIERS = 2  # times as many of a kind are fitted on as are asked for to report
+MOST_ALIKE = {"photographs", "cells, colours inverted"}  # of the outliers; they weigh as what lies among red cells does
 LEAST = 20  # infected cells of a microscope from which on its sensitivity is told, and healthy ones its specificity
 FITTED_PHOTOGRAPHS = PHOTOGRAPHS[::2]  # the others report
 
@@ -48,13 +52,21 @@ def vary(square: np.ndarray, generator: np.random.Generator) -> np.ndarray:
 
 
 def gather(pictures: Pictures, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """The traits (n, d) of pictures as they are and varied, and whether each one's field had no part in the fit."""
+    """The traits (n, d) of pictures as they are and varied, and whether each one's field had no part in the fit.
+
+    Red cells are varied in a crowd too, for many that are cut out of fields have a neighbour over their rim.
+    """
     fields = sorted(set(pictures.groups))
     held_out = {fields[i] for i in generator.permutation(len(fields))[: len(fields) // 3]}
     traits, outside = [], []
-    for square, group in zip(squares(pictures.cells, SIDE), pictures.groups, strict=True):
-        for turn in range(1 + VARIED):
-            measured = measure_cell(vary(square, generator) if turn else square)
+    all_of = squares(pictures.cells, SIDE)
+    for square, group in zip(all_of, pictures.groups, strict=True):
+        times = VARIED if pictures.red else VARIED_ELSE
+        shown = [square, *(vary(square, generator) for _ in range(times))]
+        if pictures.red:
+            shown += [vary(crowd(square, all_of, generator), generator) for _ in range(VARIED)]
+        for one in shown:
+            measured = measure_cell(one)
             if measured is not None:
                 traits.append(measured)
                 outside.append(group in held_out)
@@ -120,11 +132,12 @@ def training_sets(
         *others,
         Pictures("training", "red cells", list(as_pixels(own)), own.slides, own.labels.tolist(), True),
     ]
-    for kind in outliers(training, count // 2, seed + 1, digits, None):
+    for kind in outliers(training, OUTLIERS * count, seed + 1, digits, None):
         chosen = [i for i, group in enumerate(kind.groups) if group not in PHOTOGRAPHS or group in FITTED_PHOTOGRAPHS]
         pictures, groups = [kind.pictures[i] for i in chosen], [kind.groups[i] for i in chosen]
         if chosen:
-            sets.append(Pictures(kind.name, "no red cells", pictures, groups, [-1] * len(chosen), True))
+            weight = AMONG if kind.name in MOST_ALIKE else 1.0
+            sets.append(Pictures(kind.name, "no red cells", pictures, groups, [-1] * len(chosen), True, weight))
     return sets
 
 

@@ -60,7 +60,7 @@ class Microscopes(Study):
         Cells are drawn without a look at their labels, and infected ones added. Colours are taken *as needed*, which is
         what the product does unless told otherwise: a cell that absorbs more than twice as much light in a channel as
         the training cells do is seen in their colours by its own median, and any other as it is. Or
-        they are *as given*; or *matched*, as those of a batch: all drawn cells of a part, of MP-IDB those of a smear,
+        they are *as given*; or *matched*, as those of a batch: the drawn cells of a field, of MP-IDB those of a smear,
         of uploads each picture by itself. Rivals read the same pixels. Called infected is what the classifier gives
         more than one half. *At 1 % false positives* is the share of infected cells found by a threshold that leaves so
         many healthy ones above it. Intervals are from bootstrap samples of the units that the table names, the same for
