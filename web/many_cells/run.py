@@ -13,6 +13,7 @@ from jdm_core.checkpoint.familiarity import NO_RED_CELL, OTHER
 from jdm_core.explain.likelihood import POSTERIOR_DRAWS
 from jdm_core.explain.matching import AS_NEEDED, ColourChoice
 from jdm_core.images.find import Finding
+from jdm_core.report.fields import colour_fields
 from jdm_core.report.words import (
     DISAGREE,
     ENGLISH,
@@ -43,7 +44,8 @@ _SHOWN = {UNCLEAR: OPEN, DISAGREE: OPEN, TOO_SMALL: OPEN, NOT_A_CELL: STRANGE}
 class Result:
     """What is known of one file: probabilities (K) of head and likelihood, and what speaks against trusting them.
 
-    `error` says why there is none; `found` and `count` are those of the Finding; `thumbnail` is a data URI.
+    `error` says why there is none; `found` and `count` are those of the Finding; `colours` is what the choice of the
+    batch came to for this cell; `thumbnail` is a data URI.
     """
 
     item: Item
@@ -54,6 +56,7 @@ class Result:
     flags: tuple[str, ...] = ()
     found: str = "as given"
     count: int = 1
+    colours: str = ""
     thumbnail: str = ""
 
     def note(self, say: Language = ENGLISH) -> str:
@@ -115,7 +118,7 @@ def _chunk(explainer: Explainer, items: Sequence[Item], seed: int, colours: Colo
         if isinstance(finding, CellImageError):
             results.append(Result(item, finding.reason))
             continue
-        results.append(_result(explainer, item, finding, *next(readings)))
+        results.append(_result(explainer, item, finding, colours, *next(readings)))
         read += 1
         if read % PIECE == 0:
             yield results
@@ -137,30 +140,37 @@ def _readings(explainer: Explainer, cells: Sequence[np.ndarray], seed: int, colo
 
 
 def _result(
-    explainer: Explainer, item: Item, finding: Finding, head: list[float], posterior: list[float], seen: str
+    explainer: Explainer,
+    item: Item,
+    finding: Finding,
+    colours: ColourChoice,
+    head: list[float],
+    posterior: list[float],
+    kind: str,
 ) -> Result:
     best = int(np.argmax(head))
     unsure_below = explainer.checkpoint.thresholds.unsure_below
     small = too_small(finding.cell.shape)
-    kind = verdict_kind(explainer.labels, head, posterior, unsure_below, seen != NO_RED_CELL, small)
+    verdict = verdict_kind(explainer.labels, head, posterior, unsure_below, kind != NO_RED_CELL, small)
     flags = {
         noop("too few pixels"): small,
         noop("verdicts disagree"): best != int(np.argmax(posterior)),
         noop("not sure"): head[best] < unsure_below,
-        UNFAMILIAR: seen == NO_RED_CELL,
-        FOREIGN: seen == OTHER,
+        UNFAMILIAR: kind == NO_RED_CELL,
+        FOREIGN: kind == OTHER,
         noop("several cells"): finding.status == "several",
         noop("no cell found"): finding.status == "none",
     }
     return Result(
         item,
         "",
-        _SHOWN.get(kind, kind),
+        _SHOWN.get(verdict, verdict),
         tuple(head),
         tuple(posterior),
         tuple(flag for flag, up in flags.items() if up),
         finding.status,
         finding.count,
+        colour_fields(explainer.seen_in(finding.cell, colours))["colours"],
         thumbnail(finding.cell),
     )
 

@@ -86,7 +86,10 @@ def _row(result: Result, number: int, labels: Sequence[str], say: Language) -> M
 
 
 def table_csv(results: Sequence[Result], labels: Sequence[str], settings: dict[str, Any]) -> str:
-    """The results as CSV (RFC 4180), a line a file; texts that a spreadsheet would take for a formula get a quote."""
+    """The results as CSV (RFC 4180), a line a file; texts that a spreadsheet would take for a formula get a quote.
+
+    Each line repeats the settings, of "colours" what they came to for its cell.
+    """
     buffer = io.StringIO()
     columns = [
         "file",
@@ -103,6 +106,7 @@ def table_csv(results: Sequence[Result], labels: Sequence[str], settings: dict[s
     writer.writerow(columns)
     for r in results:
         shares = [*exact(r.head), *exact(r.posterior)] if r.head else [""] * (2 * len(labels))
-        texts = [r.item.name, r.verdict], ["; ".join(r.flags), r.note(), r.error, *settings.values(), NOTICE]
+        own = settings | ({"colours": r.colours} if r.colours and "colours" in settings else {})
+        texts = [r.item.name, r.verdict], ["; ".join(r.flags), r.note(), r.error, *own.values(), NOTICE]
         writer.writerow([*map(harmless, texts[0]), *shares, *map(harmless, texts[1])])
     return buffer.getvalue()

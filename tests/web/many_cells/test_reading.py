@@ -94,10 +94,18 @@ def test_a_batch_in_matched_colours_is_matched_as_one(callbacks, explainer, cell
     shown = callbacks.explain(before.batch, SimpleNamespace(row=1)).detail
     share = explainer.predict(cells[1:2], colours=before.batch.colours).probabilities[0, 0]
     assert escape(ENGLISH.percent(float(share))) in shown
-    *_, given = callbacks.read(uploads)
-    assert {line["colours"] for line in csv.DictReader(Path(given.csv["value"]).read_text().splitlines())} == {
-        "as needed"
-    }
+
+
+@pytest.mark.slow
+def test_each_line_of_the_csv_says_in_which_colours_its_cell_was_read(callbacks, cell_files, quick, tmp_path):
+    uploads = []
+    for name, light in (("dark.png", 0.3), ("plain.png", 1.0)):
+        with Image.open(cell_files[0]) as picture:
+            (tmp_path / name).write_bytes(png((np.asarray(picture.convert("RGB")) * light).round().astype(np.uint8)))
+        uploads.append({"path": str(tmp_path / name), "orig_name": name})
+    *_, last = callbacks.read(uploads)
+    lines = csv.DictReader(Path(last.csv["value"]).read_text().splitlines())
+    assert {line["file"]: line["colours"] for line in lines} == {"dark.png": "matched", "plain.png": "as given"}
 
 
 def test_a_stopped_batch_keeps_what_was_done(callbacks, mixed, quick):

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from jdm_core.explain.matching import AS_NEEDED
 from jdm_core.report.report import NOTICE
 from tests.support.many_cells import LABELS, PIXEL_NOISE
 from web.many_cells import run as batch_run
@@ -64,14 +65,14 @@ def test_a_row_does_not_tell_what_is_usual(count, told):
 
 def test_remarks_of_a_cell(explainer):
     finding = SimpleNamespace(status="several", count=3, cell=PIXEL_NOISE.repeat(2, 0).repeat(2, 1))
-    result = batch_run._result(explainer, Item("a", ""), finding, [0.55, 0.45], [0.1, 0.9], "not a red cell")
+    result = batch_run._result(explainer, Item("a", ""), finding, AS_NEEDED, [0.55, 0.45], [0.1, 0.9], "not a red cell")
     assert result.flags == ("verdicts disagree", "not sure", "unfamiliar", "several cells")
     assert result.verdict == "Not a cell?" and result.note().startswith("3 objects stand out, none of them clearly")
     assert result.note(say_in("fr")).startswith("3 objets se détachent, dont aucun")
     finding.status = "as given"
-    result = batch_run._result(explainer, Item("a", ""), finding, [0.02, 0.98], [0.1, 0.9], "familiar")
+    result = batch_run._result(explainer, Item("a", ""), finding, AS_NEEDED, [0.02, 0.98], [0.1, 0.9], "familiar")
     assert (result.verdict, result.flags, result.note()) == ("Uninfected", (), "")
-    other = batch_run._result(explainer, Item("a", ""), finding, [0.02, 0.98], [0.1, 0.9], "other")
+    other = batch_run._result(explainer, Item("a", ""), finding, AS_NEEDED, [0.02, 0.98], [0.1, 0.9], "other")
     assert (other.verdict, other.flags) == ("Uninfected", ("other stain",))
     rows = table_rows([result, other], LABELS, 0)
     assert rows.count('class="settled"') == 2 and "other stain" in rows  # else the box would hide none of that stain
