@@ -1,29 +1,55 @@
 """What a checkpoint ships with: its verdicts, its edits and what it finds familiar, as the manifest records them."""
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from jdm_core.checkpoint.familiarity import FAMILIAR, NO_RED_CELL, OTHER
 from training.metrics import sample
-from training.publish.edits import evaluate_edits
-from training.publish.evaluate import evaluate
-from training.run.recipe import part_of
 from training.studies.study import Findings, Inputs, Study
 from training.tables import Figure, Table
 
+KEYS = ("edits", "familiarity", "reading")  # of figures beside those of the verdicts
 KINDS = {"Parasitized": "Remove parasite", "Uninfected": "Add parasite"}
 
 
 class OfCheckpoints(Study):
-    """A study of several checkpoints, which its arguments name."""
+    """A study of what the manifest records of several checkpoints: nothing is measured again, so it is never older."""
 
     checkpoints: tuple[str, ...]
+    key: ClassVar[str] = ""  # of the figures among a checkpoint's; those of its verdicts stand there themselves
+    needs: ClassVar[tuple[str, ...]] = ()
 
     @property
     def reads(self) -> tuple[str, ...]:
         """Those checkpoints."""
         return self.checkpoints
+
+    @abstractmethod
+    def tables(self, measured: Mapping[str, Any]) -> list[Table]:
+        """The tables of the figures by checkpoint."""
+
+    def facts(self, inputs: Inputs) -> Sequence[object]:
+        """The figures themselves."""
+        return [self.recorded(inputs)]
+
+    def measure(self, inputs: Inputs) -> Findings:
+        """Reads what was recorded."""
+        measured = self.recorded(inputs)
+        counted = "; ".join(f"{name}: {self.sample(m)}" for name, m in measured.items())
+        return Findings(self.tables(measured), counted, measured)
+
+    def recorded(self, inputs: Inputs) -> dict[str, Any]:
+        """The figures by checkpoint, of those that have any."""
+        found = {name: inputs.entry(name)[1].metrics for name in self.checkpoints}
+        if self.key:
+            return {name: metrics[self.key] for name, metrics in found.items() if self.key in metrics}
+        return {name: {k: v for k, v in metrics.items() if k not in KEYS} for name, metrics in found.items() if metrics}
+
+    def sample(self, figures: Mapping[str, Any]) -> str:
+        """How many cells of which part the figures of a checkpoint are of."""
+        return f"{sample(figures)}, {figures['test_set']}"
 
 
 @dataclass(frozen=True)
@@ -35,24 +61,13 @@ class Verdicts(OfCheckpoints):
     name = "evaluate"
     title = "Verdicts on unseen slides"
     question = "How often are the classifier and the likelihood right on slides that training never saw?"
-    setup = """All cells of the test slides, each read as a user's would be: squashed to the model's square,
-        classified, and scored by its likelihood. The slides were split before training, by patient and never by cell.
-        Intervals are from 2,000 bootstrap samples of whole slides."""
-    conclusion = """Classifier and likelihood are right on 0.966 and 0.970 of the test cells of `malaria-64`. They
-        agree on 98.2 % of the cells, so they are hardly two opinions: where one errs, the other nearly always does
-        too. Slides differ: the worst has 0.81 right, the median 0.98."""
-    concluded_on: ClassVar = {"malaria-64": 3}
-
-    def measure(self, inputs: Inputs) -> Findings:
-        """Measures on the test slides."""
-        measured = {}
-        for name in self.checkpoints:
-            explainer, data = inputs.load(name), inputs.data["cells"]
-            keep, test_set = part_of(explainer, data, "test")
-            draws = 16
-            measured[name] = {"test_set": test_set, **evaluate(explainer, data, keep, draws, inputs.seed)}
-        counted = f"{sample(next(iter(measured.values())))} ({test_set})"
-        return Findings(self.tables(measured), counted, measured)
+    setup = """Figures of the manifest, as `python -m training evaluate --part test --record` puts them there. All cells
+        of the test slides, each read as a user's would be: squashed to the model's square, classified, and scored by
+        its likelihood. The slides were split before training, by patient and never by cell."""
+    conclusion = """Classifier and likelihood are right on 0.967 and 0.969 of the test cells of `malaria-64`. They
+        agree on 98.5 % of the cells, so they are hardly two opinions: where one errs, the other nearly always does
+        too. Slides differ: the worst has 0.79 right, the median 0.97 and 0.98."""
+    concluded_on: ClassVar = {"malaria-64": 7, "malaria-128": 1}
 
     def tables(self, measured: Mapping[str, Any]) -> list[Table]:
         """A row a verdict, and the spread over slides."""
@@ -83,25 +98,15 @@ class VerdictsOfDigits(Verdicts):
     name = "evaluate-digits"
     title = "Verdicts on MNIST's test digits"
     question = "Does the same network class read digits, by its classifier and by its likelihood alone?"
-    setup = """All 10,000 test digits of MNIST, 20 draws of the likelihood. Intervals are from 2,000 bootstrap samples
-        of images. It is the third look at the test digits: a window of noise levels chosen by a rule that was unfair
-        to narrow windows gave 0.9876; window and rule were then mended on validation digits alone, for 0.9904; the
-        second leg of training was chosen on validation digits too."""
+    setup = """Figures of the manifest: all 10,000 test digits of MNIST, 20 draws of the likelihood. It is the third
+        look at the test digits. A window of noise levels chosen by a rule that was unfair to narrow windows gave
+        0.9876; window and rule were then mended on validation digits alone, for 0.9904; the second leg of training was
+        chosen on validation digits too. Intervals are from 2,000 bootstrap samples of images."""
     conclusion = """Read by its likelihood alone, it gets 0.9944 right. The simple Diffusion Classifier reports 0.9827,
         0.9898 and 0.9923 for 20, 50 and 100 draws, of networks that denoise and nothing else; trained so, after the
         first leg, this one has 0.9904. What the second leg adds is discrimination: its scores say less of how likely a
         digit is than of which digit it is."""
     concluded_on: ClassVar = {"mnist-28": 3}
-    needs = ("digits",)
-
-    def measure(self, inputs: Inputs) -> Findings:
-        """Measures on the test digits."""
-        data = inputs.data["digits"]
-        (name,) = self.checkpoints
-        explainer = inputs.load(name)
-        keep, test_set = part_of(explainer, data, "test")
-        measured = {name: {"test_set": test_set, **evaluate(explainer, data, keep, 20, inputs.seed)}}
-        return Findings(self.tables(measured), f"{sample(measured[name])} ({test_set})", measured)
 
 
 @dataclass(frozen=True)
@@ -109,12 +114,12 @@ class Edits(OfCheckpoints):
     """The edits of every checkpoint that ships, by an independent network."""
 
     checkpoints: tuple[str, ...] = ("malaria-64", "malaria-128")
-    cells: int = 200  # of each class
 
-    name = "edits"
+    name, key = "edits", "edits"
     title = "Do the edits convince another network?"
     question = "When the model removes or adds a parasite, does a network that had no part in it agree?"
-    setup = """Cells drawn at random from the test slides, counted where the classifier and the judge both read the
+    setup = """Figures of the manifest, as `python -m training edits --part test --record` puts them there. Cells drawn
+        at random from the test slides, counted where the classifier and the judge both read the
         cell as labelled. The judge is a plain convolutional network, trained on the training slides alone; it takes no
         part in making an edit, and no setting of the edit was chosen by it. A verdict flips where it turns at all; an
         edit passes its own check where the classifier is sure, of the edit in the picture at its own resolution too,
@@ -122,20 +127,14 @@ class Edits(OfCheckpoints):
     conclusion = """The tables say it. On a sheet of 24 cells drawn at random, removed parasites leave plausible
         cytoplasm and the cell's own texture, and what is added differs in form, place and number from cell to cell. A
         faint ring that moves no verdict may stay."""
-    concluded_on: ClassVar = {"malaria-64": 5}
-    edits = True
+    concluded_on: ClassVar = {"malaria-64": 7, "malaria-128": 1}
 
-    def measure(self, inputs: Inputs) -> Findings:
-        """Edits, asks the judge, and draws a sheet of each checkpoint."""
-        measured: dict[str, Any] = {}
-        for name in self.checkpoints:
-            explainer, data = inputs.load(name), inputs.data["cells"]
-            keep, test_set = part_of(explainer, data, "test")
-            sheet = inputs.folder / f"{self.name}-{name}.png"
-            measured[name] = evaluate_edits(explainer, data, inputs.judge, keep, self.cells, inputs.seed, sheet)
-        return Findings([self.table(measured)], f"{self.cells} cells of each class ({test_set})", measured)
+    def sample(self, figures: Mapping[str, Any]) -> str:
+        """How many cells were edited, of which part."""
+        counts = [figures[f"from_{source}"]["n"] for source in KINDS]
+        return f"n {sum(counts)} cells, {figures['test_set']}"
 
-    def table(self, measured: Mapping[str, Any]) -> Table:
+    def tables(self, measured: Mapping[str, Any]) -> list[Table]:
         """A row a checkpoint and direction."""
         rows = []
         for name, m in measured.items():
@@ -156,7 +155,7 @@ class Edits(OfCheckpoints):
             "encoder passes, mean",
             "cells with dirt",
         )
-        return Table.make(header, rows)
+        return [Table.make(header, rows)]
 
 
 @dataclass(frozen=True)
@@ -165,7 +164,7 @@ class Familiar(OfCheckpoints):
 
     checkpoints: tuple[str, ...] = ("malaria-64", "malaria-128")
 
-    name = "familiarity"
+    name, key = "familiarity", "familiarity"
     title = "What is told from red cells"
     question = "Does the model notice that a picture is no red cell, or one of another microscope?"
     setup = """Figures of the manifest, as `python -m training familiarity --record` puts them there with what it fits:
@@ -179,21 +178,6 @@ class Familiar(OfCheckpoints):
         platelets still pass now and then: some are as pale and even as a red cell, or as round and full as one with a
         schizont. A rule that refused them all, on the means of the encoder's features, refused too many red cells of
         stains that it had not met."""
-    needs: ClassVar[tuple[str, ...]] = ()
-
-    def facts(self, inputs: Inputs) -> Sequence[object]:
-        """The figures themselves."""
-        return [self._recorded(inputs)]
-
-    def measure(self, inputs: Inputs) -> Findings:
-        """Reads what was recorded."""
-        measured = self._recorded(inputs)
-        counted = "; ".join(f"{name}: {sample(m)}, {m['test_set']}" for name, m in measured.items())
-        return Findings(self.tables(measured), counted, measured)
-
-    def _recorded(self, inputs: Inputs) -> dict[str, Any]:
-        entries = {name: inputs.entry(name)[1].metrics for name in self.checkpoints}
-        return {name: metrics["familiarity"] for name, metrics in entries.items() if "familiarity" in metrics}
 
     def tables(self, measured: Mapping[str, Any]) -> list[Table]:
         """The cells themselves, each kind of outliers, and the pictures of other microscopes."""

@@ -1,18 +1,50 @@
 """From a study to its page: typed figures and tables, what is there is not measured again, and pages as shipped."""
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 
+from jdm_core.checkpoint.manifest import read_manifest
 from training.cli import main
 from training.metrics import exact_interval
+from training.publish.evaluate import evaluate
+from training.run.recipe import part_of
 from training.studies import report
 from training.studies.report import PAGES, STUDIES, complete, fingerprint, for_people, page
-from training.studies.shipped import Edits, Verdicts
+from training.studies.shipped import Edits, Verdicts, VerdictsOfDigits
+from training.studies.study import Findings, Inputs, Study
 from training.tables import NOTHING, Figure, Table
 
-TOY = Verdicts(checkpoints=("toy",))
+
+@dataclass(frozen=True)
+class Toy(Study):
+    """Verdicts on the test slides of a toy checkpoint, which take no time to measure."""
+
+    draws: int = 2
+
+    name = "toy-verdicts"
+    title = "Verdicts of a toy"
+    question = "How often is a network right that has learnt nothing?"
+    setup = "All cells of the test slides."
+    conclusion = "As often as chance."
+    reads = ("toy",)
+
+    def measure(self, inputs):
+        explainer, data = inputs.load("toy"), inputs.data["cells"]
+        keep, told = part_of(explainer, data, "test")
+        figures = evaluate(explainer, data, keep, self.draws, inputs.seed)
+        table = Table.make(("verdict", "n", "accuracy"), [["toy: head", figures["n"], Figure(0.5, 0.4, 0.6)]])
+        return Findings([table], f"n {figures['n']} cells of {figures['slides']} slides ({told})", {"toy": figures})
+
+
+class ToyEdits(Toy):
+    """One that depends on how the explainer searches for an edit."""
+
+    edits = True
+
+
+TOY = Toy()
 NAMES = [study.name for study in STUDIES]
 
 
@@ -47,20 +79,20 @@ def test_people_read_classifier_and_likelihood():
 def test_what_is_there_is_not_measured_again(inputs, tmp_path, monkeypatch, few_resamples):
     pages = tmp_path / "pages"
     assert complete(TOY, inputs, pages) and not complete(TOY, inputs, pages)
-    found = json.loads((pages / "evaluate.json").read_text())
+    found = json.loads((pages / "toy-verdicts.json").read_text())
     assert found["sample"] == "n 16 cells of 2 slides (test slides of cells.zip)"
     assert found["measured_on"]["toy"]["version"] == 1
-    assert json.loads((pages / "evaluate.curves.json").read_text())["toy"]["n"] == 16
+    assert json.loads((pages / "toy-verdicts.curves.json").read_text())["toy"]["n"] == 16
     assert complete(TOY, replace(inputs, seed=1), pages)
 
 
 def test_what_decides_the_figures_is_in_the_fingerprint(own, inputs, monkeypatch):
     inputs = replace(inputs, manifest=own / "manifest.json")
-    edits = Edits(checkpoints=("toy",))
+    edits = ToyEdits()
     before, edited = fingerprint(TOY, inputs), fingerprint(edits, inputs)
     monkeypatch.setattr(report, "DEFAULT_EDIT", "another search")
     assert fingerprint(TOY, inputs) == before and fingerprint(edits, inputs) != edited
-    assert fingerprint(replace(edits, cells=3), inputs) != fingerprint(edits, inputs)
+    assert fingerprint(replace(edits, draws=3), inputs) != fingerprint(edits, inputs)
     edited = fingerprint(edits, inputs)
     manifest = json.loads(inputs.manifest.read_text())
     manifest["checkpoints"]["toy"]["thresholds"]["flip_head"] += 0.01  # what an edit must reach
@@ -75,14 +107,14 @@ def test_what_decides_the_figures_is_in_the_fingerprint(own, inputs, monkeypatch
 
 
 def test_the_command_measures_what_it_can_and_writes_pages(trained, tmp_path, monkeypatch, capsys, few_resamples):
-    class Broken(Verdicts):
+    class Broken(Toy):
         name = "broken"
 
         def measure(self, inputs):
             raise ValueError("nothing to see")
 
-    digits = replace(STUDIES[NAMES.index("evaluate-digits")])
-    monkeypatch.setattr(report, "STUDIES", (Broken(checkpoints=("toy",)), TOY, digits))
+    digits = replace(STUDIES[NAMES.index("scores-digits")])
+    monkeypatch.setattr(report, "STUDIES", (Broken(), TOY, digits))
     out = tmp_path / "pages"
     command = [
         "report",
@@ -100,25 +132,42 @@ def test_the_command_measures_what_it_can_and_writes_pages(trained, tmp_path, mo
     assert main([*command, "--data", str(trained / "cells.zip")]) == 1
     told = capsys.readouterr()
     assert "error: broken: nothing to see" in told.err and told.err.endswith("error: not measured: broken\n")
-    assert "evaluate: measured" in told.out and "evaluate-digits" not in told.out
-    text = (out / "evaluate.md").read_text()
+    assert "toy-verdicts: measured" in told.out and "scores-digits" not in told.out
+    text = (out / "toy-verdicts.md").read_text()
     for part in (
-        "# Verdicts on unseen slides",
+        "# Verdicts of a toy",
         "## Question",
         "## Set-up",
         "## Conclusion",
         "| toy: classifier | 16 |",
-        "python -m training report --only evaluate",
-        "(evaluate.curves.json)",
+        "python -m training report --only toy-verdicts",
+        "(toy-verdicts.curves.json)",
     ):
         assert part in text
-    assert "[Verdicts on unseen slides](evaluate.md)" in (out / "README.md").read_text()
-    assert main([*command, "--only", "evaluate", "--data", str(trained / "cells.zip"), "--set", "draws=3"]) == 1
-    assert "unknown key 'draws'" in capsys.readouterr().err
-    assert main([*command, "--only", "evaluate-digits"]) == 1
-    assert "evaluate-digits: needs digits" in capsys.readouterr().err
+    assert "[Verdicts of a toy](toy-verdicts.md)" in (out / "README.md").read_text()
+    assert main([*command, "--only", "toy-verdicts", "--data", str(trained / "cells.zip"), "--set", "cells=3"]) == 1
+    assert "unknown key 'cells'" in capsys.readouterr().err
+    assert main([*command, "--only", "scores-digits"]) == 1
+    assert "scores-digits: needs digits" in capsys.readouterr().err
     assert main([*command, "--only", "nothing"]) == 1
-    assert "no study nothing (known: broken, evaluate" in capsys.readouterr().err
+    assert "no study nothing (known: broken, toy-verdicts" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("study", [Verdicts(), VerdictsOfDigits(), Edits()])
+def test_what_the_manifest_records_is_shown_and_not_measured_again(study, tmp_path):
+    found = study.measure(Inputs({}, tmp_path))
+    for name in study.checkpoints:
+        metrics = read_manifest()[name].metrics
+        rows = [row for table in found.tables[:1] for row in table.rows if str(row[0]).startswith(f"{name}:")]
+        if study.name == "edits":
+            recorded = [
+                metrics["edits"][f"from_{label}"]["judge_flips"]["rate"] for label in ("Parasitized", "Uninfected")
+            ]
+        else:
+            recorded = [metrics[verdict]["accuracy"] for verdict in ("head", "posterior")]
+        assert [row[2].value for row in rows] == recorded
+        assert metrics["test_set"] in found.sample
+    assert not study.needs
 
 
 def test_a_page_says_of_which_version_its_conclusion_speaks():
