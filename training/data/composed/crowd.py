@@ -42,8 +42,8 @@ def _beside(depth: np.ndarray, own: np.ndarray, other: np.ndarray, random: Rando
     thing = from_training(other, size, size * random.uniform(0.85, 1.15), random.uniform(0, 360))
     angle, near = random.uniform(0, 2 * math.pi), random.uniform(*NEAR)
     away = near * (radius + size / 2)
-    middle = ndimage.center_of_mass(own)
-    at = float(middle[0]) + away * math.sin(angle), float(middle[1]) + away * math.cos(angle)
+    row, column = np.argwhere(own).mean(axis=0).tolist()
+    at = row + away * math.sin(angle), column + away * math.cos(angle)
     layers = _placed(np.dstack([thing.density, thing.alpha]), at, len(own))
     over, alpha = layers[..., :3], layers[..., 3]
     if cuts:
@@ -51,21 +51,19 @@ def _beside(depth: np.ndarray, own: np.ndarray, other: np.ndarray, random: Rando
     deeper = depth + over * alpha[..., None] * random.uniform(*STRENGTHS)
     if random.random() > KEPT:
         return deeper, own
-    beyond = ~ndimage.binary_erosion(own) & (alpha > 0.5)  # a rim is mixed with the black ground
+    inner = np.asarray(ndimage.binary_erosion(own), dtype=bool)
+    beyond = ~inner & (alpha > 0.5)  # a rim is mixed with the black ground
     ground = np.quantile(depth[own], PALEST, axis=0)
     return np.where(beyond[..., None], ground + over, deeper), own | beyond
 
 
 def _placed(layers: np.ndarray, middle: tuple[float, float], side: int) -> np.ndarray:
     """Layers (h, w, n) on an empty square (side, side, n), their middle at (row, column), to whole pixels."""
-    h, w = layers.shape[:2]
-    top, left = round(middle[0] - h / 2), round(middle[1] - w / 2)
+    (h, w), corner = layers.shape[:2], (round(middle[0] - layers.shape[0] / 2), round(middle[1] - layers.shape[1] / 2))
+    (top, left), (bottom, right) = np.clip([corner, (corner[0] + h, corner[1] + w)], 0, side).tolist()
     placed = np.zeros((side, side, layers.shape[2]))
-    rows = slice(max(0, top), max(0, min(side, top + h)))
-    columns = slice(max(0, left), max(0, min(side, left + w)))
-    placed[rows, columns] = layers[max(0, -top) :, max(0, -left) :][
-        : rows.stop - rows.start, : columns.stop - columns.start
-    ]
+    seen = slice(top - corner[0], bottom - corner[0]), slice(left - corner[1], right - corner[1])
+    placed[top:bottom, left:right] = layers[seen]
     return placed
 
 

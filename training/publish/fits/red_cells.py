@@ -59,7 +59,7 @@ def gather(pictures: Pictures, generator: np.random.Generator) -> tuple[np.ndarr
     fields = sorted(set(pictures.groups))
     held_out = {fields[i] for i in generator.permutation(len(fields))[: len(fields) // 3]}
     traits, outside = [], []
-    all_of = squares(pictures.cells, SIDE)
+    all_of = list(squares(pictures.cells, SIDE))
     for square, group in zip(all_of, pictures.groups, strict=True):
         times = VARIED if pictures.red else VARIED_ELSE
         shown = [square, *(vary(square, generator) for _ in range(times))]
