@@ -10,7 +10,6 @@ from training.metrics import sample
 from training.studies.study import Findings, Inputs, Study
 from training.tables import Figure, Table
 
-KEYS = ("edits", "familiarity", "reading")  # of figures beside those of the verdicts
 KINDS = {"Parasitized": "Remove parasite", "Uninfected": "Add parasite"}
 
 
@@ -18,7 +17,6 @@ class OfCheckpoints(Study):
     """A study of what the manifest records of several checkpoints: nothing is measured again, so it is never older."""
 
     checkpoints: tuple[str, ...]
-    key: ClassVar[str] = ""  # of the figures among a checkpoint's; those of its verdicts stand there themselves
     needs: ClassVar[tuple[str, ...]] = ()
 
     @property
@@ -42,10 +40,12 @@ class OfCheckpoints(Study):
 
     def recorded(self, inputs: Inputs) -> dict[str, Any]:
         """The figures by checkpoint, of those that have any."""
-        found = {name: inputs.entry(name)[1].metrics for name in self.checkpoints}
-        if self.key:
-            return {name: metrics[self.key] for name, metrics in found.items() if self.key in metrics}
-        return {name: {k: v for k, v in metrics.items() if k not in KEYS} for name, metrics in found.items() if metrics}
+        found = {name: self.figures(inputs.entry(name)[1].metrics) for name in self.checkpoints}
+        return {name: figures for name, figures in found.items() if figures}
+
+    def figures(self, metrics: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Those of the study among a checkpoint's: under its name."""
+        return metrics.get(self.name, {})
 
     def sample(self, figures: Mapping[str, Any]) -> str:
         """How many cells of which part the figures of a checkpoint are of."""
@@ -68,6 +68,10 @@ class Verdicts(OfCheckpoints):
         agree on 98.5 % of the cells, so they are hardly two opinions: where one errs, the other nearly always does
         too. Slides differ: the worst has 0.79 right, the median 0.97 and 0.98."""
     concluded_on: ClassVar = {"malaria-64": 7, "malaria-128": 1}
+
+    def figures(self, metrics: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Those of the verdicts stand beside all others."""
+        return metrics if "head" in metrics else {}
 
     def tables(self, measured: Mapping[str, Any]) -> list[Table]:
         """A row a verdict, and the spread over slides."""
@@ -115,7 +119,7 @@ class Edits(OfCheckpoints):
 
     checkpoints: tuple[str, ...] = ("malaria-64", "malaria-128")
 
-    name, key = "edits", "edits"
+    name = "edits"
     title = "Do the edits convince another network?"
     question = "When the model removes or adds a parasite, does a network that had no part in it agree?"
     setup = """Figures of the manifest, as `python -m training edits --part test --record` puts them there. Cells drawn
@@ -164,7 +168,7 @@ class Familiar(OfCheckpoints):
 
     checkpoints: tuple[str, ...] = ("malaria-64", "malaria-128")
 
-    name, key = "familiarity", "familiarity"
+    name = "familiarity"
     title = "What is told from red cells"
     question = "Does the model notice that a picture is no red cell, or one of another microscope?"
     setup = """Figures of the manifest, as `python -m training familiarity --record` puts them there with what it fits:

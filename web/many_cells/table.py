@@ -106,7 +106,7 @@ def table_csv(results: Sequence[Result], labels: Sequence[str], settings: dict[s
     writer.writerow(columns)
     for r in results:
         shares = [*exact(r.head), *exact(r.posterior)] if r.head else [""] * (2 * len(labels))
-        own = settings | ({"colours": r.colours} if r.colours and "colours" in settings else {})
+        own = settings | ({"colours": r.colours} if r.colours else {})
         texts = [r.item.name, r.verdict], ["; ".join(r.flags), r.note(), r.error, *own.values(), NOTICE]
         writer.writerow([*map(harmless, texts[0]), *shares, *map(harmless, texts[1])])
     return buffer.getvalue()

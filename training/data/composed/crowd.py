@@ -7,7 +7,7 @@ import numpy as np
 from scipy import ndimage
 
 from jdm_core.images.colours import density, light_of, own_pixels
-from training.data.composed.things import Random, from_training
+from training.data.composed.things import Random, from_training, within
 
 NEIGHBOUR, GLINT, UNEVEN = 0.6, 0.2, 0.3  # how often each is met; where none is, the stain is uneven
 SIZES, STRENGTHS = (0.8, 1.2), (0.5, 1.1)  # of a neighbour: its diameter in those of the cell, its density in its own
@@ -43,9 +43,11 @@ def _beside(depth: np.ndarray, own: np.ndarray, other: np.ndarray, random: Rando
     angle, near = random.uniform(0, 2 * math.pi), random.uniform(*NEAR)
     away = near * (radius + size / 2)
     row, column = np.argwhere(own).mean(axis=0).tolist()
-    at = row + away * math.sin(angle), column + away * math.cos(angle)
-    layers = _placed(np.dstack([thing.density, thing.alpha]), at, len(own))
-    over, alpha = layers[..., :3], layers[..., 3]
+    over, alpha = np.zeros_like(depth), np.zeros(own.shape, depth.dtype)
+    lies = within(thing.alpha.shape, column + away * math.cos(angle), row + away * math.sin(angle), len(own))
+    if lies is not None:
+        place, seen = lies
+        over[place], alpha[place] = thing.density[seen], thing.alpha[seen]
     if cuts:
         return depth, own & (alpha < 0.5)
     deeper = depth + over * alpha[..., None] * random.uniform(*STRENGTHS)
@@ -55,16 +57,6 @@ def _beside(depth: np.ndarray, own: np.ndarray, other: np.ndarray, random: Rando
     beyond = ~inner & (alpha > 0.5)  # a rim is mixed with the black ground
     ground = np.quantile(depth[own], PALEST, axis=0)
     return np.where(beyond[..., None], ground + over, deeper), own | beyond
-
-
-def _placed(layers: np.ndarray, middle: tuple[float, float], side: int) -> np.ndarray:
-    """Layers (h, w, n) on an empty square (side, side, n), their middle at (row, column), to whole pixels."""
-    (h, w), corner = layers.shape[:2], (round(middle[0] - layers.shape[0] / 2), round(middle[1] - layers.shape[1] / 2))
-    (top, left), (bottom, right) = np.clip([corner, (corner[0] + h, corner[1] + w)], 0, side).tolist()
-    placed = np.zeros((side, side, layers.shape[2]))
-    seen = slice(top - corner[0], bottom - corner[0]), slice(left - corner[1], right - corner[1])
-    placed[top:bottom, left:right] = layers[seen]
-    return placed
 
 
 def _glint(own: np.ndarray, random: Random) -> np.ndarray:

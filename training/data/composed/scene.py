@@ -17,6 +17,7 @@ from training.data.composed.things import (
     drawn_platelet,
     drawn_white_cell,
     from_training,
+    within,
 )
 
 REAL, WHITE = 0.6, 0.9  # share of debris that is real where it is at hand; diameters from which it is a white cell
@@ -49,19 +50,16 @@ class _Canvas:
 
     def put(self, thing: Thing, x: float, y: float, over: float) -> Placed | None:
         """Adds a thing centred at a place; of what it covers already, it adds a share `over`."""
-        height, width = thing.alpha.shape
-        top, left = round(y - height / 2), round(x - width / 2)
-        rows = slice(max(0, top), min(self.side, top + height))
-        columns = slice(max(0, left), min(self.side, left + width))
-        if rows.start >= rows.stop or columns.start >= columns.stop:
+        lies = within(thing.alpha.shape, x, y, self.side)
+        if lies is None:
             return None
-        own = slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left)
+        place, own = lies
         alpha = thing.alpha[own]
-        under = self.covered[rows, columns]
+        under = self.covered[place]
         share = alpha * (1 - under * (1 - over))
-        self.density[rows, columns] += thing.density[own] * share[:, :, None]
-        self.covered[rows, columns] = np.maximum(under, alpha)
-        return Placed(top, left, thing.alpha > 0.5)
+        self.density[place] += thing.density[own] * share[:, :, None]
+        self.covered[place] = np.maximum(under, alpha)
+        return Placed(place[0].start - own[0].start, place[1].start - own[1].start, thing.alpha > 0.5)
 
 
 def compose(

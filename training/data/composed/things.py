@@ -20,6 +20,21 @@ class Thing:
     alpha: np.ndarray
 
 
+Slices = tuple[slice, slice]
+
+
+def within(shape: tuple[int, int], x: float, y: float, side: int) -> tuple[Slices, Slices] | None:
+    """Where a thing (h, w) whose middle lies at (x, y) of a square lies in it, and what of the thing; None outside."""
+    height, width = shape
+    top, left = round(y - height / 2), round(x - width / 2)
+    rows = slice(max(0, top), min(side, top + height))
+    columns = slice(max(0, left), min(side, left + width))
+    if rows.start >= rows.stop or columns.start >= columns.stop:
+        return None
+    own = slice(rows.start - top, rows.stop - top), slice(columns.start - left, columns.stop - left)
+    return (rows, columns), own
+
+
 def from_training(cell: np.ndarray, width: float, height: float, turn: float) -> Thing:
     """A cell uint8 (S, S, 3) on black, resized and turned by so many degrees.
 

@@ -61,7 +61,7 @@ class Microscopes(Study):
         what the product does unless told otherwise: a cell that absorbs more than twice as much light in a channel as
         the training cells do is seen in their colours by its own median, and any other as it is. Or
         they are *as given*; or *matched*, as those of a batch: the drawn cells of a field, of MP-IDB those of a smear,
-        of uploads each picture by itself. Of a field of IML two or three are drawn, where the product, which reads a
+        of uploads each picture by itself. Of a field of IML one or two are drawn, where the product, which reads a
         whole field, has a hundred. Rivals read the same pixels. Called infected is what the classifier gives
         more than one half. *At 1 % false positives* is the share of infected cells found by a threshold that leaves so
         many healthy ones above it. Intervals are from bootstrap samples of the units that the table names, the same for
@@ -75,7 +75,7 @@ class Microscopes(Study):
         joint model's classifier, which learnt from it, and with matched colours IML's better. The joint model finds
         more of IML's infected cells, and calls more healthy ones of IML and BCCD infected. Of BCCD each cell that is
         called so on the reporting part, looked at one by one, holds a drop that glints, a platelet or a grain of
-        stain. What differs within its interval is no difference."""
+        stain; either CNN calls fewer than half as many so. What differs within its interval is no difference."""
     needs = ("microscopes",)
 
     def facts(self, inputs: Inputs) -> Sequence[object]:
