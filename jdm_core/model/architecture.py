@@ -18,7 +18,8 @@ class Architecture:
     per level in the encoder (the decoder has the same); attention the levels with self-attention; embedding
     the width of the noise-level and class embeddings; classes K. Channels are multiples of 16, and every
     level's resolution must be whole. normalisation is the encoder's ("group": by the image's own statistics, "data": by
-    the data's), pooling what the head reads of a level ("mean" or "max" over its pixels). With a detail_variance above
+    the data's), pooling what the head reads of a level ("mean" or "max" over its pixels). head_widths are the channels
+    of the head's own convolutions, one over each level (see `layers.Path`); () for none. With a detail_variance above
     0 the network works on the 2×2 means of its pictures and on a correction of the detail beside them, whose variance
     this is in [-1, 1] (see `preconditioning`).
     """
@@ -34,6 +35,7 @@ class Architecture:
     detail_variance: float = 0.0
     normalisation: str = "group"
     pooling: str = "mean"
+    head_widths: tuple[int, ...] = ()
 
     @property
     def logsnr_shift(self) -> float:
@@ -44,8 +46,12 @@ class Architecture:
         _check_size(self)
         if len(self.widths) != len(self.blocks):
             raise ValueError(f"architecture: {len(self.widths)} widths but {len(self.blocks)} block counts")
-        if any(width % GROUP_CHANNELS for width in self.widths):
-            raise ValueError(f"architecture: widths {self.widths} must be multiples of {GROUP_CHANNELS}")
+        if self.head_widths and len(self.head_widths) != len(self.widths):
+            raise ValueError(f"architecture: {len(self.head_widths)} head widths but {len(self.widths)} widths")
+        if any(width % GROUP_CHANNELS for width in (*self.widths, *self.head_widths)):
+            raise ValueError(
+                f"architecture: widths {self.widths} and {self.head_widths} must be multiples of {GROUP_CHANNELS}"
+            )
         if any(not 0 <= level < len(self.widths) for level in self.attention):
             raise ValueError(f"architecture: attention levels {self.attention} do not exist")
         if not 0 <= self.detail_variance < 1:
@@ -67,7 +73,7 @@ def _check_size(a: Architecture) -> None:
     check_range("image_channels", a.image_channels)
     check_range("fold", a.fold)
     check_range("levels", len(a.widths))
-    for width in a.widths:
+    for width in (*a.widths, *a.head_widths):
         check_range("width", width)
     for count in a.blocks:
         check_range("block count", count)
@@ -77,7 +83,7 @@ def _check_size(a: Architecture) -> None:
         raise ValueError(f"embedding: {a.embedding} is not a multiple of 4")
     if len(set(a.attention)) != len(a.attention):
         raise ValueError("attention: a level twice")
-    for level, width in enumerate(a.widths):
+    for level, width in [*enumerate(a.widths), *enumerate(a.head_widths)]:
         side = a.image_size // (a.fold * 2**level)
         if side < 1 or width * side**2 > MAX_LEVEL_VALUES:
             raise ValueError(f"level {level}: {width} channels of {side}×{side} pixels, more than is possible")

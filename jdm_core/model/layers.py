@@ -1,6 +1,7 @@
 """The parts of the network: embeddings, residual blocks, attention, a level of each, and the classifier head."""
 
 import math
+from collections.abc import Sequence
 from typing import cast
 
 import torch
@@ -142,6 +143,36 @@ class Level(nn.Module):
         for block in self.blocks[1:]:
             x = block(x, embedding, kind)
         return x if self.attention is None else self.attention(x, kind)
+
+
+class Path(nn.Module):
+    """The head's own way through the encoder's levels: a convolution over each, beside what the finer one has found.
+
+    What is pooled of a level says that something is there, and not how it lies to what another channel has seen. With
+    the encoder standing still these convolutions learn that; they read clean images as well as the plain CNN does that
+    teaches them.
+    """
+
+    def __init__(self, levels: Sequence[int], widths: Sequence[int], normalisation: str) -> None:
+        super().__init__()
+        normalise = NORMALISATIONS[normalisation]
+        above = [0, *widths[:-1]]
+        self.norms = nn.ModuleList(normalise(channels) for channels in levels)
+        self.convs = nn.ModuleList(
+            nn.Conv2d(channels + more, width, 3, padding=1, bias=False)
+            for channels, more, width in zip(levels, above, widths, strict=True)
+        )
+        self.outs = nn.ModuleList(normalise(width) for width in widths)
+
+    def forward(self, levels: Sequence[Tensor], kind: int) -> list[Tensor]:
+        """Maps (B, widths[i], S_i, S_i) from levels (B, C_i, S_i, S_i), finest first, of a pass of a kind."""
+        maps: list[Tensor] = []
+        for level, norm, conv, out in zip(levels, self.norms, self.convs, self.outs, strict=True):
+            x = F.silu(norm(level, kind))
+            if maps:
+                x = torch.cat([x, F.max_pool2d(maps[-1], 2)], dim=1)
+            maps.append(F.silu(out(conv(x), kind)))
+        return maps
 
 
 class Head(nn.Sequential):

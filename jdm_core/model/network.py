@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from jdm_core.model import preconditioning
 from jdm_core.model.architecture import Architecture
 from jdm_core.model.diffusion import LOGSNR_MAX
-from jdm_core.model.layers import Embedding, Head, Level, silent
+from jdm_core.model.layers import Embedding, Head, Level, Path, silent
 from jdm_core.model.normalisation import CLEAN, NOISY, DataNorm, GroupNorm
 
 
@@ -50,7 +50,8 @@ class JointDiffusionNetwork(nn.Module):
         self.out = nn.Sequential(
             GroupNorm(a.widths[0]), nn.SiLU(), silent(nn.Conv2d(a.widths[0], folded, 3, padding=1))
         )
-        pooled = sum(a.widths)
+        self.path = Path(a.widths, a.head_widths, a.normalisation) if a.head_widths else None
+        pooled = sum(a.widths) + sum(a.head_widths)
         norm = DataNorm(pooled) if a.normalisation == "data" else nn.LayerNorm(pooled)
         self.head = Head(norm, nn.Linear(pooled, a.embedding), nn.SiLU(), nn.Linear(a.embedding, a.classes))
 
@@ -119,6 +120,13 @@ class JointDiffusionNetwork(nn.Module):
     def classify(self, z: Sequence[Tensor], kind: int = CLEAN) -> Tensor:
         """Logits (B, K) from every level of Z, pooled and concatenated (Deja et al. 2023, section 3).
 
-        `kind` is that of the pass which Z comes from.
+        And from the maps of the head's own path, where it has one. `kind` is that of the pass which Z comes from.
         """
-        return self.head(torch.cat([self.pool(level) for level in self.levels(z)], dim=1), kind)
+        levels = self.levels(z)
+        maps = [] if self.path is None else self.path(levels, kind)
+        return self.head(torch.cat([self.pool(map_) for map_ in [*levels, *maps]], dim=1), kind)
+
+    @property
+    def reading(self) -> list[nn.Module]:
+        """The parts that turn Z into logits: with the others standing still, these can learn alone."""
+        return [self.head] if self.path is None else [self.path, self.head]

@@ -142,24 +142,26 @@ class JointLoss(nn.Module):
         s'' times `margin_loss`, within the recipe's focus if it has one, and the `teaching_loss`, each with its weight
         in the batch; images without a label enter the first term, under "no class", and the last.
         """
-        network, recipe = self.network, self.recipe
+        network = self.network
         diffusion, z, error = diffusion_loss(network, batch)
         logits = network.classify(z, NOISY)
-        noisy = self._cross_entropy(logits, batch)
-        z_clean = network.encode_clean(batch.images)
-        read = network.classify(z_clean)
-        clean = self._cross_entropy(read, batch)
-        total = diffusion + recipe.clean_weight * clean + recipe.noisy_weight * noisy
-        parts = {"diffusion": diffusion, "clean": clean, "noisy": noisy}
+        total, parts = self._reading(logits, network.classify(network.encode_clean(batch.images)), batch)
+        total, parts = diffusion + total, {"diffusion": diffusion} | parts
         if batch.margin_weight:
             parts["margin"] = margin_loss(network, batch, z, error, logits, self._levels)
             total = total + batch.margin_weight * parts["margin"]
+        return {"loss": total} | parts
+
+    def _reading(self, noisy: Tensor, clean: Tensor, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """What the head's logits (B, K) of noisy and of clean images cost, a scalar, and its parts."""
+        parts = {"clean": self._cross_entropy(clean, batch), "noisy": self._cross_entropy(noisy, batch)}
+        total = self.recipe.clean_weight * parts["clean"] + self.recipe.noisy_weight * parts["noisy"]
         if batch.teaching_weight:
             with torch.no_grad():
                 taught = torch.stack([teacher(batch.images).float() for teacher in self._teachers]).mean(0)
-            parts["teaching"] = teaching_loss(read, taught)
+            parts["teaching"] = teaching_loss(clean, taught)
             total = total + batch.teaching_weight * parts["teaching"]
-        return {"loss": total} | parts
+        return total, parts
 
     def _cross_entropy(self, logits: Tensor, batch: Batch) -> Tensor:
         total = F.cross_entropy(
@@ -170,3 +172,16 @@ class JointLoss(nn.Module):
             label_smoothing=self.recipe.label_smoothing,
         )
         return total / (batch.labelled or 1.0)
+
+
+class HeadLoss(JointLoss):
+    """The joint loss's terms of the head alone, over an encoder that stands still: nothing is decoded."""
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """The loss and its parts, scalars: s·CE(head(clean)) + s'·CE(head(noisy)), and the `teaching_loss`."""
+        network = self.network
+        with torch.no_grad():
+            z = network.encode(add_noise(batch.images, batch.noise, batch.logsnr), batch.logsnr)
+            z_clean = network.encode_clean(batch.images)
+        total, parts = self._reading(network.classify(z, NOISY), network.classify(z_clean), batch)
+        return {"loss": total} | parts

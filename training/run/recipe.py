@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import tomllib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -67,6 +68,7 @@ class Recipe:
     teachers: tuple[str, ...] = ()  # classifiers of the manifest, whose mean verdict on clean images is learnt too
     teaching_weight: float = 0.0  # of what parts the head from them
     teaching_from: float = 0.0  # the share of the run after which they teach
+    head_alone_from: float = 1.0  # the share of the run after which the head alone learns, and all else stands still
     start_from: str = ""  # a checkpoint whose weights are taken, or grown where its side is half; "": random weights
     symmetries: bool = True  # whether images are flipped and turned: cells have no up, digits have
     translate: int = 0  # pixels by which images are shifted at most
@@ -105,6 +107,10 @@ class Recipe:
             )
         if not 0 <= self.teaching_from < 1:
             raise ValueError("teaching_from must be in [0, 1)")
+        if not 0 <= self.head_alone_from <= 1:
+            raise ValueError("head_alone_from must be in [0, 1]")
+        if self.head_alone_from == 0 and not self.start_from:
+            raise ValueError("head_alone_from=0 leaves encoder and decoder as they are: start_from says as what")
         if list(self.restarts) != sorted({n for n in self.restarts if n >= self.batch_size}):
             raise ValueError("restarts must ascend, from a batch on")
         if self.appearance < 0 or (self.appearance and self.stain_jitter):
@@ -118,6 +124,11 @@ class Recipe:
     def steps(self) -> int:
         """Optimizer steps of the whole run."""
         return self.images // self.batch_size
+
+    @property
+    def head_alone_step(self) -> int:
+        """The first step in which the head alone learns."""
+        return math.ceil(self.head_alone_from * self.steps)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values, as TOML would hold them."""

@@ -97,8 +97,8 @@ def restore(state: RunState, network: nn.Module, average: nn.Module, optimizer: 
     network.load_state_dict(_of_role(state, "weights."))
     average.load_state_dict(_of_role(state, "average."))
     for name, parameter in network.named_parameters():
-        if not parameter.requires_grad:
-            continue  # a part that stands still has no moments
+        if f"optimizer.step.{name}" not in state.tensors:
+            continue  # a part that has stood still from the first step on has no moments
         moments = {key: state.tensors[f"optimizer.{key}.{name}"] for key in ("step", "exp_avg", "exp_avg_sq")}
         # AdamW counts its steps on the host; the moments live beside the parameter.
         optimizer.state[parameter] = {

@@ -144,15 +144,16 @@ class Stepper:
 
 
 @torch.no_grad()
-def settle(average: JointDiffusionNetwork, batches: Iterable[Batch], half: bool) -> None:
+def settle(average: JointDiffusionNetwork, learnt: Sequence[nn.Module], batches: Iterable[Batch], half: bool) -> None:
     """Takes the statistics of the data anew for averaged weights; those met while training are of other weights.
 
-    Nothing is done to a network whose layers keep none.
+    In the parts of the network that have learnt; nothing is done where their layers keep none.
     """
-    layers = [module for module in average.modules() if isinstance(module, DataNorm)]
+    layers = [module for part in learnt for module in part.modules() if isinstance(module, DataNorm)]
     if not layers:
         return
-    average.train()
+    for part in learnt:
+        part.train()
     for i, batch in enumerate(batches):
         for layer in layers:
             layer.momentum = 1 / (i + 1)

@@ -60,7 +60,7 @@ def matrix_rate(device: torch.device, dtype: torch.dtype) -> float:
 
 
 def plateau(recipe: Recipe) -> float:
-    """The share of a run's steps that is the same however long it is: before decay, margin, teachers and `abroad`."""
+    """The share of a run's steps that is the same however long it is: until decay, margin, teachers, `abroad`, head."""
     starts = [1 - recipe.decay_share]
     if recipe.margin_weight and recipe.margin_from:
         starts.append(recipe.margin_from)
@@ -68,7 +68,7 @@ def plateau(recipe: Recipe) -> float:
         starts.append(recipe.teaching_from)
     if recipe.abroad and recipe.abroad_from:
         starts.append(recipe.abroad_from)
-    return min(starts)
+    return min([*starts, recipe.head_alone_from])
 
 
 class Budget:

@@ -16,7 +16,7 @@ from training.data.augment import augment
 from training.data.cells import Cells, joined
 from training.data.microscopes.trained import Abroad
 from training.data.split import batches
-from training.run.loss import Batch, JointLoss, draw_batch
+from training.run.loss import Batch, HeadLoss, JointLoss, draw_batch
 from training.run.recipe import Recipe, RecipeError
 from training.run.step import Stepper, join_processes, learning_rate, set_rate, settle
 from training.run.throughput import measure
@@ -65,24 +65,13 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), recipe.learning_rate, betas=(0.9, 0.99), weight_decay=recipe.weight_decay
         )
-        loss = JointLoss(self.network, recipe, [teacher.to(self.device) for teacher in teachers])
+        self._teachers = [teacher.to(self.device) for teacher in teachers]
+        self._schedule, self._alone = schedule, False
+        loss = JointLoss(self.network, recipe, self._teachers)
         few = self._batch(torch.arange(min(8, recipe.batch_size)), 0)
         self.throughput = measure(loss, few, self.half, self.accelerator.num_processes)
         self.network.load_state_dict(self.average.state_dict())  # measuring has moved running statistics
-        if schedule.compile:
-            loss.compile()
-        self._stepper = Stepper(
-            loss,
-            self.optimizer,
-            lambda step: set_rate(self.optimizer, learning_rate(self.recipe, step)),
-            self.accelerator,
-            self.device,
-            batch_size=recipe.batch_size,
-            half=self.half,
-            average=(self.average, recipe.ema_decay),
-            clip=1.0,
-            parts=schedule.accumulate,
-        )
+        self._stepper = self._stepper_of(loss)
 
     def step(self, step: int, index: Tensor, stop: bool, plan: int = 0) -> tuple[dict[str, float], bool, int]:
         """One optimizer step on the cells at `index`; the losses of the whole batch, whether any process stops.
@@ -90,13 +79,51 @@ class Trainer:
         Third, the mean of the processes' plans. All random draws follow from the seed and the step, so that a resumed
         run repeats them, and are the same in every process, which then computes its own share alone.
         """
-        self.network.train()
+        if not self._alone and step >= self.recipe.head_alone_step:
+            self._leave_head_alone(first=step == self.recipe.head_alone_step)
+        self._learning()
         index = self._with_abroad(index, step)
         batch = self._batch(index, step)
         losses, (stops, planned) = self._stepper(
             step, batch, lambda: ", ".join(self._names[i] for i in index.tolist()), (float(stop), float(plan))
         )
         return losses, stops > 0, int(planned)
+
+    def _learning(self) -> None:
+        """Puts what learns into training mode; what stands still is normalised as in use."""
+        self.network.train(not self._alone)
+        for part in self.network.reading:
+            part.train()
+
+    def _leave_head_alone(self, first: bool) -> None:
+        """From here on the head alone learns; encoder and decoder stay, bit by bit, the averaged ones.
+
+        `first` says that the run has just come here, and is not resumed from a later step.
+        """
+        if first and self.recipe.head_alone_step:
+            self.settle_average()
+            self.network.load_state_dict(self.average.state_dict())
+        self._alone = True
+        self.network.requires_grad_(False)
+        for part in self.network.reading:
+            part.requires_grad_(True)
+        self._stepper = self._stepper_of(HeadLoss(self.network, self.recipe, self._teachers))
+
+    def _stepper_of(self, loss: JointLoss) -> Stepper:
+        if self._schedule.compile:
+            loss.compile()
+        return Stepper(
+            loss,
+            self.optimizer,
+            lambda step: set_rate(self.optimizer, learning_rate(self.recipe, step)),
+            self.accelerator,
+            self.device,
+            batch_size=self.recipe.batch_size,
+            half=self.half,
+            average=(self.average, self.recipe.ema_decay),
+            clip=1.0,
+            parts=self._schedule.accumulate,
+        )
 
     def rehearse(self) -> float:
         """Seconds of a step, from two of which nothing is kept."""
@@ -115,7 +142,8 @@ class Trainer:
         """Takes the statistics of the data for the averaged weights, over the same training cells every time."""
         order = batches(self._count, min(self.recipe.batch_size, self._count), self.recipe.seed, 0)
         steps = range(STATISTICS_STEP, STATISTICS_STEP + STATISTICS_BATCHES)
-        settle(self.average, (self._batch(self._with_abroad(next(order), step), step) for step in steps), self.half)
+        made = (self._batch(self._with_abroad(next(order), step), step) for step in steps)
+        settle(self.average, self.average.reading if self._alone else [self.average], made, self.half)
 
     def _with_abroad(self, index: Tensor, step: int) -> Tensor:
         """`index` (B,), its last places given to cells of other microscopes where the recipe meets them by now."""
@@ -148,16 +176,24 @@ class Trainer:
 
 
 def initial_network(recipe: Recipe) -> JointDiffusionNetwork:
-    """A network with random weights, or with those of the checkpoint that the recipe starts from, grown if need be."""
+    """A network with random weights, or with those of the checkpoint that the recipe starts from, grown if need be.
+
+    A head of another shape than the checkpoint's begins with random weights.
+    """
     network = JointDiffusionNetwork(recipe.architecture)
     if recipe.start_from:
         small, checkpoint = load_checkpoint(recipe.start_from, torch.device("cpu"))
         if checkpoint.provenance.recipe.get("split_seed", 0) != recipe.split_seed:
             raise RecipeError(f"{recipe.name}: {recipe.start_from} was trained on another split of the slides")
-        weights, alike = small.state_dict(), checkpoint.architecture == recipe.architecture
+        weights, theirs = small.state_dict(), checkpoint.architecture
         try:
-            grown = weights if alike else grown_weights(weights, checkpoint.architecture, recipe.architecture)
-            network.load_state_dict(grown)
+            if theirs == recipe.architecture:
+                network.load_state_dict(weights)
+            elif replace(theirs, head_widths=recipe.architecture.head_widths) == recipe.architecture:
+                kept = {name: value for name, value in weights.items() if not name.startswith(("head.", "path."))}
+                network.load_state_dict(network.state_dict() | kept)
+            else:
+                network.load_state_dict(grown_weights(weights, theirs, recipe.architecture))
         except ValueError as error:
             raise RecipeError(f"{recipe.name}: cannot start from {recipe.start_from}: {error}") from error
     return network

@@ -48,7 +48,10 @@ def command(toy, run, *more):
 DATA_NORMALISED = ("--set", "architecture.normalisation=data", "--set", "architecture.pooling=max")
 
 
-@pytest.fixture(scope="module", params=[(), DATA_NORMALISED], ids=["group", "data"])
+HEAD_ALONE = (*DATA_NORMALISED, "--set", "architecture.head_widths=[16, 16]", "--set", "head_alone_from=0.5")
+
+
+@pytest.fixture(scope="module", params=[(), DATA_NORMALISED, HEAD_ALONE], ids=["group", "data", "head alone"])
 def more(request):
     return request.param
 
