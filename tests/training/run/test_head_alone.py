@@ -13,13 +13,13 @@ from training.data.cells import load_cells
 from training.run.classifier import PlainCNN
 from training.run.loss import HeadLoss, JointLoss, draw_batch
 from training.run.recipe import RecipeError, load_recipe
-from training.run.state import averaged_weights, read_state
+from training.run.state import averaged_weights, read_state, restore, save_state
 from training.run.trainer import Schedule, Trainer, initial_network
 
 pytestmark = pytest.mark.train
 
 PATH = ("architecture.normalisation=data", "architecture.pooling=max", "architecture.head_widths=[16, 32]")
-ALONE = (*PATH, "head_alone_from=0.5")
+ALONE = (*PATH, "head_alone_from=0.5", "validate_every=160")  # which would settle the statistics, too
 READS = ("head.", "path.")
 
 
@@ -93,6 +93,13 @@ def test_a_shipped_network_gets_another_head_and_is_otherwise_what_it_was(explai
         _, still = parts(weights)
         assert all(torch.equal(weights[name], shipped[name]) for name in still)
     assert trainer.average.state_dict()["path.outs.2.mean"][CLEAN].abs().max() > 1e-3
+    resumed = Trainer(recipe, cells, torch.device("cpu"), Schedule())
+    save_state(tmp_path, recipe, 2, 0.0, "split", trainer.network, trainer.average, trainer.optimizer)
+    restore(read_state(tmp_path), resumed.network, resumed.average, resumed.optimizer)
+    for one in (trainer, resumed):
+        one.step(2, torch.arange(16, 24), stop=False)
+    weights = trainer.network.state_dict()
+    assert all(torch.equal(value, weights[name]) for name, value in resumed.network.state_dict().items())
     begun = initial_network(recipe).state_dict()
     assert not torch.equal(begun["path.outs.2.weight"], trainer.average.state_dict()["path.outs.2.weight"])
 
