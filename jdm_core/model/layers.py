@@ -148,9 +148,8 @@ class Level(nn.Module):
 class Path(nn.Module):
     """The head's own way through the encoder's levels: a convolution over each, beside what the finer one has found.
 
-    What is pooled of a level says that something is there, and not how it lies to what another channel has seen. With
-    the encoder standing still these convolutions learn that; they read clean images as well as the plain CNN does that
-    teaches them.
+    What is pooled of a level says that something is there, and not how it lies to what another channel has seen. These
+    convolutions see that, while the encoder stands still.
     """
 
     def __init__(self, levels: Sequence[int], widths: Sequence[int], normalisation: str) -> None:

@@ -126,9 +126,9 @@ class Recipe:
         return self.images // self.batch_size
 
     @property
-    def head_alone_step(self) -> int:
-        """The first step in which the head alone learns."""
-        return math.ceil(self.head_alone_from * self.steps)
+    def head_alone_step(self) -> int | None:
+        """The first step in which the head alone learns; None where it never does."""
+        return None if self.head_alone_from == 1 else math.ceil(self.head_alone_from * self.steps)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values, as TOML would hold them."""

@@ -79,8 +79,9 @@ class Trainer:
         Third, the mean of the processes' plans. All random draws follow from the seed and the step, so that a resumed
         run repeats them, and are the same in every process, which then computes its own share alone.
         """
-        if not self._alone and step >= self.recipe.head_alone_step:
-            self._leave_head_alone(first=step == self.recipe.head_alone_step)
+        alone_from = self.recipe.head_alone_step
+        if not self._alone and alone_from is not None and step >= alone_from:
+            self._leave_head_alone(first=step == alone_from)
         self._learning()
         index = self._with_abroad(index, step)
         batch = self._batch(index, step)
