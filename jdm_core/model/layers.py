@@ -175,12 +175,16 @@ class Path(nn.Module):
 
 
 class Head(nn.Sequential):
-    """The classifier on the pooled levels: a normalisation, then two linear layers."""
+    """The classifier on the pooled levels: a normalisation, then two linear layers; and, if any, the path to them."""
+
+    path: Path | None
+
+    def __init__(self, *layers: nn.Module, path: Path | None = None) -> None:
+        super().__init__(*layers)
+        self.path = path
 
     def forward(self, pooled: Tensor, kind: int = CLEAN) -> Tensor:
         """Logits (B, K) of pooled features (B, F) from a pass of a kind."""
-        norm, *layers = self
+        norm, hidden, activation, out, *_ = self  # a path comes last
         h = norm(pooled, kind) if isinstance(norm, DataNorm) else norm(pooled)
-        for layer in layers:
-            h = layer(h)
-        return h
+        return out(activation(hidden(h)))

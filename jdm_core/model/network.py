@@ -50,10 +50,10 @@ class JointDiffusionNetwork(nn.Module):
         self.out = nn.Sequential(
             GroupNorm(a.widths[0]), nn.SiLU(), silent(nn.Conv2d(a.widths[0], folded, 3, padding=1))
         )
-        self.path = Path(a.widths, a.head_widths, a.normalisation) if a.head_widths else None
+        path = Path(a.widths, a.head_widths, a.normalisation) if a.head_widths else None
         pooled = sum(a.widths) + sum(a.head_widths)
         norm = DataNorm(pooled) if a.normalisation == "data" else nn.LayerNorm(pooled)
-        self.head = Head(norm, nn.Linear(pooled, a.embedding), nn.SiLU(), nn.Linear(a.embedding, a.classes))
+        self.head = Head(norm, nn.Linear(pooled, a.embedding), nn.SiLU(), nn.Linear(a.embedding, a.classes), path=path)
 
     def encode(self, x: Tensor, logsnr: Tensor, kind: int = NOISY) -> list[Tensor]:
         """Representations Z of x (B, C, S, S) at log-SNR (B,): one (B, widths[i], S_i, S_i) per level, finest first.
@@ -122,11 +122,6 @@ class JointDiffusionNetwork(nn.Module):
 
         And from the maps of the head's own path, where it has one. `kind` is that of the pass which Z comes from.
         """
-        levels = self.levels(z)
-        maps = [] if self.path is None else self.path(levels, kind)
+        levels, path = self.levels(z), self.head.path
+        maps = [] if path is None else path(levels, kind)
         return self.head(torch.cat([self.pool(map_) for map_ in [*levels, *maps]], dim=1), kind)
-
-    @property
-    def reading(self) -> list[nn.Module]:
-        """The parts that turn Z into logits: with the others standing still, these can learn alone."""
-        return [self.head] if self.path is None else [self.path, self.head]

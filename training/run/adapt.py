@@ -102,8 +102,7 @@ def adapt(network: JointDiffusionNetwork, source: Recipe, origin: str, wanted: A
     recipe = adaptation_recipe(source, wanted.images, len(pixels), wanted.seed)
     accelerator, device = join_processes(wanted.device)
     network = network.to(device).train().requires_grad_(True)
-    for part in network.reading:
-        part.requires_grad_(False)
+    network.head.requires_grad_(False)
     average = deepcopy(network).requires_grad_(False).eval()
     moving = [parameter for parameter in network.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(moving, LEARNING_RATE, betas=(0.9, 0.99), weight_decay=recipe.weight_decay)
@@ -164,7 +163,7 @@ def adapt(network: JointDiffusionNetwork, source: Recipe, origin: str, wanted: A
                 saved = time.monotonic()
     order = batches(len(pixels), recipe.batch_size, recipe.seed, 0)
     steps = range(STATISTICS_STEP, STATISTICS_STEP + STATISTICS_BATCHES)
-    settle(average, [average], (batch(next(order), step) for step in steps), half)
+    settle(average, average, (batch(next(order), step) for step in steps), half)
     accelerator.end_training()
     tenth = max(1, len(losses) // 10)
     first, last = (float(np.mean(part)) if part else float("nan") for part in (losses[:tenth], losses[-tenth:]))

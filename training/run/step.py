@@ -144,16 +144,15 @@ class Stepper:
 
 
 @torch.no_grad()
-def settle(average: JointDiffusionNetwork, learnt: Sequence[nn.Module], batches: Iterable[Batch], half: bool) -> None:
+def settle(average: JointDiffusionNetwork, learnt: nn.Module, batches: Iterable[Batch], half: bool) -> None:
     """Takes the statistics of the data anew for averaged weights; those met while training are of other weights.
 
-    In the parts of the network that have learnt; nothing is done where their layers keep none.
+    In the part of the network that has learnt, or all of it; nothing is done where its layers keep none.
     """
-    layers = [module for part in learnt for module in part.modules() if isinstance(module, DataNorm)]
+    layers = [module for module in learnt.modules() if isinstance(module, DataNorm)]
     if not layers:
         return
-    for part in learnt:
-        part.train()
+    learnt.train()
     for i, batch in enumerate(batches):
         for layer in layers:
             layer.momentum = 1 / (i + 1)

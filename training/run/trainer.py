@@ -82,19 +82,14 @@ class Trainer:
         alone_from = self.recipe.head_alone_step
         if not self._alone and alone_from is not None and step >= alone_from:
             self._leave_head_alone(first=step == alone_from)
-        self._learning()
+        self.network.train(not self._alone)  # what stands still is normalised as in use
+        self.network.head.train()
         index = self._with_abroad(index, step)
         batch = self._batch(index, step)
         losses, (stops, planned) = self._stepper(
             step, batch, lambda: ", ".join(self._names[i] for i in index.tolist()), (float(stop), float(plan))
         )
         return losses, stops > 0, int(planned)
-
-    def _learning(self) -> None:
-        """Puts what learns into training mode; what stands still is normalised as in use."""
-        self.network.train(not self._alone)
-        for part in self.network.reading:
-            part.train()
 
     def _leave_head_alone(self, first: bool) -> None:
         """From here on the head alone learns; encoder and decoder stay, bit by bit, the averaged ones.
@@ -106,8 +101,7 @@ class Trainer:
             self.network.load_state_dict(self.average.state_dict())
         self._alone = True
         self.network.requires_grad_(False)
-        for part in self.network.reading:
-            part.requires_grad_(True)
+        self.network.head.requires_grad_(True)
         self._stepper = self._stepper_of(HeadLoss(self.network, self.recipe, self._teachers))
 
     def _stepper_of(self, loss: JointLoss) -> Stepper:
@@ -144,7 +138,7 @@ class Trainer:
         order = batches(self._count, min(self.recipe.batch_size, self._count), self.recipe.seed, 0)
         steps = range(STATISTICS_STEP, STATISTICS_STEP + STATISTICS_BATCHES)
         made = (self._batch(self._with_abroad(next(order), step), step) for step in steps)
-        settle(self.average, self.average.reading if self._alone else [self.average], made, self.half)
+        settle(self.average, self.average.head if self._alone else self.average, made, self.half)
 
     def _with_abroad(self, index: Tensor, step: int) -> Tensor:
         """`index` (B,), its last places given to cells of other microscopes where the recipe meets them by now."""
@@ -191,7 +185,7 @@ def initial_network(recipe: Recipe) -> JointDiffusionNetwork:
             if theirs == recipe.architecture:
                 network.load_state_dict(weights)
             elif replace(theirs, head_widths=recipe.architecture.head_widths) == recipe.architecture:
-                kept = {name: value for name, value in weights.items() if not name.startswith(("head.", "path."))}
+                kept = {name: value for name, value in weights.items() if not name.startswith("head.")}
                 network.load_state_dict(network.state_dict() | kept)
             else:
                 network.load_state_dict(grown_weights(weights, theirs, recipe.architecture))

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.train
 
 PATH = ("architecture.normalisation=data", "architecture.pooling=max", "architecture.head_widths=[16, 32]")
 ALONE = (*PATH, "head_alone_from=0.5", "validate_every=160")  # which would settle the statistics, too
-READS = ("head.", "path.")
+READS = "head."
 
 
 def options(settings):
@@ -48,7 +48,7 @@ def test_from_its_step_on_the_head_alone_learns(run, tmp_path):
     early, late = (averaged_weights(read_state(folder)) for folder in (tmp_path / "run", whole))
     reads, still = parts(late)
     assert all(torch.equal(early[name], late[name]) for name in still)
-    for name in ("path.convs.0.weight", "path.outs.1.mean", "head.0.mean", "head.1.weight"):
+    for name in ("head.path.convs.0.weight", "head.path.outs.1.mean", "head.0.mean", "head.1.weight"):
         assert not torch.equal(early[name], late[name]), name
     assert {"encoder.0.blocks.0.norm1.mean", "decoder.0.blocks.0.conv1.weight"} <= still and len(reads) > 10
     lines = [json.loads(line) for line in (whole / "metrics.jsonl").read_text().splitlines()]
@@ -92,7 +92,7 @@ def test_a_shipped_network_gets_another_head_and_is_otherwise_what_it_was(explai
         weights = network.state_dict()
         _, still = parts(weights)
         assert all(torch.equal(weights[name], shipped[name]) for name in still)
-    assert trainer.average.state_dict()["path.outs.2.mean"][CLEAN].abs().max() > 1e-3
+    assert trainer.average.state_dict()["head.path.outs.2.mean"][CLEAN].abs().max() > 1e-3
     resumed = Trainer(recipe, cells, torch.device("cpu"), Schedule())
     save_state(tmp_path, recipe, 2, 0.0, "split", trainer.network, trainer.average, trainer.optimizer)
     restore(read_state(tmp_path), resumed.network, resumed.average, resumed.optimizer)
@@ -101,7 +101,7 @@ def test_a_shipped_network_gets_another_head_and_is_otherwise_what_it_was(explai
     weights = trainer.network.state_dict()
     assert all(torch.equal(value, weights[name]) for name, value in resumed.network.state_dict().items())
     begun = initial_network(recipe).state_dict()
-    assert not torch.equal(begun["path.outs.2.weight"], trainer.average.state_dict()["path.outs.2.weight"])
+    assert not torch.equal(begun["head.path.outs.2.weight"], trainer.average.state_dict()["head.path.outs.2.weight"])
 
 
 def test_its_loss_is_what_the_joint_loss_has_of_the_head():
@@ -129,12 +129,12 @@ def test_the_path_sees_how_what_it_reads_lies():
     torch.manual_seed(0)
     recipe = load_recipe("malaria-64", (*TINY, *PATH))
     network = JointDiffusionNetwork(recipe.architecture).eval()
-    assert network.path is not None
+    assert network.head.path is not None
     near, far = torch.zeros(2, 1, 16, 8, 8)
     near[0, 0, 3, 3] = near[0, 1, 3, 4] = far[0, 0, 3, 3] = far[0, 1, 6, 7] = 4.0
     lower = torch.zeros(1, 32, 4, 4)
     assert torch.equal(network.pool(near), network.pool(far))
-    maps = [network.path([level, lower], NOISY) for level in (near, far)]
+    maps = [network.head.path([level, lower], NOISY) for level in (near, far)]
     assert [tuple(map_.shape) for map_ in maps[0]] == [(1, 16, 8, 8), (1, 32, 4, 4)]
     for of_near, of_far in zip(*maps, strict=True):  # the lower one hears of it from above
         assert (network.pool(of_near) - network.pool(of_far)).abs().max() > 1e-3
