@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks import __main__ as benchmarks
-from jdm_core.checkpoint.manifest import MANIFEST, read_manifest
+from jdm_core.checkpoint.manifest import MANIFEST, read_classifiers, read_manifest
 from training.publish.card import DOCUMENTS, END, PARTS, Sources, with_figures, write_card
+from training.run.classifier import JUDGE
 
 ROOT = MANIFEST.parent.parent
 PAGES = sorted(str(path.relative_to(ROOT)) for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -73,6 +74,10 @@ def test_the_summary_holds_the_figures_that_it_names(sources):
     abroad = json.loads((ROOT / "docs/studies/microscopes.json").read_text(encoding="utf-8"))["tables"][0]["rows"]
     areas = [row[3]["value"] for row in abroad if row[1] == "matched" and isinstance(row[3], dict)]
     assert len(areas) == 4 and all(f" | {area:.3f} (" in text for area in areas[1:])  # the first is of its own kind
+    test_slides, *_ = json.loads((ROOT / "docs/studies/compare.json").read_text(encoding="utf-8"))["tables"]
+    (plain,) = [row for row in test_slides["rows"] if row[0] == "rival-64-abroad"]
+    first, *_ = [line for line in text.splitlines() if line.startswith("| accuracy")]
+    assert first.endswith(f"| {plain[1]['value']:.3f} ({plain[1]['low']:.3f} to {plain[1]['high']:.3f}) |")
 
 
 def test_what_a_verdict_is_worth_falls_with_the_infected(sources):
@@ -172,6 +177,9 @@ def test_recorded_figures_name_the_shipped_weights(name):
     entry = read_manifest()[name]
     assert entry.metrics["sha256"] == entry.files[0].sha256
     assert entry.metrics["edits"]["sha256"] == entry.files[0].sha256
+    judge = entry.metrics["edits"]["judge"]
+    assert judge == JUDGE.stem and judge in read_classifiers()
+    assert judge not in entry.provenance.recipe.get("teachers", ()), "it learnt from its own judge"
 
 
 def test_the_tables_of_benchmarks_are_those_of_their_figures(tmp_path):

@@ -10,8 +10,8 @@ from typing import Any
 from jdm_core import Explainer
 from jdm_core.checkpoint.manifest import MANIFEST
 from training.data.members import list_members, slide_of
+from training.run.classifier import JUDGE
 from training.run.recipe import part_of
-from training.studies.study import JUDGE
 
 Commands = Any  # argparse's registry of commands, whose class has no public name
 # Arguments of `add_argument`, each of a type of its own.

@@ -9,7 +9,7 @@ from typing import Any
 
 from jdm_core.checkpoint.entry import Checkpoint
 from jdm_core.files import replace_file
-from training.publish.abroad import areas, beside_rival, fair_rival, that_report
+from training.publish.abroad import REPORTS, areas, beside_rival, fair_rival, that_report
 from training.publish.fits.red_cells import kinds_table
 from training.tables import NOTHING, Cell, Figure, Table
 
@@ -48,13 +48,20 @@ def summary(sources: Sources) -> str:
     """How good the default checkpoint is, in one table: verdicts, edits, another microscope."""
     m = sources.metrics(SHIPPED[0])
     edits = m["edits"]
+    abroad = that_report(sources.tables("microscopes"))
+    rival, sets = fair_rival(abroad)
+    at_home = sources.tables("compare")[0]  # of the test slides
+    beside = next((row for row in at_home.rows if rival is not None and rival.title == f"{REPORTS}{row[0]}"), ())
     rows: list[list[Cell]] = [
         [
-            f"accuracy, {m['n']:,} cells of {m['slides']} unseen slides",
-            *(Figure.of(m[key], "accuracy") for key, _ in _VERDICTS),
-            NOTHING,
-        ],
-        ["AUROC on them", *(Figure.of(m[key], "auroc") for key, _ in _VERDICTS), NOTHING],
+            f"{words}",
+            *(Figure.of(m[key], figure.lower()) for key, _ in _VERDICTS),
+            beside[at_home.columns.index(figure)] if beside else NOTHING,
+        ]
+        for words, figure in (
+            (f"accuracy, {m['n']:,} cells of {m['slides']} unseen slides", "accuracy"),
+            ("AUROC on them", "AUROC"),
+        )
     ]
     for label, words in _EDITS:
         f = edits[f"from_{label}"]
@@ -64,13 +71,11 @@ def summary(sources: Sources) -> str:
                 *(_rate(f, who) for who in ("head", "posterior", "judge")),
             ]
         )
-    abroad = that_report(sources.tables("microscopes"))
-    rival, sets = fair_rival(abroad)
     for words, *figures in areas(abroad[0], rival):
         rows.append([f"AUROC on another microscope, {words}", *figures])
     note = (
-        f"`{SHIPPED[0]}`; 95 % intervals over slides, or fields. Plain CNNs are small networks trained apart: of other "
-        f"microscopes one that trained on {sets}, of edits the judge, which takes no part in making them."
+        f"`{SHIPPED[0]}`; 95 % intervals over slides, or fields. Plain CNNs are small networks: of cells one that "
+        f"trained on {sets}, and taught the model's classifier; of edits the judge, which took no part in either."
     )
     return Table.make(("", "Classifier", "Likelihood", "Plain CNN"), rows, note=note).markdown()
 

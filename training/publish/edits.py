@@ -69,7 +69,7 @@ def evaluate_edits(
     if sheet is not None:
         _draw_sheet(explainer, cells[:SHEET_CELLS], edits, seed, sheet)
 
-    figures: Json = {"checkpoint": explainer.name, "sha256": explainer.sha256, "seed": seed}
+    figures: Json = {"checkpoint": explainer.name, "sha256": explainer.sha256, "judge": judge_file.stem, "seed": seed}
     for label, name in enumerate(explainer.labels):
         rows = counted & (truth == label)
         if not rows.any():

@@ -28,6 +28,9 @@ from training.data.vision import BasicBlock, ResNet
 from training.run.recipe import Recipe, RecipeError
 from training.run.state import StateError
 
+WEIGHTS = MANIFEST.parent / "weights"
+CHOOSER = WEIGHTS / "judge-64.safetensors"  # by which settings of the edit are chosen
+JUDGE = WEIGHTS / "witness-64.safetensors"  # of another kind, by which edits are reported
 BLOCKS = {"judge": [1, 1, 1, 1], "resnet18": [2, 2, 2, 2]}  # residual blocks of each of the four stages
 KINDS = (*BLOCKS, "encoder", "cnn")
 WIDTHS, DROPOUT = (24, 48, 96, 128), 0.3  # of the plain rival
@@ -215,7 +218,7 @@ class OtherSplitError(RecipeError):
 def load_teachers(recipe: Recipe, split_digest: str) -> list[nn.Module]:
     """The networks that a joint run of the recipe learns from beside the labels, in evaluation mode and on the CPU.
 
-    Raises RecipeError for one that the manifest does not record, that has other labels, or that judges edits: the
+    Raises RecipeError for one that the manifest does not record, that has other labels, or that judges edits: a
     judge's worth is that it took no part. And OtherSplitError.
     """
     files, networks = read_classifiers(), []
@@ -223,7 +226,7 @@ def load_teachers(recipe: Recipe, split_digest: str) -> list[nn.Module]:
         if name not in files:
             raise RecipeError(f"{recipe.name}: teacher {name!r} is not in the manifest, which has {', '.join(files)}")
         teacher = load_classifier(MANIFEST.parent / files[name].path)
-        if teacher.kind == "judge":
+        if teacher.kind == "judge" or name == JUDGE.stem:
             raise RecipeError(f"{recipe.name}: {name} judges edits, and takes no part in what it judges")
         if teacher.labels != recipe.labels:
             raise RecipeError(f"{recipe.name}: {name} tells {', '.join(teacher.labels)}, which are other labels")

@@ -15,9 +15,10 @@ from training.data.cells import squares
 from training.data.corruptions import CORRUPTIONS, SEVERITIES, corrupt
 from training.data.members import choose_members, chunks, read_all, slide_of
 from training.metrics import accuracy, sample
+from training.run.classifier import CHOOSER
 from training.run.recipe import part_of
-from training.studies.study import Findings, Inputs, Study
-from training.studies.verdicts import accuracy_gain, gather_verdicts, train_rivals, verdict_figures
+from training.studies.study import Findings, Inputs, Study, digests
+from training.studies.verdicts import accuracy_gain, gather_verdicts, verdict_figures
 from training.tables import Figure, Table
 
 CHUNK = 16  # cells, each of which becomes nineteen pictures
@@ -109,18 +110,24 @@ class Robustness(Study):
         picture would be. The columns of single corruptions are accuracies over the three severities. *Less the
         classifier* is the paired difference. A resampled calibration error (ECE) is larger than the error itself, so
         its intervals lie above it."""
-    conclusion = """The joint model's classifier loses one cell in a hundred on average, and two or three under a
-        strong or weak stain. It holds out better than both residual networks, ResNet-18 and the judge, by an interval
-        that does not hold 0. Its own encoder trained alone does just as well: what robustness there is comes from the
-        network and its augmentation. That joint training adds any was not seen."""
-    concluded_on: ClassVar = {"malaria-64": 3}
+    conclusion = """The joint model's classifier loses six cells in a thousand on average, nearly all of them to the
+        noise of a short exposure, which its training does not show it. Blur, JPEG, lamp and stain, which vary in
+        training or are near to what does, cost it nothing. It holds out better than the residual judge and than either
+        plain CNN, by intervals that do not hold 0, and again the noise parts them: 0.929 for the joint model, 0.906 for
+        the CNN that met other microscopes, 0.810 for the one that did not. An encoder that learnt to denoise may be
+        why; so may its size, which was not varied here."""
+    concluded_on: ClassVar = {"malaria-64": 7}
+
+    def facts(self, inputs: Inputs) -> Sequence[object]:
+        """Which classifiers stand beside it decides the figures too."""
+        return digests([CHOOSER, *inputs.plain_cnns])
 
     def measure(self, inputs: Inputs) -> Findings:
         """Reads every cell nineteen times by every verdict."""
         explainer, data = inputs.load(), inputs.data["cells"]
-        rivals = train_rivals(inputs)
+        rivals = [CHOOSER, *inputs.plain_cnns]
         keep, test_set = part_of(explainer, data, "test")
-        measured = robustness(explainer, [inputs.judge, *rivals], data, keep, self.cells, self.draws, inputs.seed)
+        measured = robustness(explainer, rivals, data, keep, self.cells, self.draws, inputs.seed)
         return Findings([self.table(measured)], f"{sample(measured)} ({test_set})", measured)
 
     def table(self, measured: Mapping[str, Any]) -> Table:

@@ -123,11 +123,11 @@ class Edits(OfCheckpoints):
     title = "Do the edits convince another network?"
     question = "When the model removes or adds a parasite, does a network that had no part in it agree?"
     setup = """Figures of the manifest, as `python -m training edits --part test --record` puts them there. Cells drawn
-        at random from the test slides, counted where the classifier and the judge both read the
-        cell as labelled. The judge is a plain convolutional network, trained on the training slides alone; it takes no
-        part in making an edit, and no setting of the edit was chosen by it. A verdict flips where it turns at all; an
-        edit passes its own check where the classifier is sure, of the edit in the picture at its own resolution too,
-        and the likelihood turns. Dirt is a new dark and colourless piece inside the cell."""
+        at random from the test slides, counted where the classifier and the judge both read the cell as labelled. The
+        judge is a plain convolutional network, `witness-64`, trained on the training slides alone; it takes no part in
+        making an edit, no setting of the edit was chosen by it, and the model learnt nothing from it. A verdict flips
+        where it turns at all; an edit passes its own check where the classifier is sure, of the edit in the picture at
+        its own resolution too, and the likelihood turns. Dirt is a new dark and colourless piece inside the cell."""
     conclusion = """The tables say it. On a sheet of 24 cells drawn at random, removed parasites leave plausible
         cytoplasm and the cell's own texture, and what is added differs in form, place and number from cell to cell. A
         faint ring that moves no verdict may stay."""

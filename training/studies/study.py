@@ -1,5 +1,6 @@
 """The protocol of a study: a question, its arguments, what it reads, and typed findings that make a page."""
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,11 +13,12 @@ from jdm_core import Explainer
 from jdm_core.checkpoint.entry import Checkpoint
 from jdm_core.checkpoint.manifest import MANIFEST, locate, read_manifest
 from jdm_core.model.device import choose_device
+from training.run.classifier import JUDGE, WEIGHTS
 from training.tables import Table
 
 OWN = ""  # the checkpoint that the command line names
-CHOOSER = MANIFEST.parent / "weights" / "judge-64.safetensors"  # by which settings of the edit are chosen
-JUDGE = MANIFEST.parent / "weights" / "rival-64.safetensors"  # of another kind, by which edits are reported
+# What verdicts stand beside unless other rivals are named.
+PLAIN_CNNS = tuple(WEIGHTS / f"{name}.safetensors" for name in ("rival-64", "rival-64-abroad"))
 
 
 @dataclass(frozen=True)
@@ -48,9 +50,19 @@ class Inputs:
         return next(iter(self.rivals), None)
 
     @property
+    def plain_cnns(self) -> Sequence[Path]:
+        """The classifiers to compare with, by default the plain ones that ship."""
+        return self.rivals or PLAIN_CNNS
+
+    @property
     def torch_device(self) -> torch.device:
         """The device that networks are trained on."""
         return choose_device(self.device)
+
+
+def digests(paths: Sequence[Path]) -> list[str]:
+    """sha256 of files."""
+    return [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths]
 
 
 @dataclass(frozen=True)

@@ -10,17 +10,11 @@ from tqdm import tqdm
 
 from jdm_core import Explainer
 from jdm_core.images.pixels import from_uint8
-from training.data.cells import load_cells
 from training.data.members import chunks
 from training.metrics import METRICS, Metric, Summary, accuracy, expected_calibration_error, summarise
 from training.run.classifier import load_classifier
-from training.run.fit_classifier import ClassifierRecipe, train_classifier
-from training.run.recipe import recipe_from_dict, split_cells
-from training.studies.study import Inputs
 
 CHUNK = 128
-RIVALS = ("resnet18", "encoder")
-RIVAL_IMAGES = 128_000  # augmented cells that each sees
 TINY = 1e-12  # a probability that has underflowed is taken for this before its logarithm
 
 
@@ -78,21 +72,6 @@ def classifier_verdict(explainer: Explainer, path: Path) -> Verdict:
         return classifier.probabilities(from_uint8(torch.from_numpy(cells)), explainer.device)
 
     return Verdict(read, classifier.temperature)
-
-
-def train_rivals(inputs: Inputs) -> list[Path]:
-    """Weights of classifiers alone on the checkpoint's training slides, in the inputs' folder; trained unless there."""
-    paths = {kind: inputs.folder / f"{kind}.safetensors" for kind in RIVALS}
-    if missing := [kind for kind, path in paths.items() if not path.exists()]:
-        provenance = inputs.entry()[1].provenance
-        recipe = recipe_from_dict(provenance.recipe, "recipe")
-        cells = load_cells(inputs.data["cells"], recipe.labels, recipe.architecture.image_size)
-        split = split_cells(cells, recipe)
-        training, validation = cells.of_slides(split.train), cells.of_slides(split.validation)
-        for kind in missing:
-            settings = ClassifierRecipe.like(recipe, kind, RIVAL_IMAGES, recipe.seed)
-            train_classifier(settings, training, validation, split.digest, paths[kind], inputs.torch_device)
-    return list(paths.values())
 
 
 def read_verdicts(verdicts: Mapping[str, Verdict], cells: np.ndarray) -> dict[str, np.ndarray]:

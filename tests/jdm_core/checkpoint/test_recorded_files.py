@@ -90,7 +90,7 @@ def test_a_classifier_that_is_trained_beside_a_manifest_is_recorded(manifest, to
     out = manifest.parent / "weights" / "mine.safetensors"
     options = ["--architecture", "resnet18", "--data", str(toy), "--images", "8", "--out", str(out), "--device", "cpu"]
     assert main(["classifier", *options, *TINY_OPTIONS]) == 0
-    assert list(read_classifiers(manifest)) == ["judge-64", "rival-64", "rival-64-abroad", "mine"]
+    assert list(read_classifiers(manifest)) == ["judge-64", "rival-64", "rival-64-abroad", "witness-64", "mine"]
     assert json.loads(manifest.read_text())["checkpoints"] == checkpoints
     assert load_classifier(out).labels == LABELS
 
@@ -99,7 +99,7 @@ def test_checkpoints_are_written_beside_the_classifiers(manifest):
     values = json.loads(manifest.read_text())
     write_manifest(manifest, {"mnist-28": values["checkpoints"]["mnist-28"]})
     assert list(read_manifest(manifest)) == ["mnist-28"]
-    assert list(read_classifiers(manifest)) == ["judge-64", "rival-64", "rival-64-abroad"]
+    assert list(read_classifiers(manifest)) == ["judge-64", "rival-64", "rival-64-abroad", "witness-64"]
     write_manifest(manifest.parent / "new.json", values["checkpoints"])
     assert "classifiers" not in json.loads((manifest.parent / "new.json").read_text())
 

@@ -11,8 +11,7 @@ from jdm_core.explain.counterfactual.search import _attempts, _for_variants, _tr
 from jdm_core.explain.edit import DEFAULT_EDIT, EditSettings, Strength
 from jdm_core.explain.results import Effort
 from jdm_core.images.pixels import cell_mask
-from training.run.classifier import judge_probabilities, load_judge
-from training.studies.study import JUDGE
+from training.run.classifier import JUDGE, judge_probabilities, load_judge
 
 QUICK = Strength(4, 1.5)
 

@@ -19,11 +19,17 @@ from training.cli import main
 from training.data.cells import load_cells
 from training.data.microscopes.trained import Abroad
 from training.data.split import labelled_subset
-from training.run.classifier import EncoderClassifier, class_logits, judge_probabilities, load_classifier, load_judge
+from training.run.classifier import (
+    CHOOSER,
+    EncoderClassifier,
+    class_logits,
+    judge_probabilities,
+    load_classifier,
+    load_judge,
+)
 from training.run.fit_classifier import ClassifierRecipe, complete_encoder, train_classifier
 from training.run.recipe import load_recipe, split_cells
 from training.run.state import StateError
-from training.studies.study import CHOOSER
 
 pytestmark = pytest.mark.train
 

@@ -104,6 +104,16 @@ def test_a_shipped_network_gets_another_head_and_is_otherwise_what_it_was(explai
     assert not torch.equal(begun["head.path.outs.2.weight"], trainer.average.state_dict()["head.path.outs.2.weight"])
 
 
+def test_a_rehearsal_leaves_what_learns_before_that_step_learning(tmp_path):
+    recipe = load_recipe("malaria-64", (*TINY, *PATH, "head_alone_from=0.05"))
+    assert recipe.head_alone_step == 1
+    cells = load_cells(write_toy_zip(tmp_path / "cells.zip"), recipe.labels, recipe.architecture.image_size)
+    trainer = Trainer(recipe, cells, torch.device("cpu"), Schedule())
+    trainer.rehearse()
+    losses, _, _ = trainer.step(0, torch.arange(recipe.batch_size), stop=False)
+    assert "diffusion" in losses and trainer.network.stem.weight.requires_grad
+
+
 def test_its_loss_is_what_the_joint_loss_has_of_the_head():
     torch.manual_seed(0)
     recipe = load_recipe("malaria-64", (*TINY, *PATH))

@@ -6,7 +6,7 @@ import torch
 from jdm_core import Explainer
 from jdm_core.model.network import JointDiffusionNetwork
 from tests.support.toy import TINY
-from training.run.classifier import OtherSplitError, PlainCNN, load_teachers
+from training.run.classifier import CHOOSER, JUDGE, OtherSplitError, PlainCNN, load_teachers
 from training.run.loss import SOFTENED, UNLABELLED, JointLoss, draw_batch, teaching_loss
 from training.run.recipe import RecipeError, load_recipe
 
@@ -26,8 +26,9 @@ def test_the_recorded_rivals_of_the_same_slides_may_teach():
         load_teachers(taught_by(RIVALS), "another")
     with pytest.raises(RecipeError, match="'nobody' is not in the manifest, which has judge-64"):
         load_teachers(taught_by(("nobody",)), digest)
-    with pytest.raises(RecipeError, match="judge-64 judges edits"):
-        load_teachers(taught_by(("judge-64",)), digest)
+    for judge in (CHOOSER.stem, JUDGE.stem):
+        with pytest.raises(RecipeError, match=f"{judge} judges edits"):
+            load_teachers(taught_by((judge,)), digest)
     with pytest.raises(RecipeError, match="tells Parasitized, Uninfected, which are other labels"):
         load_teachers(taught_by(RIVALS, "labels=['sick', 'well']"), digest)
 

@@ -16,7 +16,7 @@ from training.data.cells import squares
 from training.data.members import DataError
 from training.metrics import frechet_distance, write_json
 from training.publish.edits import has_dirt
-from training.run.classifier import judge_features, judge_probabilities, load_judge
+from training.run.classifier import JUDGE, judge_features, judge_probabilities, load_judge
 from training.studies.editing.controls import filled_in, painted_dots, placebo
 from training.studies.editing.figures import Judges, Readings, changes, flips
 from training.studies.editing.makers import NO_MODEL, PLACEBO, SEARCH, UNEDITED
@@ -26,7 +26,7 @@ from training.studies.editing.quality import ghosts, spots, spreads
 from training.studies.editing.study import EditStudy
 from training.studies.editing.told_apart import told_apart, traits
 from training.studies.stain import StainProxy
-from training.studies.study import JUDGE, Inputs
+from training.studies.study import Inputs
 
 PROXY = StainProxy(np.array([-0.35, 0.81, -0.46]) / np.linalg.norm([-0.35, 0.81, -0.46]))
 Y, X = np.mgrid[:64, :64]

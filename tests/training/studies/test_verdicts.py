@@ -1,6 +1,8 @@
 """Joint model and classifiers side by side: the same pixels, paired, on clean and corrupted cells."""
 
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,11 +14,12 @@ from tests.support.toy import toy_cell, write_toy_zip
 from training.data.cells import load_cells, squares
 from training.data.corruptions import CORRUPTIONS, SEVERITIES, corrupt
 from training.metrics import expected_calibration_error
+from training.run.classifier import JUDGE
 from training.run.fit_classifier import ClassifierRecipe, train_classifier
 from training.run.recipe import recipe_from_dict
 from training.studies.compare import ClassifiersAlone, Resolutions, compare, disputed_labels, right_by_any
 from training.studies.robustness import Robustness, conditions, groups, robustness
-from training.studies.study import JUDGE, Inputs
+from training.studies.study import PLAIN_CNNS, Inputs
 from training.studies.verdicts import (
     Verdict,
     accuracy_gain,
@@ -96,7 +99,7 @@ def test_every_verdict_reads_the_same_squares(explainer, other):
     assert x.shape == (2, 64, 64, 3)
     assert np.array_equal(squares(list(x), 64), x)
     verdicts = gather_verdicts(explainer, [JUDGE, other], draws=2, seed=0)
-    assert list(verdicts) == ["head", "posterior", "rival-64", "other"]
+    assert list(verdicts) == ["head", "posterior", JUDGE.stem, "other"]
     assert verdicts["head"].read(x) == pytest.approx(explainer.predict(cells).probabilities, abs=1e-6)
     for verdict in verdicts.values():
         assert verdict.read(x).sum(1) == pytest.approx(1, abs=1e-5)
@@ -168,30 +171,29 @@ def test_checkpoints_stand_side_by_side(toy, explainer, tmp_path, monkeypatch):
         Resolutions(large="malaria-64", small="malaria-128").measure(inputs)
 
 
-def test_rivals_are_trained_once_and_stand_beside_the_head(trained, inputs, monkeypatch, few_resamples):
-    monkeypatch.setattr("training.studies.verdicts.RIVAL_IMAGES", 8)
-    judge = trained / "run-judge.safetensors"
-    monkeypatch.setattr(
-        "training.studies.compare.classifier_verdict",
-        lambda *_: Verdict(lambda cells: np.tile([[0.6, 0.4]], (len(cells), 1)), 1.0),
-    )
-    found = ClassifiersAlone().measure(replace(inputs, judge=judge))
+def test_plain_cnns_stand_beside_the_head(inputs, tmp_path, monkeypatch, few_resamples):
+    provenance, data = inputs.entry()[1].provenance, inputs.data["cells"]
+    recipe = ClassifierRecipe.like(recipe_from_dict(provenance.recipe, "recipe"), "encoder", images=8, seed=0)
+    cells, judge = load_cells(data, ("Parasitized", "Uninfected"), 16), tmp_path / "judge.safetensors"
+    train_classifier(recipe, cells, cells, provenance.split_digest, judge, CPU)
+    cnns = tuple(Path(shutil.copy(judge, tmp_path / f"{name}.safetensors")) for name in ("near", "far"))
+    for study in ("compare", "robustness"):
+        monkeypatch.setattr(f"training.studies.{study}.CHOOSER", judge)
+    monkeypatch.setattr("training.studies.study.PLAIN_CNNS", cnns)
+    found = ClassifiersAlone().measure(inputs)
     assert [table.title for table in found.tables] == ["Test slides of cells.zip", "Validation slides of cells.zip"]
     for table in found.tables:
-        assert [row[0] for row in table.rows] == ["head", "resnet18", "encoder"]
-        assert "0 of them with a label that run-judge.safetensors disputes" in table.note
-    written = {path: path.stat().st_mtime_ns for path in inputs.folder.glob("*.safetensors")}
-    assert len(written) == 2
+        assert [row[0] for row in table.rows] == ["head", "near", "far"]
+        assert "of them with a label that judge.safetensors disputes" in table.note
+    (table,) = ClassifiersAlone().measure(replace(inputs, rivals=cnns[1:])).tables[:1]
+    assert [row[0] for row in table.rows] == ["head", "far"], "those that are asked for"
+    (table,) = Robustness(cells=3).measure(inputs).tables
+    assert [row[0] for row in table.rows] == ["head", "judge", "near", "far"] and "brightness" in table.columns
 
-    monkeypatch.setattr(
-        "training.studies.robustness.gather_verdicts",
-        lambda explainer, classifiers, *more: gather_verdicts(
-            explainer, [path for path in classifiers if path != judge], *more
-        ),
-    )
-    (table,) = Robustness(cells=3).measure(replace(inputs, judge=judge)).tables
-    assert [row[0] for row in table.rows] == ["head", "resnet18", "encoder"] and "brightness" in table.columns
-    assert written == {path: path.stat().st_mtime_ns for path in inputs.folder.glob("*.safetensors")}
+
+def test_the_plain_cnns_that_ship_know_the_split(explainer):
+    for path in PLAIN_CNNS:
+        assert classifier_verdict(explainer, path).read(np.zeros((2, 64, 64, 3), np.uint8)).shape == (2, 2)
 
 
 def test_a_corruption_s_mean_is_over_its_severities(toy, explainer, other):

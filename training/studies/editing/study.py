@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from training.run.classifier import load_judge
+from training.run.classifier import CHOOSER, load_judge
 from training.run.recipe import part_of, split_of
 from training.studies.editing.figures import Judges
 from training.studies.editing.measure import draw_samples, draw_sheet, draw_variants, study_edits
 from training.studies.stain import fit_proxy
-from training.studies.study import CHOOSER, Findings, Inputs, Study
+from training.studies.study import Findings, Inputs, Study
 from training.tables import Cell, Figure, Table
 
 TURNS = {"head": "head_flips", "posterior": "posterior_flips", "judge": "judge_flips", "own check": "own_check"}
@@ -50,7 +50,8 @@ class EditStudy(Study):
         the explainer's *search*; the *placebo*, the same region made anew under the class that the cell has; *without a
         model*, the stain filled in from around it, or a soft dot painted at a random place; *unedited*; DDIM inversion
         whose residuals are given up in regions, and edit-friendly DDPM inversion (Huberman-Spiegelglas et al. 2024).
-        The judge is a plain network that was trained apart; no setting was chosen by it. Likelihoods are of 8 draws.
+        The judge is a plain network, `witness-64`, that was trained apart; no setting was chosen by it, and the model
+        learnt nothing from it. Likelihoods are of 8 draws.
         *Dirt*: a new dark and colourless piece of 4 pixels or more. *Ghost*: where the stain was, more relief than in
         95 % of the same regions laid in healthy cells. *Spread*: the deviation of spots that were added over that of
         real ones.

@@ -1,6 +1,5 @@
 """Cells of other microscopes, in their own colours and in matched ones: verdicts, refusals, evidence, beside rivals."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ from training.studies.shift.pictures import draw_sheet
 from training.studies.shift.readers import JointReader, Reader, RivalReader, Said, views
 from training.studies.shift.sets import HOME, places, read_home, read_sets
 from training.studies.shift.tables import tables
-from training.studies.study import Findings, Inputs, Study
+from training.studies.study import Findings, Inputs, Study, digests
 from training.tables import Table
 
 SHEET = "microscopes.png"
@@ -82,7 +81,7 @@ class Microscopes(Study):
         """What else decides the figures: which sets are there, and the rivals."""
         folder = inputs.data.get("microscopes")
         there = [path.name for path, _ in places(folder) if path.exists()] if folder else []
-        return [*super().facts(inputs), there, *map(_digest, inputs.rivals)]
+        return [*super().facts(inputs), there, *digests(inputs.rivals)]
 
     def measure(self, inputs: Inputs) -> Findings:
         """Frames the cells, lets everybody read them, and draws a sheet into the inputs' folder.
@@ -186,7 +185,3 @@ def _right(sample: Sample, colours: str, said: Mapping[str, Said]) -> list[Json]
         counted = {"n": len(red), "given": int(given.sum()), "right": int(right[given].sum())}
         rows.append({"reader": name, "colours": colours} | counted)
     return rows
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
