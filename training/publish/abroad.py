@@ -43,6 +43,15 @@ def areas(own: Table, rival: Table | None) -> Iterator[tuple[str, Cell, Cell, Ce
             yield f"{row[NAME]}{matched}", row[AUROC], row[LIKELIHOOD], beside
 
 
+def at_home(comparison: Table, rival: Table | None) -> tuple[Cell, Cell]:
+    """The rival's accuracy and AUROC on the training's own microscope, of the table that compares there, if in it."""
+    for name, *row in comparison.rows:
+        if rival is not None and rival.title == f"{REPORTS}{name}":
+            figures = dict(zip(comparison.columns[1:], row, strict=True))
+            return figures["accuracy"], figures["AUROC"]
+    return NOTHING, NOTHING
+
+
 def beside_rival(tables: Sequence[Table]) -> Table:
     """The checkpoint's rows, each with the AUROC of the rival that compares best."""
     own, (rival, sets) = tables[0], fair_rival(tables)

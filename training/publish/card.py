@@ -9,7 +9,7 @@ from typing import Any
 
 from jdm_core.checkpoint.entry import Checkpoint
 from jdm_core.files import replace_file
-from training.publish.abroad import REPORTS, areas, beside_rival, fair_rival, that_report
+from training.publish.abroad import areas, at_home, beside_rival, fair_rival, that_report
 from training.publish.fits.red_cells import kinds_table
 from training.tables import NOTHING, Cell, Figure, Table
 
@@ -50,18 +50,11 @@ def summary(sources: Sources) -> str:
     edits = m["edits"]
     abroad = that_report(sources.tables("microscopes"))
     rival, sets = fair_rival(abroad)
-    at_home = sources.tables("compare")[0]  # of the test slides
-    beside = next((row for row in at_home.rows if rival is not None and rival.title == f"{REPORTS}{row[0]}"), ())
+    accuracy, area = at_home(sources.tables("compare")[0], rival)
+    unseen = f"accuracy, {m['n']:,} cells of {m['slides']} unseen slides"
     rows: list[list[Cell]] = [
-        [
-            f"{words}",
-            *(Figure.of(m[key], figure.lower()) for key, _ in _VERDICTS),
-            beside[at_home.columns.index(figure)] if beside else NOTHING,
-        ]
-        for words, figure in (
-            (f"accuracy, {m['n']:,} cells of {m['slides']} unseen slides", "accuracy"),
-            ("AUROC on them", "AUROC"),
-        )
+        [unseen, *(Figure.of(m[key], "accuracy") for key, _ in _VERDICTS), accuracy],
+        ["AUROC on them", *(Figure.of(m[key], "auroc") for key, _ in _VERDICTS), area],
     ]
     for label, words in _EDITS:
         f = edits[f"from_{label}"]
