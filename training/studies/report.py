@@ -29,7 +29,7 @@ from training.studies.second_look import SecondLook
 from training.studies.shift.digits import MnistToUsps
 from training.studies.shift.microscopes import Microscopes
 from training.studies.shipped import Edits, Familiar, Verdicts, VerdictsOfDigits
-from training.studies.study import Inputs, Study
+from training.studies.study import Inputs, Study, digests
 from training.tables import Cell, Table
 
 PAGES = Path(__file__).resolve().parents[2] / "docs" / "studies"
@@ -74,6 +74,8 @@ def fingerprint(study: Study, inputs: Inputs) -> str:
     facts = [study.name, asdict(study), inputs.seed, [asdict(entry) for entry in entries]]
     if study.edits:
         facts.append(repr(DEFAULT_EDIT))
+    if study.judged:
+        facts.append(digests([inputs.judge]))
     facts += study.facts(inputs)
     return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
 

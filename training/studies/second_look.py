@@ -165,17 +165,19 @@ class SecondLook(Study):
     title = "A second look at the labels"
     question = "Where no network reads a cell as it is labelled, is the label right?"
     setup = """Three networks read the test cells: the classifiers of `malaria-128` and `malaria-64`, and the judge. 93
-        of the cells whose label none of them gives, and as many of the same labels that all three give, were shuffled
+        of the cells whose label none of three gave, and as many of the same labels that all three gave, were shuffled
         and looked at without label, file name or verdict, by a vision-language model and no microscopist
-        ([how](../../training/marks/README.md)). They were drawn with version 2 of `malaria-64`; four of them version 3
-        reads as labelled. In the second table *classifier* is that of `malaria-128`."""
-    conclusion = """Where the networks agree with the label, so does this eye: it sees a parasite in 56 of 60 cells
-        labelled *Parasitized* and in none of 33 labelled *Uninfected*. Where they contradict the label, the eye sides
-        with the networks far more often than with the label: of 59 cells labelled *Parasitized*, 40 show no parasite
-        to it and 4 do; of 30 labelled *Uninfected*, 9 show one and 2 do not. The others are faint marks and dots at a
-        rim. Without the 51 cells whose label the eye contradicts, the classifier is right on 0.977 of the test cells
-        instead of 0.966. That is kind to the classifier: wrong labels with which it agrees do not count against it."""
-    concluded_on: ClassVar = {"malaria-64": 3}
+        ([how](../../training/marks/README.md)). They were drawn with version 2 of `malaria-64` and another judge: today
+        one or two of the three read 18 of the 186 as labelled, and these are not in the first table. In the second one
+        *classifier* is that of `malaria-128`."""
+    conclusion = """Where the networks agree with the label, so does this eye: it sees a parasite in 58 of 62 cells
+        labelled *Parasitized* and in none of 32 labelled *Uninfected*. Where they contradict the label, the eye sides
+        with the networks: of 46 cells labelled *Parasitized*, 39 show no parasite to it and none does; of 28 labelled
+        *Uninfected*, 10 show one and none is clear of it. The others are faint marks and dots at a rim. Without the 51
+        cells whose label the eye contradicts, the classifier of `malaria-64` is right on 0.978 of the test cells
+        instead of 0.967. That is kind to the classifier: wrong labels with which it agrees do not count against it."""
+    concluded_on: ClassVar = {"malaria-64": 7}
+    judged = True
 
     @property
     def reads(self) -> tuple[str, ...]:

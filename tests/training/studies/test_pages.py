@@ -106,6 +106,18 @@ def test_what_decides_the_figures_is_in_the_fingerprint(own, inputs, monkeypatch
     assert fingerprint(TOY, inputs) != before
 
 
+def test_another_judge_makes_what_it_judged_measured_again(inputs, tmp_path):
+    class Judged(Toy):
+        judged = True
+
+    one, other = (replace(inputs, judge=tmp_path / name) for name in ("one", "other"))
+    for each in (one, other):
+        each.judge.write_text(each.judge.name)
+    assert fingerprint(TOY, one) == fingerprint(TOY, other)
+    assert fingerprint(Judged(), one) != fingerprint(Judged(), other)
+    assert {study.name for study in STUDIES if study.judged} == {"edit-study", "heatmaps", "generation", "second-look"}
+
+
 def test_the_command_measures_what_it_can_and_writes_pages(trained, tmp_path, monkeypatch, capsys, few_resamples):
     class Broken(Toy):
         name = "broken"

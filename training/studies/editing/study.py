@@ -72,6 +72,7 @@ class EditStudy(Study):
         often: cells of one class come from other slides than those of the other, and differ in the texture of the whole
         cell. Little is left by these traits that an edit of a region could mend."""
     edits = True
+    judged = True
     concluded_on: ClassVar = {"malaria-64": 5}
 
     def measure(self, inputs: Inputs) -> Findings:

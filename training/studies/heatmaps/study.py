@@ -65,6 +65,7 @@ class Heatmaps(Study):
         that reads the maximum over positions, points beside every second parasite."""
     concluded_on: ClassVar = {"malaria-64": 7}
     edits = True
+    judged = True
 
     def measure(self, inputs: Inputs) -> Findings:
         """Draws every map of every marked cell, and measures."""
