@@ -15,7 +15,7 @@ from jdm_core.images.limits import BLACK
 from jdm_core.images.pixels import cell_mask, from_uint8
 from training.data.members import choose_members, chunks, read_all, slide_of
 from training.metrics import Json, share, share_interval
-from training.run.classifier import judge_probabilities, load_judge
+from training.run.classifier import judge_probabilities, load_judge_of
 
 CHUNK = 16
 SHEET_CELLS = 24
@@ -39,7 +39,7 @@ def evaluate_edits(
     Counted are cells that head and judge both read as labelled before the edit: of the others nothing could flip.
     `sheet` takes a picture of the first 24 drawn, good or bad: cell, evidence, edit and difference.
     """
-    judge = load_judge(judge_file, explainer.labels)
+    judge = load_judge_of(explainer.checkpoint, judge_file)
     found = choose_members(data, explainer.labels, keep)
     generator = np.random.default_rng(seed)
     of_class = [[item for item in found if item[1] == label] for label in range(len(explainer.labels))]

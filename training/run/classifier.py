@@ -18,6 +18,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from jdm_core.bounds import check_labels, check_temperature
+from jdm_core.checkpoint.entry import Checkpoint
 from jdm_core.checkpoint.manifest import MANIFEST, check_recorded, read_classifiers
 from jdm_core.checkpoint.records import build_record, parse_json
 from jdm_core.checkpoint.weights import MAX_WEIGHTS_BYTES, CheckpointError, check_tensors
@@ -209,6 +210,13 @@ def load_judge(path: Path, labels: Sequence[str]) -> nn.Module:
     if judge.labels != tuple(labels):
         raise ValueError(f"{path}: judges {judge.labels}, not {tuple(labels)}")
     return judge.network
+
+
+def load_judge_of(checkpoint: Checkpoint, path: Path) -> nn.Module:
+    """`load_judge`, of a checkpoint that has learnt nothing from it; ValueError for one of its teachers."""
+    if path.stem in checkpoint.provenance.recipe.get("teachers", ()):
+        raise ValueError(f"{path}: has taught the checkpoint that it is to judge; a judge takes no part")
+    return load_judge(path, checkpoint.labels)
 
 
 class OtherSplitError(RecipeError):

@@ -17,7 +17,7 @@ from jdm_core.model.sampling import denoise, initial_noise
 from training.data.cells import Cells, load_cells
 from training.data.members import chunks
 from training.metrics import clustered_interval, frechet_distance
-from training.run.classifier import judge_features, load_judge
+from training.run.classifier import judge_features, load_judge_of
 from training.run.recipe import part_of
 from training.studies.guidance import Guide, reader
 from training.studies.study import Findings, Inputs, Study
@@ -154,7 +154,7 @@ class Generation(Study):
     def measure(self, inputs: Inputs) -> Findings:
         """Samples, and draws a sheet."""
         explainer, data = inputs.load(), inputs.data["cells"]
-        judge = load_judge(inputs.judge, explainer.labels)
+        judge = load_judge_of(explainer.checkpoint, inputs.judge)
         keep, test_set = part_of(explainer, data, "test")
         real = load_cells(data, explainer.labels, explainer.size, keep)
         measured, cells = study_generation(explainer, judge, real, self.cells, self.steps, inputs.seed)

@@ -6,7 +6,7 @@ import torch
 from jdm_core import Explainer
 from jdm_core.model.network import JointDiffusionNetwork
 from tests.support.toy import TINY
-from training.run.classifier import CHOOSER, JUDGE, OtherSplitError, PlainCNN, load_teachers
+from training.run.classifier import CHOOSER, JUDGE, WEIGHTS, OtherSplitError, PlainCNN, load_judge_of, load_teachers
 from training.run.loss import SOFTENED, UNLABELLED, JointLoss, draw_batch, teaching_loss
 from training.run.recipe import RecipeError, load_recipe
 
@@ -31,6 +31,14 @@ def test_the_recorded_rivals_of_the_same_slides_may_teach():
             load_teachers(taught_by((judge,)), digest)
     with pytest.raises(RecipeError, match="tells Parasitized, Uninfected, which are other labels"):
         load_teachers(taught_by(RIVALS, "labels=['sick', 'well']"), digest)
+
+
+def test_a_teacher_judges_nobody_whom_it_has_taught():
+    checkpoint = Explainer.load("malaria-64", "cpu").checkpoint
+    assert load_judge_of(checkpoint, JUDGE) and load_judge_of(checkpoint, CHOOSER)
+    for name in RIVALS:
+        with pytest.raises(ValueError, match=f"{name}.safetensors: has taught the checkpoint"):
+            load_judge_of(checkpoint, WEIGHTS / f"{name}.safetensors")
 
 
 @pytest.mark.parametrize(

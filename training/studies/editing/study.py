@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from training.run.classifier import CHOOSER, load_judge
+from training.run.classifier import CHOOSER, load_judge, load_judge_of
 from training.run.recipe import part_of, split_of
 from training.studies.editing.figures import Judges
 from training.studies.editing.measure import draw_samples, draw_sheet, draw_variants, study_edits
@@ -79,7 +79,7 @@ class EditStudy(Study):
     def measure(self, inputs: Inputs) -> Findings:
         """Edits by every method; those that the folder holds already are not run again."""
         explainer, data = inputs.load(), inputs.data["cells"]
-        judge = load_judge(inputs.judge, explainer.labels)
+        judge = load_judge_of(explainer.checkpoint, inputs.judge)
         keep, test_set = part_of(explainer, data, self.part)
         proxy = fit_proxy(explainer, data, split_of(explainer, data).train, inputs.seed)
         judges = Judges(judge, load_judge(CHOOSER, explainer.labels))

@@ -15,7 +15,7 @@ from training.data.corruptions import corrupt
 from training.data.marks import Marks, box_mask
 from training.data.members import DataError, chunks, list_members, read_all, slide_of
 from training.metrics import Summary, clustered_interval, summarise
-from training.run.classifier import judge_probabilities, load_judge
+from training.run.classifier import judge_probabilities, load_judge_of
 from training.studies.heatmaps.attributions import Attribution, Maps
 from training.studies.heatmaps.localisation import average_precision, correlation, deletion_and_insertion
 from training.studies.pointing import energy_inside, pointing, pointing_by_chance
@@ -112,7 +112,7 @@ def study_heatmaps(
     and nothing to remove; those are given as `all_marked` too, where a map of zeros has no energy anywhere.
     The first map is the one that the others' energy is compared with.
     """
-    judge = load_judge(judge_file, explainer.labels)
+    judge = load_judge_of(explainer.checkpoint, judge_file)
     names, cells = read_marked(data, marks, explainer.labels)
     slides = np.array([slide_of(name) for name in names])
     x = from_uint8(torch.from_numpy(squares(cells, explainer.size)))
