@@ -69,6 +69,7 @@ class Recipe:
     teaching_weight: float = 0.0  # of what parts the head from them
     teaching_from: float = 0.0  # the share of the run after which they teach
     head_alone_from: float = 1.0  # the share of the run after which the head alone learns, and all else stands still
+    crowd_share: float = 0.0  # of the cells that the head alone learns from: made as crowded fields give them
     start_from: str = ""  # a checkpoint whose weights are taken, or grown where its side is half; "": random weights
     symmetries: bool = True  # whether images are flipped and turned: cells have no up, digits have
     translate: int = 0  # pixels by which images are shifted at most
@@ -111,6 +112,8 @@ class Recipe:
             raise ValueError("head_alone_from must be in [0, 1]")
         if self.head_alone_from == 0 and not self.start_from:
             raise ValueError("head_alone_from=0 leaves encoder and decoder as they are: start_from says as what")
+        if not 0 <= self.crowd_share <= 1 or (self.crowd_share and self.head_alone_from == 1):
+            raise ValueError("crowd_share must be in [0, 1], and 0 where the head never learns alone")
         if list(self.restarts) != sorted({n for n in self.restarts if n >= self.batch_size}):
             raise ValueError("restarts must ascend, from a batch on")
         if self.appearance < 0 or (self.appearance and self.stain_jitter):

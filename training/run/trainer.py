@@ -6,6 +6,7 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from jdm_core.checkpoint.manifest import load_checkpoint
@@ -14,6 +15,7 @@ from jdm_core.model.device import bf16_is_fast
 from jdm_core.model.network import JointDiffusionNetwork
 from training.data.augment import augment
 from training.data.cells import Cells, joined
+from training.data.composed.crowded import Crowded
 from training.data.microscopes.trained import Abroad
 from training.data.split import batches
 from training.run.loss import Batch, HeadLoss, JointLoss, draw_batch
@@ -58,6 +60,7 @@ class Trainer:
         if schedule.accumulate > 1 and recipe.architecture.normalisation == "data":
             raise RecipeError("a batch cannot be computed in parts where its own statistics normalise it")
         self.half = recipe.precision == "bf16" and bf16_is_fast(self.device)
+        self._crowded = Crowded(training, recipe.crowd_share) if recipe.crowd_share else None
         self._images, self._labels = training.images.to(self.device), training.labels.to(self.device)
         torch.manual_seed(recipe.seed)
         self.network = initial_network(recipe).to(self.device)
@@ -149,8 +152,9 @@ class Trainer:
     def _batch(self, index: Tensor, step: int) -> Batch:
         generator = torch.Generator(self.device).manual_seed(self.recipe.seed * 1_000_003 + step)
         recipe = self.recipe
+        crowded = self._crowded if self._alone else None
         images = augment(
-            self._images[index],
+            self._images[index] if crowded is None else crowded(index, recipe.seed, step).to(self.device),
             recipe.stain_jitter,
             generator,
             recipe.symmetries,
@@ -173,7 +177,7 @@ class Trainer:
 def initial_network(recipe: Recipe) -> JointDiffusionNetwork:
     """A network with random weights, or with those of the checkpoint that the recipe starts from, grown if need be.
 
-    A head of another shape than the checkpoint's begins with random weights.
+    A head may be of another shape than the checkpoint's (`widened_head`).
     """
     network = JointDiffusionNetwork(recipe.architecture)
     if recipe.start_from:
@@ -185,13 +189,28 @@ def initial_network(recipe: Recipe) -> JointDiffusionNetwork:
             if theirs == recipe.architecture:
                 network.load_state_dict(weights)
             elif replace(theirs, head_widths=recipe.architecture.head_widths) == recipe.architecture:
-                kept = {name: value for name, value in weights.items() if not name.startswith("head.")}
-                network.load_state_dict(network.state_dict() | kept)
+                network.load_state_dict(widened_head(weights, network.state_dict(), theirs))
             else:
                 network.load_state_dict(grown_weights(weights, theirs, recipe.architecture))
         except ValueError as error:
             raise RecipeError(f"{recipe.name}: cannot start from {recipe.start_from}: {error}") from error
     return network
+
+
+def widened_head(weights: Mapping[str, Tensor], begun: Mapping[str, Tensor], theirs: Architecture) -> dict[str, Tensor]:
+    """All `weights` but a head of another shape, whose weights are those `begun`.
+
+    A head without a path gets a silent one: it says what it said, until it has learnt to read what the path finds.
+    """
+    wide = {**begun, **{name: value for name, value in weights.items() if not name.startswith("head.")}}
+    if theirs.head_widths:
+        return wide
+    pooled = sum(theirs.widths)
+    for name, value in weights.items():
+        if name.startswith("head."):
+            wide[name] = torch.cat([value, begun[name][..., pooled:]], dim=-1) if pooled in value.shape else value
+    wide["head.1.weight"] = F.pad(weights["head.1.weight"], (0, begun["head.1.weight"].shape[-1] - pooled))
+    return wide
 
 
 def grown_weights(weights: Mapping[str, Tensor], small: Architecture, large: Architecture) -> dict[str, Tensor]:

@@ -20,7 +20,7 @@ from training.metrics import clustered_interval, frechet_distance
 from training.run.classifier import judge_features, load_judge_of
 from training.run.recipe import part_of
 from training.studies.guidance import Guide, reader
-from training.studies.study import Findings, Inputs, Study
+from training.studies.study import Findings, Inputs, Study, digests
 from training.tables import Figure, Table
 
 GUIDES = (
@@ -149,7 +149,10 @@ class Generation(Study):
         to 0.57, where chance is 0.5), with either sign and every constant: the paper's claim that it generates from a
         class does not hold on this data, with a classifier that reads mean-pooled features."""
     concluded_on: ClassVar = {"malaria-64": 3}
-    judged = True
+
+    def facts(self, inputs: Inputs) -> Sequence[object]:
+        """The judge decides the figures too."""
+        return digests([inputs.judge])
 
     def measure(self, inputs: Inputs) -> Findings:
         """Samples, and draws a sheet."""

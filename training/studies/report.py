@@ -5,7 +5,7 @@ import json
 import re
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from training.studies.second_look import SecondLook
 from training.studies.shift.digits import MnistToUsps
 from training.studies.shift.microscopes import Microscopes
 from training.studies.shipped import Edits, Familiar, Verdicts, VerdictsOfDigits
-from training.studies.study import Inputs, Study, digests
+from training.studies.study import Inputs, Study
 from training.tables import Cell, Table
 
 PAGES = Path(__file__).resolve().parents[2] / "docs" / "studies"
@@ -71,13 +71,22 @@ def fingerprint(study: Study, inputs: Inputs) -> str:
     if not study.edits:
         reached = {"flip_head": THRESHOLDS.flip_head, "flip_posterior": THRESHOLDS.flip_posterior}
         entries = [replace(entry, thresholds=replace(entry.thresholds, **reached)) for entry in entries]
-    facts = [study.name, asdict(study), inputs.seed, [asdict(entry) for entry in entries]]
+    facts = [study.name, asdict(study), inputs.seed, [told(entry) for entry in entries]]
     if study.edits:
         facts.append(repr(DEFAULT_EDIT))
-    if study.judged:
-        facts.append(digests([inputs.judge]))
     facts += study.facts(inputs)
     return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def told(value: Any) -> Any:
+    """A record as plain values, less the fields at their defaults: one that is new changes no older record."""
+    if isinstance(value, Mapping):
+        return {key: told(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [told(item) for item in value]
+    if not is_dataclass(value):
+        return value
+    return {f.name: told(getattr(value, f.name)) for f in fields(value) if getattr(value, f.name) != f.default}
 
 
 class IncompleteError(ValueError):

@@ -20,7 +20,7 @@ from training.data.marks import find_marks, read_rows, write_rows
 from training.data.members import DataError, chunks, read_all, slide_of
 from training.metrics import METRICS, summarise
 from training.run.recipe import part_of
-from training.studies.study import Findings, Inputs, Study
+from training.studies.study import Findings, Inputs, Study, digests
 from training.studies.verdicts import count_agreeing, gather_verdicts, read_verdicts
 from training.tables import Figure, Table
 
@@ -177,7 +177,10 @@ class SecondLook(Study):
         cells whose label the eye contradicts, the classifier of `malaria-64` is right on 0.978 of the test cells
         instead of 0.967. That is kind to the classifier: wrong labels with which it agrees do not count against it."""
     concluded_on: ClassVar = {"malaria-64": 7}
-    judged = True
+
+    def facts(self, inputs: Inputs) -> Sequence[object]:
+        """The judge decides the figures too."""
+        return digests([inputs.judge])
 
     @property
     def reads(self) -> tuple[str, ...]:

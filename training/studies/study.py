@@ -95,10 +95,9 @@ class Study(ABC):
     reads: ClassVar[tuple[str, ...]] = (OWN,)  # names of checkpoints
     needs: ClassVar[tuple[str, ...]] = ("cells",)
     edits: ClassVar[bool] = False  # whether it depends on how the explainer searches for an edit
-    judged: ClassVar[bool] = False  # whether it depends on the judge
 
     def facts(self, inputs: Inputs) -> Sequence[object]:
-        """What decides the findings beside arguments, seed and checkpoints: files that are compared with, say."""
+        """What decides the findings beside arguments, seed and checkpoints: the judge, say, or rivals."""
         return ()
 
     @abstractmethod

@@ -104,6 +104,30 @@ def test_a_shipped_network_gets_another_head_and_is_otherwise_what_it_was(explai
     assert not torch.equal(begun["head.path.outs.2.weight"], trainer.average.state_dict()["head.path.outs.2.weight"])
 
 
+def test_a_new_path_is_silent_at_first_and_learns(explainer):
+    settings = ["start_from=malaria-64", "architecture.head_widths=[16, 16, 16]"]
+    network = initial_network(load_recipe("malaria-64", settings)).eval()
+    x = torch.rand(4, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    z = network.encode_clean(x)
+    logits = network.classify(z)
+    torch.testing.assert_close(logits, explainer.network.classify(explainer.network.encode_clean(x)))
+    logits[:, 0].sum().backward()
+    gradient = network.head[1].weight.grad
+    assert gradient[:, -48:].abs().max() > 0, "what reads the path moves"
+    assert network.head.path.convs[0].weight.abs().max() > 0, "and then the path does"
+
+
+def test_crowds_are_met_only_while_the_head_learns_alone(tmp_path):
+    cells = load_cells(write_toy_zip(tmp_path / "cells.zip"), ("Parasitized", "Uninfected"), 16)
+    seen = {}
+    for share in (0.0, 1.0):
+        recipe = load_recipe("malaria-64", (*TINY, *PATH, "head_alone_from=0.05", f"crowd_share={share}"))
+        trainer = Trainer(recipe, cells, torch.device("cpu"), Schedule())
+        losses = [trainer.step(step, torch.arange(8), stop=False)[0] for step in range(2)]
+        seen[share] = [step["clean"] for step in losses]
+    assert seen[0.0][0] == seen[1.0][0] and seen[0.0][1] != seen[1.0][1]
+
+
 def test_a_rehearsal_leaves_what_learns_before_that_step_learning(tmp_path):
     recipe = load_recipe("malaria-64", (*TINY, *PATH, "head_alone_from=0.05"))
     assert recipe.head_alone_step == 1
@@ -155,6 +179,8 @@ def test_the_path_sees_how_what_it_reads_lies():
     [
         (("head_alone_from=1.5",), r"head_alone_from must be in \[0, 1\]"),
         (("head_alone_from=0.0",), "start_from says as what"),
+        (("head_alone_from=0.5", "crowd_share=1.5"), r"crowd_share must be in \[0, 1\]"),
+        (("crowd_share=0.5",), "0 where the head never learns alone"),
         (("architecture.head_widths=[16]",), "1 head widths but 2 widths"),
         (("architecture.head_widths=[16, 24]",), "must be multiples of 16"),
     ],

@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from jdm_core.checkpoint.manifest import read_manifest
+from jdm_core.checkpoint.manifest import MANIFEST, read_manifest
 from training.cli import main
 from training.metrics import exact_interval
 from training.publish.evaluate import evaluate
 from training.run.recipe import part_of
 from training.studies import report
-from training.studies.report import PAGES, STUDIES, complete, fingerprint, for_people, page
+from training.studies.report import PAGES, STUDIES, complete, fingerprint, for_people, page, told
 from training.studies.shipped import Edits, Verdicts, VerdictsOfDigits
 from training.studies.study import Findings, Inputs, Study
 from training.tables import NOTHING, Figure, Table
@@ -107,15 +107,26 @@ def test_what_decides_the_figures_is_in_the_fingerprint(own, inputs, monkeypatch
 
 
 def test_another_judge_makes_what_it_judged_measured_again(inputs, tmp_path):
-    class Judged(Toy):
-        judged = True
-
-    one, other = (replace(inputs, judge=tmp_path / name) for name in ("one", "other"))
+    one, other = (replace(inputs, checkpoint="malaria-64", manifest=MANIFEST, judge=tmp_path / name) for name in "ab")
     for each in (one, other):
         each.judge.write_text(each.judge.name)
-    assert fingerprint(TOY, one) == fingerprint(TOY, other)
-    assert fingerprint(Judged(), one) != fingerprint(Judged(), other)
-    assert {study.name for study in STUDIES if study.judged} == {"edit-study", "heatmaps", "generation", "second-look"}
+    asked = {study.name for study in STUDIES if fingerprint(study, one) != fingerprint(study, other)}
+    assert asked == {"edit-study", "heatmaps", "generation", "second-look"}
+
+
+def test_a_field_that_is_new_and_at_its_default_is_not_told():
+    @dataclass(frozen=True)
+    class Older:
+        width: int
+        names: tuple[str, ...] = ("a",)
+
+    @dataclass(frozen=True)
+    class Newer(Older):
+        more: tuple[int, ...] = ()
+
+    assert told(Older(1)) == told(Newer(1)) == {"width": 1}
+    assert told([Newer(1, ("b",), (2,))]) == [{"width": 1, "names": ["b"], "more": [2]}]
+    assert told({"of": Newer(1)}) == {"of": {"width": 1}}
 
 
 def test_the_command_measures_what_it_can_and_writes_pages(trained, tmp_path, monkeypatch, capsys, few_resamples):

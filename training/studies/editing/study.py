@@ -1,6 +1,6 @@
 """The study of the edit beside its controls and other ways: its question, its tables and what it concludes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -9,7 +9,7 @@ from training.run.recipe import part_of, split_of
 from training.studies.editing.figures import Judges
 from training.studies.editing.measure import draw_samples, draw_sheet, draw_variants, study_edits
 from training.studies.stain import fit_proxy
-from training.studies.study import Findings, Inputs, Study
+from training.studies.study import Findings, Inputs, Study, digests
 from training.tables import Cell, Figure, Table
 
 TURNS = {"head": "head_flips", "posterior": "posterior_flips", "judge": "judge_flips", "own check": "own_check"}
@@ -73,8 +73,11 @@ class EditStudy(Study):
         other, and differ in the texture of the whole cell. Little is left by these traits that an edit of a region
         could mend."""
     edits = True
-    judged = True
     concluded_on: ClassVar = {"malaria-64": 7}
+
+    def facts(self, inputs: Inputs) -> Sequence[object]:
+        """The judge decides the figures too."""
+        return digests([inputs.judge])
 
     def measure(self, inputs: Inputs) -> Findings:
         """Edits by every method; those that the folder holds already are not run again."""

@@ -1,6 +1,6 @@
 """The study of maps: its question, its table and what it concludes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -18,7 +18,7 @@ from training.studies.heatmaps.attributions import (
 from training.studies.heatmaps.measure import study_heatmaps
 from training.studies.heatmaps.sheet import draw_sheet
 from training.studies.stain import fit_proxy
-from training.studies.study import Findings, Inputs, Study
+from training.studies.study import Findings, Inputs, Study, digests
 from training.tables import Figure, Table
 
 COLUMNS = {
@@ -65,7 +65,10 @@ class Heatmaps(Study):
         that reads the maximum over positions, points beside every second parasite."""
     concluded_on: ClassVar = {"malaria-64": 7}
     edits = True
-    judged = True
+
+    def facts(self, inputs: Inputs) -> Sequence[object]:
+        """The judge decides the figures too."""
+        return digests([inputs.judge])
 
     def measure(self, inputs: Inputs) -> Findings:
         """Draws every map of every marked cell, and measures."""
