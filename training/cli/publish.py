@@ -96,8 +96,8 @@ def register(commands: Commands) -> None:
 
 
 def _export(options: argparse.Namespace) -> int:
-    from training.publish.calibrate import calibrate
-    from training.publish.export import export, rounded_network
+    from training.publish.calibrate import Fitted, calibrate, calibrate_head
+    from training.publish.export import export, rounded_network, standing
     from training.publish.familiarity import fit_colours, fit_familiarity
 
     state, device = read_state(options.run), choose_device(options.device)
@@ -109,16 +109,20 @@ def _export(options: argparse.Namespace) -> int:
         raise StateError(f"{options.data}: splits into other slides than the run's data did")
     validation = cells.of_slides(split.validation)
     network = rounded_network(state, device)
-    fitted = calibrate(network, validation, options.cells, recipe.symmetries, device)
-    calibration = fitted.calibration
-    if architecture.image_channels == 3:  # half of what is familiar are colours
-        training = cells.of_slides(split.train)
-        known, _ = fit_familiarity(network, training, validation, device)
-        calibration = replace(calibration, familiarity=known, colours=fit_colours(training))
-    (options.run / "windows.json").write_text(json.dumps(fitted.windows, indent=1), encoding="utf-8")
-    (options.run / "ends.json").write_text(json.dumps(fitted.ends, indent=1), encoding="utf-8")
+    if (started := standing(state)) is not None:  # and so is all that is fitted to encoder and decoder
+        temperature, thresholds = calibrate_head(network, validation, device)
+        fitted = Fitted(replace(started.calibration, temperature=temperature), thresholds)
+    else:
+        fitted = calibrate(network, validation, options.cells, recipe.symmetries, device)
+        if architecture.image_channels == 3:  # half of what is familiar are colours
+            training = cells.of_slides(split.train)
+            known, _ = fit_familiarity(network, training, validation, device)
+            kept = replace(fitted.calibration, familiarity=known, colours=fit_colours(training))
+            fitted = replace(fitted, calibration=kept)
+        (options.run / "windows.json").write_text(json.dumps(fitted.windows, indent=1), encoding="utf-8")
+        (options.run / "ends.json").write_text(json.dumps(fitted.ends, indent=1), encoding="utf-8")
     name = options.name or recipe.name
-    path = export(state, calibration, fitted.thresholds, name, options.manifest, device.type, metrics={})
+    path = export(state, fitted.calibration, fitted.thresholds, name, options.manifest, device.type, metrics={})
     print(f"{path}: {path.stat().st_size} bytes; {_told(fitted)}")
     return 0
 
@@ -164,7 +168,8 @@ def _sureness(options: argparse.Namespace) -> int:
 
 def _told(fitted: "Fitted") -> str:
     parts = vars(fitted.calibration) | vars(fitted.thresholds)
-    return ", ".join(f"{name} {value}" for name, value in parts.items() if name not in ("familiarity", "colours"))
+    records = ("familiarity", "colours", "red_cells")
+    return ", ".join(f"{name} {value}" for name, value in parts.items() if name not in records)
 
 
 def _evaluate(options: argparse.Namespace) -> int:

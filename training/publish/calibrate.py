@@ -1,5 +1,6 @@
 """Calibration on validation slides: the head's temperature, the posterior's window, τ and b."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -91,12 +92,12 @@ def choose_window(
 
 @dataclass(frozen=True)
 class Fitted:
-    """What was fitted, and the figures of the candidates: of windows, and of where the bound ends."""
+    """What was fitted, and the figures of the candidates, if any: of windows, and of where the bound ends."""
 
     calibration: Calibration
     thresholds: Thresholds
-    windows: list[dict[str, float | str]]
-    ends: list[dict[str, float]]
+    windows: Sequence[dict[str, float | str]] = ()
+    ends: Sequence[dict[str, float]] = ()
 
 
 @torch.inference_mode()
@@ -108,12 +109,7 @@ def calibrate(
     Where the bound ends is fitted on the first `ENDS_CELLS` of the sample. `symmetries` are for networks that learnt
     from pictures which lie anyhow.
     """
-    logits = []
-    for part in chunks(len(validation), 64):
-        x = as_images(validation.images[part], device)
-        logits.append(network.classify(network.encode_clean(x)).cpu())
-    temperature = fit_temperature(torch.cat(logits), validation.labels)
-
+    temperature, thresholds = calibrate_head(network, validation, device)
     order = torch.randperm(len(validation), generator=torch.Generator().manual_seed(1))[:cells].tolist()
     sample = validation.take(order)
     widest = Window(float(EDGES[0]), float(EDGES[-1]), "epsilon", symmetries)
@@ -126,8 +122,19 @@ def calibrate(
     tau, bias, _ = fit_scores(scores, sample.labels.numpy())
     end, ends = fit_end(network, sample.take(range(min(ENDS_CELLS, len(sample)))), device)
     calibration = Calibration(temperature, tau, bias, window, elbo_logsnr_max=end)
+    return Fitted(calibration, thresholds, windows, ends)
+
+
+@torch.inference_mode()
+def calibrate_head(network: JointDiffusionNetwork, validation: Cells, device: torch.device) -> tuple[float, Thresholds]:
+    """The head's temperature, and how sure a verdict and an edit must be, on the validation cells."""
+    logits = []
+    for part in chunks(len(validation), 64):
+        x = as_images(validation.images[part], device)
+        logits.append(network.classify(network.encode_clean(x)).cpu())
+    temperature = fit_temperature(torch.cat(logits), validation.labels)
     probabilities = (torch.cat(logits) / temperature).softmax(1).numpy()
-    return Fitted(calibration, _thresholds(probabilities, validation), windows, ends)
+    return temperature, _thresholds(probabilities, validation)
 
 
 def _thresholds(probabilities: np.ndarray, validation: Cells) -> Thresholds:

@@ -11,9 +11,16 @@ from typing import Any
 import torch
 
 from jdm_core.checkpoint.calibration import Calibration, Thresholds
-from jdm_core.checkpoint.entry import FORMAT, RESIZE
+from jdm_core.checkpoint.entry import FORMAT, RESIZE, Checkpoint
 from jdm_core.checkpoint.familiarity import Familiarity
-from jdm_core.checkpoint.manifest import MANIFEST, WEIGHTS, read_classifiers, read_finders, read_manifest
+from jdm_core.checkpoint.manifest import (
+    MANIFEST,
+    WEIGHTS,
+    load_checkpoint,
+    read_classifiers,
+    read_finders,
+    read_manifest,
+)
 from jdm_core.checkpoint.red_cells import RedCells
 from jdm_core.checkpoint.weights import CheckpointError, half_weights, pack_weights
 from jdm_core.files import replace_file
@@ -40,6 +47,19 @@ def rounded_network(state: RunState, device: torch.device) -> JointDiffusionNetw
     network = JointDiffusionNetwork(state.recipe.architecture)
     network.load_state_dict({name: value.float() for name, value in rounded_weights(state).items()})
     return network.to(device).eval().requires_grad_(False)
+
+
+def standing(state: RunState) -> Checkpoint | None:
+    """The checkpoint that a run started from, where encoder and decoder are that one's still, to the last bit."""
+    if not state.recipe.start_from:
+        return None
+    started, checkpoint = load_checkpoint(state.recipe.start_from, torch.device("cpu"))
+    theirs, ours = (
+        {name: value.float() for name, value in weights.items() if not name.startswith("head.")}
+        for weights in (started.state_dict(), rounded_weights(state))
+    )
+    same = theirs.keys() == ours.keys() and all(torch.equal(theirs[name], ours[name]) for name in theirs)
+    return checkpoint if same else None
 
 
 def export(

@@ -1,18 +1,22 @@
 """A head that learns alone: what it reads stands still, bit by bit, and a stopped run goes on as if it had not been."""
 
 import json
+from copy import deepcopy
+from dataclasses import replace
 
 import pytest
 import torch
 
+from jdm_core.checkpoint.manifest import MANIFEST, read_manifest
 from jdm_core.model.network import JointDiffusionNetwork
 from jdm_core.model.normalisation import CLEAN, NOISY
 from tests.support.toy import TINY, TINY_OPTIONS, write_toy_zip
 from training.cli import main
 from training.data.cells import load_cells
+from training.publish.export import standing
 from training.run.classifier import PlainCNN
 from training.run.loss import HeadLoss, JointLoss, draw_batch
-from training.run.recipe import RecipeError, load_recipe
+from training.run.recipe import RecipeError, load_recipe, split_cells
 from training.run.state import averaged_weights, read_state, restore, save_state
 from training.run.trainer import Schedule, Trainer, initial_network
 
@@ -102,6 +106,25 @@ def test_a_shipped_network_gets_another_head_and_is_otherwise_what_it_was(explai
     assert all(torch.equal(value, weights[name]) for name, value in resumed.network.state_dict().items())
     begun = initial_network(recipe).state_dict()
     assert not torch.equal(begun["head.path.outs.2.weight"], trainer.average.state_dict()["head.path.outs.2.weight"])
+
+
+def test_what_is_fitted_to_encoder_and_decoder_stays_where_they_do(tmp_path, explainer):
+    zip_file, manifest, folder = write_toy_zip(tmp_path / "cells.zip"), tmp_path / "manifest.json", tmp_path / "run"
+    settings = ["start_from=malaria-64", "architecture.head_widths=[16, 16, 16]", "head_alone_from=0.0"]
+    recipe = load_recipe("malaria-64", settings)
+    network, split = initial_network(recipe), split_cells(load_cells(zip_file, recipe.labels, 64), recipe).digest
+    folder.mkdir()
+    save_state(folder, recipe, 0, 0.0, split, network, deepcopy(network), torch.optim.AdamW(network.parameters()))
+    command = ["export", "--data", str(zip_file), "--run", str(folder), "--device", "cpu"]
+    assert main([*command, "--manifest", str(manifest)]) == 0
+    ours, theirs = (read_manifest(path)["malaria-64"].calibration for path in (manifest, MANIFEST))
+    assert ours == replace(theirs, temperature=ours.temperature) != theirs
+    state = read_state(folder)
+    assert standing(state) == explainer.checkpoint
+    for name in ("stem.weight", "decoder.0.blocks.0.conv1.weight", "encoder.1.blocks.0.norm1.mean"):
+        moved = {**state.tensors, f"average.{name}": state.tensors[f"average.{name}"] + 0.1}
+        assert standing(replace(state, tensors=moved)) is None, name
+    assert standing(replace(state, recipe=load_recipe("malaria-64"))) is None
 
 
 def test_a_new_path_is_silent_at_first_and_learns(explainer):
