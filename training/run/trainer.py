@@ -200,7 +200,8 @@ def initial_network(recipe: Recipe) -> JointDiffusionNetwork:
 def widened_head(weights: Mapping[str, Tensor], begun: Mapping[str, Tensor], theirs: Architecture) -> dict[str, Tensor]:
     """All `weights` but a head of another shape, whose weights are those `begun`.
 
-    A head without a path gets a silent one: it says what it said, until it has learnt to read what the path finds.
+    A head without a path gets one that is silent, where the data's statistics normalise what it reads: it says what it
+    said, until it has learnt to read what the path finds.
     """
     wide = {**begun, **{name: value for name, value in weights.items() if not name.startswith("head.")}}
     if theirs.head_widths:

@@ -18,7 +18,7 @@ from training.run.classifier import PlainCNN
 from training.run.loss import HeadLoss, JointLoss, draw_batch
 from training.run.recipe import RecipeError, load_recipe, split_cells
 from training.run.state import averaged_weights, read_state, restore, save_state
-from training.run.trainer import Schedule, Trainer, initial_network
+from training.run.trainer import Schedule, Trainer, initial_network, widened_head
 
 pytestmark = pytest.mark.train
 
@@ -127,16 +127,20 @@ def test_what_is_fitted_to_encoder_and_decoder_stays_where_they_do(tmp_path, exp
     assert standing(replace(state, recipe=load_recipe("malaria-64"))) is None
 
 
-def test_a_new_path_is_silent_at_first_and_learns(explainer):
-    settings = ["start_from=malaria-64", "architecture.head_widths=[16, 16, 16]"]
-    network = initial_network(load_recipe("malaria-64", settings)).eval()
-    x = torch.rand(4, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    z = network.encode_clean(x)
-    logits = network.classify(z)
-    torch.testing.assert_close(logits, explainer.network.classify(explainer.network.encode_clean(x)))
+def test_a_new_path_is_silent_at_first_and_learns():
+    torch.manual_seed(0)
+    recipe = load_recipe("malaria-64", (*TINY, *PATH))
+    small = JointDiffusionNetwork(replace(recipe.architecture, head_widths=())).eval()
+    network = JointDiffusionNetwork(recipe.architecture).eval()
+    for value in small.parameters():  # the last layers are silent
+        torch.nn.init.normal_(value, std=0.1)
+    network.load_state_dict(widened_head(small.state_dict(), network.state_dict(), small.architecture))
+    x = torch.rand(4, 3, 16, 16) * 2 - 1
+    logits = network.classify(network.encode_clean(x))
+    assert logits.std() > 1e-3
+    torch.testing.assert_close(logits, small.classify(small.encode_clean(x)))
     logits[:, 0].sum().backward()
-    gradient = network.head[1].weight.grad
-    assert gradient[:, -48:].abs().max() > 0, "what reads the path moves"
+    assert network.head[1].weight.grad[:, -48:].abs().max() > 0, "what reads the path moves"
     assert network.head.path.convs[0].weight.abs().max() > 0, "and then the path does"
 
 
