@@ -49,7 +49,7 @@ class Microscopes(Study):
         al. 2019), Chula (Naruenatthanaset et al. 2021) and BCCD `malaria-64` trains on the developers' parts, with
         parasites of its own training cells laid into healthy cells; a plain CNN beside it does so only where the words
         below its table name them, and without such parasites, for with them it read the developers' parts no better. In
-        its last leg the head of `malaria-64` learnt from both CNNs. On these parts rests too the rule that tells red
+        its last legs the head of `malaria-64` learnt from both CNNs. On these parts rests too the rule that tells red
         cells of other stains ("other") from what is no red cell. IML and BBBC041 are cut out of whole fields by their
         boxes; MP-IDB comes as crops, of which the product finds the cell; Chula and BCCD show healthy blood. The first
         rows are cells of the training's own microscope, of slides it has not seen. Half of the fields of each set, by a
