@@ -23,7 +23,7 @@ from jdm_core.model.network import JointDiffusionNetwork
 
 NAME = "malaria-64"
 SIZE = 16
-TINY = {"image_size": SIZE, "widths": (16, 32), "blocks": (1, 1), "attention": (1,), "embedding": 32}
+TINY = {"image_size": SIZE, "widths": (16, 32), "blocks": (1, 1), "attention": (1,), "embedding": 32, "head_widths": ()}
 SPECIAL = (float("nan"), float("inf"), -float("inf"), 6e4, -6e4, 0.0)
 
 

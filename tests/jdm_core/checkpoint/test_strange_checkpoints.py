@@ -35,7 +35,13 @@ def saved(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("saved")
     shipped = read_manifest()["malaria-64"]
     architecture = replace(
-        shipped.architecture, image_size=16, widths=(16, 32), blocks=(1, 1), attention=(1,), embedding=32
+        shipped.architecture,
+        image_size=16,
+        widths=(16, 32),
+        blocks=(1, 1),
+        attention=(1,),
+        embedding=32,
+        head_widths=(),
     )
     traits = trait_count(2)
     known = Familiarity(*(Ellipsoid((0.0,) * d, tuple((0.1,) * (i + 1) for i in range(d))) for d in (traits, COLOURS)))
