@@ -71,10 +71,11 @@ class Microscopes(Study):
         of these; for another, measure your own fields by the same command. Colours taken as needed ask for no batch,
         and cells are read as well as where a field's are matched; left as given, the dark cells of BBBC041 are called
         infected too often. A plain CNN that trained on the same cells of other microscopes ranks cells as well as the
-        joint model's classifier, which learnt from it, and with matched colours IML's better. The joint model finds
-        more of IML's infected cells, and calls more healthy ones of IML and BCCD infected. Of BCCD each cell that is
-        called so on the reporting part, looked at one by one, holds a drop that glints, a platelet or a grain of
-        stain; either CNN calls fewer than half as many so. What differs within its interval is no difference."""
+        joint model's classifier, which learnt from it. At one half the joint model calls fewer than half as many of
+        BBBC041's healthy cells infected as either CNN does; of IML it calls as few so as that CNN, and finds as many of
+        the infected ones, fewer than the CNN that knows one microscope alone. Of BCCD's healthy cells it calls a few
+        more infected than either: those that version 7 called so on the reporting part, looked at one by one, each held
+        a drop that glints, a platelet or a grain of stain. What differs within its interval is no difference."""
     needs = ("microscopes",)
 
     def facts(self, inputs: Inputs) -> Sequence[object]:
