@@ -209,7 +209,13 @@ def quick(explainer):
     """A small untrained network with a short edit, under the shipped checkpoint's name and labels."""
     torch.manual_seed(0)
     small = replace(
-        explainer.checkpoint.architecture, image_size=16, widths=(16, 32), blocks=(1, 1), attention=(), embedding=32
+        explainer.checkpoint.architecture,
+        image_size=16,
+        widths=(16, 32),
+        blocks=(1, 1),
+        attention=(),
+        embedding=32,
+        head_widths=(),
     )
     calibration = replace(explainer.checkpoint.calibration, familiarity=None)  # its traits are another network's
     preprocessing = replace(explainer.checkpoint.preprocessing, size=16)
