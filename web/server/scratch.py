@@ -116,7 +116,11 @@ class Scratch:
     def close(self) -> None:
         """Deletes all of it."""
         self._closed.set()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        for _ in range(10):  # work that was broken off may be writing into it still
+            shutil.rmtree(self.folder, ignore_errors=True)
+            if not self.folder.exists():
+                break
+            time.sleep(0.1)
         self._lock.close()
 
     def _forget(self, visitor: str, size: int) -> None:
