@@ -50,7 +50,7 @@ def rounded_network(state: RunState, device: torch.device) -> JointDiffusionNetw
 
 
 def standing(state: RunState) -> Checkpoint | None:
-    """The checkpoint that a run started from, where encoder and decoder are that one's still, to the last bit."""
+    """The checkpoint that a run started from, where encoder and decoder still equal that one's."""
     if not state.recipe.start_from:
         return None
     started, checkpoint = load_checkpoint(state.recipe.start_from, torch.device("cpu"))
