@@ -23,6 +23,7 @@ TINY = (
     "architecture.head_widths=[]",
     "head_alone_from=1.0",
     "crowd_share=0.0",
+    "grain=0.0",
     "abroad=[]",
     "abroad_share=0.0",
     "teachers=[]",

@@ -21,6 +21,7 @@ class Batch:
     """B images with everything random about their loss: what one process takes a share of."""
 
     images: Tensor  # (B, C, S, S) in [-1, 1]
+    read: Tensor  # (B, C, S, S): the same images as the head reads them where no noise is added, with a camera's grain
     labels: Tensor  # (B,) class indices, UNLABELLED where nobody says
     decoded_as: Tensor  # (B,) class indices, K for "no class"
     logsnr: Tensor  # (B,)
@@ -33,12 +34,9 @@ class Batch:
         """`count` equal parts, whose mean loss is the loss of the whole; ValueError where B does not divide."""
         if len(self.images) % count:
             raise ValueError(f"a batch of {len(self.images)} does not divide into {count} equal shares")
-        tensors = (self.images, self.labels, self.decoded_as, self.logsnr, self.noise)
+        tensors = (self.images, self.read, self.labels, self.decoded_as, self.logsnr, self.noise)
         labelled, weights = self.labelled / count, (self.margin_weight, self.teaching_weight)
-        return [
-            Batch(images, labels, decoded_as, logsnr, noise, labelled, *weights)
-            for images, labels, decoded_as, logsnr, noise in zip(*(t.chunk(count) for t in tensors), strict=True)
-        ]
+        return [Batch(*parts, labelled, *weights) for parts in zip(*(t.chunk(count) for t in tensors), strict=True)]
 
 
 def focused(u: Tensor, focus: Sequence[float]) -> Tensor:
@@ -62,10 +60,12 @@ def draw_batch(
     focus: Sequence[float] = (),
     margin_weight: float = 0.0,
     teaching_weight: float = 0.0,
+    read: Tensor | None = None,
 ) -> Batch:
     """Noise, levels and dropped labels for images (B, C, S, S) in [-1, 1] and labels (B,).
 
-    The times are stratified over the batch, one a stratum, which lowers the variance of the loss.
+    `read` are the images as the head reads them, the same ones if None. The times are stratified over the batch, one a
+    stratum, which lowers the variance of the loss.
     """
     b, device = len(images), images.device
     time = focused((torch.arange(b, device=device) + torch.rand((), generator=generator, device=device)) / b, focus)
@@ -74,7 +74,8 @@ def draw_batch(
     dropped = torch.rand(b, generator=generator, device=device) < label_dropout
     decoded_as = torch.where(dropped | (labels == UNLABELLED), classes, labels)
     labelled = float((labels != UNLABELLED).sum())
-    return Batch(images, labels, decoded_as, logsnr, noise, labelled, margin_weight, teaching_weight)
+    read = images if read is None else read
+    return Batch(images, read, labels, decoded_as, logsnr, noise, labelled, margin_weight, teaching_weight)
 
 
 def diffusion_loss(network: JointDiffusionNetwork, batch: Batch) -> tuple[Tensor, list[Tensor], Tensor]:
@@ -145,7 +146,7 @@ class JointLoss(nn.Module):
         network = self.network
         diffusion, z, error = diffusion_loss(network, batch)
         logits = network.classify(z, NOISY)
-        total, parts = self._reading(logits, network.classify(network.encode_clean(batch.images)), batch)
+        total, parts = self._reading(logits, network.classify(network.encode_clean(batch.read)), batch)
         total, parts = diffusion + total, {"diffusion": diffusion} | parts
         if batch.margin_weight:
             parts["margin"] = margin_loss(network, batch, z, error, logits, self._levels)
@@ -182,6 +183,6 @@ class HeadLoss(JointLoss):
         network = self.network
         with torch.no_grad():
             z = network.encode(add_noise(batch.images, batch.noise, batch.logsnr), batch.logsnr)
-            z_clean = network.encode_clean(batch.images)
+            z_clean = network.encode_clean(batch.read)
         total, parts = self._reading(network.classify(z, NOISY), network.classify(z_clean), batch)
         return {"loss": total} | parts

@@ -65,6 +65,7 @@ class Recipe:
     abroad_grafts: bool = False  # whether parasites of the data are laid into healthy cells of `abroad` beside them
     abroad_from: float = 0.0  # the share of the run after which they are met
     appearance: float = 0.0  # strength at which stain, lamp and sampling vary, instead of `stain_jitter`
+    grain: float = 0.0  # share of the images with a camera's noise, and JPEG, as the head reads them
     teachers: tuple[str, ...] = ()  # classifiers of the manifest, whose mean verdict on clean images is learnt too
     teaching_weight: float = 0.0  # of what parts the head from them
     teaching_from: float = 0.0  # the share of the run after which they teach
@@ -118,6 +119,8 @@ class Recipe:
             raise ValueError("restarts must ascend, from a batch on")
         if self.appearance < 0 or (self.appearance and self.stain_jitter):
             raise ValueError("appearance must not be negative, and stain_jitter 0 beside it")
+        if not 0 <= self.grain <= 1 or (self.grain and self.architecture.image_channels != 3):
+            raise ValueError("grain must be in [0, 1], and 0 for gray images")
         if self.doubted_labels not in ("as given", "unlabelled"):
             raise ValueError(f'doubted_labels {self.doubted_labels!r} is neither "as given" nor "unlabelled"')
         if self.precision not in ("bf16", "fp32"):

@@ -16,6 +16,7 @@ from jdm_core.model.network import JointDiffusionNetwork
 from training.data.augment import augment
 from training.data.cells import Cells, joined
 from training.data.composed.crowded import Crowded
+from training.data.grain import add_grain
 from training.data.microscopes.trained import Abroad
 from training.data.split import batches
 from training.run.loss import Batch, HeadLoss, JointLoss, draw_batch
@@ -171,6 +172,7 @@ class Trainer:
             recipe.focus,
             recipe.margin_weight if step >= recipe.margin_from * recipe.steps else 0.0,
             recipe.teaching_weight if step >= recipe.teaching_from * recipe.steps else 0.0,
+            add_grain(images, recipe.grain, generator) if recipe.grain else None,
         )
 
 

@@ -64,7 +64,7 @@ def test_labels_are_dropped_and_counted():
     assert torch.equal(drawn(labels, 3).decoded_as, torch.where(labels == UNLABELLED, 3, labels))
     assert (drawn(labels, 3, dropout=1.0).decoded_as == 3).all()
     assert drawn(labels).margin_weight == 0
-    bare = Batch(batch.images, labels, batch.decoded_as, batch.logsnr, batch.noise, batch.labelled)
+    bare = Batch(batch.images, batch.read, labels, batch.decoded_as, batch.logsnr, batch.noise, batch.labelled)
     assert bare.margin_weight == 0
 
 
@@ -141,7 +141,7 @@ def test_the_margin_is_the_cross_entropy_of_one_draw():
         torch.nn.init.normal_(parameter, std=0.2)
     images, labels = torch.rand(6, 3, 16, 16) * 2 - 1, torch.tensor([0, 1, 1, UNLABELLED, 0, 1])
     time, decoded_as = torch.tensor([0.35, 0.65, 0.2, 0.5, 0.5, 0.8]), torch.tensor([0, 1, 1, 2, 2, 1])
-    batch = Batch(images, labels, decoded_as, cosine_logsnr(time), torch.randn(images.shape), 5.0, 0.5)
+    batch = Batch(images, images, labels, decoded_as, cosine_logsnr(time), torch.randn(images.shape), 5.0, 0.5)
     losses = JointLoss(network, recipe)(batch)
     # The third and the last are outside the focus, the fourth has no label and the fifth was decoded without one.
     # While training, an encoder may normalise by the statistics of the batch: so the whole batch is encoded here too.
