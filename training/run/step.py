@@ -158,5 +158,5 @@ def settle(average: JointDiffusionNetwork, learnt: nn.Module, batches: Iterable[
             layer.momentum = 1 / (i + 1)
         with half_precision(batch.images.device, half):
             average.classify(average.encode(add_noise(batch.images, batch.noise, batch.logsnr), batch.logsnr), NOISY)
-            average.classify(average.encode_clean(batch.images), CLEAN)
+            average.classify(average.encode_clean(batch.read), CLEAN)
     average.eval()

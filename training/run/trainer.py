@@ -66,6 +66,7 @@ class Trainer:
         torch.manual_seed(recipe.seed)
         self.network = initial_network(recipe).to(self.device)
         self.average = deepcopy(self.network).requires_grad_(False).eval()
+        self._start = deepcopy(dict(self.average.named_parameters())) if recipe.start_kept else {}
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), recipe.learning_rate, betas=(0.9, 0.99), weight_decay=recipe.weight_decay
         )
@@ -136,6 +137,11 @@ class Trainer:
         self.average.load_state_dict(before)
         self.optimizer.state.clear()
         return seconds
+
+    def keep_start(self) -> None:
+        """Draws the average towards the weights started from (Wortsman et al. 2022, arXiv 2109.01903, section 3)."""
+        for name, value in self._start.items():
+            self.average.get_parameter(name).lerp_(value, self.recipe.start_kept)
 
     def settle_average(self) -> None:
         """Takes the statistics of the data for the averaged weights, over the same training cells every time."""
@@ -223,9 +229,8 @@ def grown_weights(weights: Mapping[str, Tensor], small: Architecture, large: Arc
     Only the folding differs: the stem reads the mean of four pixels where it read one, and the output says of all
     four what it said of one. Raises ValueError where the two are not otherwise alike.
     """
-    doubled = replace(
-        small, image_size=2 * small.image_size, fold=2 * small.fold, detail_variance=large.detail_variance
-    )
+    side, fold = 2 * small.image_size, 2 * small.fold
+    doubled = replace(small, image_size=side, fold=fold, detail_variance=large.detail_variance)
     if small.detail_variance or not large.detail_variance or doubled != large:
         raise ValueError(
             "only a network with a detail variance, twice the side and the folding of a network without one, and "
