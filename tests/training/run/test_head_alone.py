@@ -155,31 +155,6 @@ def test_crowds_are_met_only_while_the_head_learns_alone(tmp_path):
     assert seen[0.0][0] == seen[1.0][0] and seen[0.0][1] != seen[1.0][1]
 
 
-def test_the_head_alone_reads_the_grain_and_teachers_and_noisy_passes_do_not(tmp_path):
-    cells = load_cells(write_toy_zip(tmp_path / "cells.zip"), ("Parasitized", "Uninfected"), 16)
-    seen = {}
-    for share in (0.0, 1.0):
-        recipe = load_recipe("malaria-64", (*TINY, *PATH, f"grain={share}"))
-        trainer = Trainer(recipe, cells, torch.device("cpu"), Schedule())
-        seen[share] = trainer._batch(torch.arange(8), 0)
-    plain, grained = seen[0.0], seen[1.0]
-    assert plain.read is plain.images and torch.equal(grained.images, plain.images)
-    assert (grained.read != grained.images).flatten(1).any(1).all()
-    halves = grained.shares(2)
-    assert torch.equal(torch.cat([half.read for half in halves]), grained.read)
-    torch.manual_seed(0)
-    network, shown = JointDiffusionNetwork(recipe.architecture).eval(), []
-    for value in network.parameters():  # the last layers are silent at first
-        torch.nn.init.normal_(value, std=0.1)
-    teacher = PlainCNN(2).eval()
-    teacher.register_forward_hook(lambda _, seen, __: shown.append(seen[0]))
-    taught, clean = replace(grained, teaching_weight=1.0), replace(grained, read=grained.images)
-    for loss in (JointLoss(network, recipe, [teacher]), HeadLoss(network, recipe, [teacher])):
-        ours, theirs = loss(taught), loss(clean)
-        assert ours["noisy"] == theirs["noisy"] and ours["clean"] != theirs["clean"]
-        assert shown.pop() is grained.images and not shown
-
-
 def test_a_rehearsal_leaves_what_learns_before_that_step_learning(tmp_path):
     recipe = load_recipe("malaria-64", (*TINY, *PATH, "head_alone_from=0.05"))
     assert recipe.head_alone_step == 1
