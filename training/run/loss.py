@@ -36,7 +36,10 @@ class Batch:
             raise ValueError(f"a batch of {len(self.images)} does not divide into {count} equal shares")
         tensors = (self.images, self.read, self.labels, self.decoded_as, self.logsnr, self.noise)
         labelled, weights = self.labelled / count, (self.margin_weight, self.teaching_weight)
-        return [Batch(*parts, labelled, *weights) for parts in zip(*(t.chunk(count) for t in tensors), strict=True)]
+        return [
+            Batch(images, read, labels, decoded_as, logsnr, noise, labelled, *weights)
+            for images, read, labels, decoded_as, logsnr, noise in zip(*(t.chunk(count) for t in tensors), strict=True)
+        ]
 
 
 def focused(u: Tensor, focus: Sequence[float]) -> Tensor:
