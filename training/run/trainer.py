@@ -13,10 +13,9 @@ from jdm_core.checkpoint.manifest import load_checkpoint
 from jdm_core.model.architecture import Architecture
 from jdm_core.model.device import bf16_is_fast
 from jdm_core.model.network import JointDiffusionNetwork
-from training.data.augment import augment
+from training.data.augment import add_grain, augment
 from training.data.cells import Cells, joined
 from training.data.composed.crowded import Crowded
-from training.data.grain import add_grain
 from training.data.microscopes.trained import Abroad
 from training.data.split import batches
 from training.run.loss import Batch, HeadLoss, JointLoss, draw_batch
