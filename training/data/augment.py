@@ -1,17 +1,14 @@
 """Augmentation: flips, quarter turns, shifts, stain, lamp and camera; all keep [-1, 1] and black ground."""
 
-from collections.abc import Sequence
-from io import BytesIO
-
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from torch import Tensor
 
 from jdm_core.images.limits import BLACK
 from jdm_core.images.pixels import as_images, from_uint8, to_uint8
 from jdm_core.model.symmetries import COUNT, transform
+from training.data.corruptions import through_jpeg
 
 GROUND = BLACK / 127.5 - 1  # no channel of a black ground is brighter, after lossy compression too
 NOISE = (0.01, 0.1)  # standard deviations of light in [0, 1], drawn evenly in their logarithm
@@ -94,19 +91,11 @@ def add_grain(images: Tensor, share: float, generator: torch.Generator) -> Tenso
     as_jpeg = ((chosen < share) & (saved < 0.5)).nonzero().flatten()
     if len(as_jpeg):
         qualities = (QUALITY[0] + quality[as_jpeg] * (QUALITY[1] - QUALITY[0])).round().int().tolist()
-        grained[as_jpeg] = _through_jpeg(grained[as_jpeg], qualities)
+        pixels = to_uint8(grained[as_jpeg]).cpu().numpy()
+        read = np.stack([through_jpeg(picture, q) for picture, q in zip(pixels, qualities, strict=True)])
+        grained[as_jpeg] = from_uint8(torch.from_numpy(read)).to(images)
     changed = (chosen < share)[:, None, None, None] & (images.amax(1, keepdim=True) > GROUND)
     return torch.where(changed, grained, images)
-
-
-def _through_jpeg(images: Tensor, qualities: Sequence[int]) -> Tensor:
-    pixels = to_uint8(images).cpu().numpy()
-    read = np.empty_like(pixels)
-    for picture, quality, out in zip(pixels, qualities, read, strict=True):
-        buffer = BytesIO()
-        Image.fromarray(picture).save(buffer, "JPEG", quality=quality)
-        out[:] = Image.open(buffer)
-    return from_uint8(torch.from_numpy(read)).to(images)
 
 
 def augment(

@@ -31,9 +31,14 @@ def noise(cell: np.ndarray, strength: float, generator: np.random.Generator) -> 
 
 def jpeg(cell: np.ndarray, strength: float, generator: np.random.Generator) -> np.ndarray:
     """Saved as JPEG of quality 1 / `strength`, its colours at half the resolution as is usual."""
+    return through_jpeg((cell * 255).round().astype(np.uint8), round(1 / strength)) / 255
+
+
+def through_jpeg(pixels: np.ndarray, quality: int) -> np.ndarray:
+    """Pixels uint8 (H, W, 3) saved as JPEG of a quality from 1 to 95, and read again."""
     buffer = BytesIO()
-    Image.fromarray((cell * 255).round().astype(np.uint8)).save(buffer, "JPEG", quality=round(1 / strength))
-    return np.asarray(Image.open(buffer)) / 255
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=quality)
+    return np.asarray(Image.open(buffer))
 
 
 def brightness(cell: np.ndarray, strength: float, generator: np.random.Generator) -> np.ndarray:
