@@ -72,7 +72,6 @@ class Recipe:
     head_alone_from: float = 1.0  # the share of the run after which the head alone learns, and all else stands still
     crowd_share: float = 0.0  # of the cells that the head alone learns from: made as crowded fields give them
     start_from: str = ""  # a checkpoint whose weights are taken, or grown where its side is half; "": random weights
-    start_kept: float = 0.0  # share of the weights started from in those that the run ends with, beside the learnt
     symmetries: bool = True  # whether images are flipped and turned: cells have no up, digits have
     translate: int = 0  # pixels by which images are shifted at most
     given_test: bool = False  # the test part is the data's own, and test_slides must be 0
@@ -114,8 +113,6 @@ class Recipe:
             raise ValueError("head_alone_from must be in [0, 1]")
         if self.head_alone_from == 0 and not self.start_from:
             raise ValueError("head_alone_from=0 leaves encoder and decoder as they are: start_from says as what")
-        if not 0 <= self.start_kept < 1 or (self.start_kept and not self.start_from):
-            raise ValueError("start_kept must be in [0, 1), and 0 without start_from")
         if not 0 <= self.crowd_share <= 1 or (self.crowd_share and self.head_alone_from == 1):
             raise ValueError("crowd_share must be in [0, 1], and 0 where the head never learns alone")
         if list(self.restarts) != sorted({n for n in self.restarts if n >= self.batch_size}):

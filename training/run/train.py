@@ -113,8 +113,6 @@ def train(
                     record()
             last = step == trainer.recipe.steps
             pause = time.monotonic()
-            if last:
-                trainer.keep_start()
             if stopped or step % validate_steps == 0 or last:
                 trainer.settle_average()
             if log is None:

@@ -65,7 +65,6 @@ class Trainer:
         torch.manual_seed(recipe.seed)
         self.network = initial_network(recipe).to(self.device)
         self.average = deepcopy(self.network).requires_grad_(False).eval()
-        self._start = deepcopy(dict(self.average.named_parameters())) if recipe.start_kept else {}
         self.optimizer = torch.optim.AdamW(
             self.network.parameters(), recipe.learning_rate, betas=(0.9, 0.99), weight_decay=recipe.weight_decay
         )
@@ -136,11 +135,6 @@ class Trainer:
         self.average.load_state_dict(before)
         self.optimizer.state.clear()
         return seconds
-
-    def keep_start(self) -> None:
-        """Draws the average towards the weights started from (Wortsman et al. 2022, arXiv 2109.01903, section 3)."""
-        for name, value in self._start.items():
-            self.average.get_parameter(name).lerp_(value, self.recipe.start_kept)
 
     def settle_average(self) -> None:
         """Takes the statistics of the data for the averaged weights, over the same training cells every time."""
