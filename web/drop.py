@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import gradio as gr
 import torch
 
-from jdm_core.field.finder import finder_on, what_shows
+from jdm_core.field.finder import CELL_SIDE, finder_on, what_shows
 from jdm_core.images.announced import announced
 from jdm_core.images.limits import OF_CELL, OF_FIELD
 from jdm_core.images.read import IMAGE_EXTENSIONS, read_bytes
@@ -25,7 +25,6 @@ from web.words.browser import block
 from web.words.language import say_for
 
 MANY_CELLS = "many-cells"  # the id of its tab
-CELL_SIDE = 150  # pixels: what has a shorter side than that is no field
 FIELD_SIDE = 400  # pixels of the shorter side: where neither several cells nor one are seen, so large a one is a field
 LOOKED_AT = 3  # files of a drop, so that a person does not wait for a hundred
 LOOK = {"concurrency_id": "look", "concurrency_limit": 4}  # at what was dropped, which does not wait for the device

@@ -9,18 +9,22 @@ from itertools import chain
 from pathlib import Path
 from shutil import get_terminal_size
 
+import numpy as np
+import torch
 from tqdm import tqdm
 
 from jdm_core import CellImageError, Explainer
 from jdm_core.explain.matching import AS_GIVEN, MATCHED, ColourChoice
-from jdm_core.images.find import Finding, prepare
-from jdm_core.images.read import image_files, other_files
+from jdm_core.field.finder import CELL_SIDE, finder_on
+from jdm_core.images.find import Finding, located, prepare
+from jdm_core.images.read import image_files, other_files, read_cell
 from jdm_core.report.report import is_report_picture
 
 # What passes the network together moves the last digits of its numbers. So it is decided by the list of files alone:
 # neighbours, few enough for several processes to share a small folder.
 BATCH = 4
 COLOUR_SAMPLE = 32  # files, evenly spread over all of them, that say what colours their cells have in common
+SEVERAL_CELLS = "it shows several cells; `python -m jdm_core field` reads each of them"
 LONGEST_NAME_BYTES = 200  # which leaves room for what a report adds to it, within the 255 bytes of most disks
 
 Findings = list[tuple[Path, Finding]]
@@ -60,17 +64,27 @@ def batches(files: list[Path]) -> list[list[Path]]:
 def read_batches(
     wanted: Sequence[list[Path]], bar: tqdm, find: bool
 ) -> Iterator[tuple[Findings, list[tuple[CellImageError, Path]]]]:
-    """The readable cells of each batch, with the errors of the others, each of which is one line on stderr."""
+    """The readable cells of each batch, with the errors of the others, each of which is one line on stderr.
+
+    So is a word on what shows several cells: it is read as if it were one.
+    """
     for batch in wanted:
         findings, errors = [], []
         for path in batch:
             try:
-                findings.append((path, prepare(path, find=find)))
+                pixels = read_cell(path)
+                findings.append((path, located(pixels, find)))
+                if find and _shows_several(pixels):
+                    bar.write(f"{path}: {SEVERAL_CELLS}", file=sys.stderr)
             except CellImageError as error:
                 errors.append((error, path))
                 bar.write(str(error), file=sys.stderr)
                 bar.update()
         yield findings, errors
+
+
+def _shows_several(pixels: np.ndarray) -> bool:
+    return min(pixels.shape[:2]) >= CELL_SIDE and finder_on(torch.device("cpu")).sees_several(pixels)
 
 
 def batch_colours(explainer: Explainer, files: Sequence[Path], choice: str, find: bool) -> ColourChoice:

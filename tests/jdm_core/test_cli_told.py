@@ -14,6 +14,7 @@ from jdm_core import Explainer
 from jdm_core.cli import main
 from jdm_core.report.words import ENGLISH, UNPROVEN, verdict_words
 from tests.support.one_cell import EXPLAIN, explain_quickly
+from tests.support.synthetic_fields import pasted_field
 from tests.support.warm_python import warm_python
 from web.parts.static import EXAMPLES
 
@@ -45,6 +46,19 @@ def test_predict_says_what_the_page_says(explainer, folder, capsys):
     assert "does not look like a stained red cell" in noise and "%" not in noise and "nats" not in noise
     assert "Too few pixels for a verdict" in tiny and "%" not in tiny
     assert "export it as JPEG" in told.err and "2 passed over" in told.err
+
+
+def test_predict_tells_that_a_picture_shows_several_cells(cell_files, tmp_path, capsys):
+    field, cell = tmp_path / "field.png", tmp_path / "cell.png"
+    Image.fromarray(pasted_field()).save(field)
+    with Image.open(cell_files[0]) as one:
+        one.convert("RGB").resize((200, 200)).save(cell)
+    assert main(["predict", str(field), str(cell), "--draws", "3", "--device", "cpu"]) == 0
+    told = capsys.readouterr()
+    assert len(told.out.splitlines()) == 2
+    assert told.err.count("shows several cells") == 1 and f"{field}: it shows several cells" in told.err
+    assert main(["predict", str(field), "--as-given", "--draws", "3", "--device", "cpu"]) == 0
+    assert "several cells" not in capsys.readouterr().err
 
 
 def test_predict_says_unclear_where_the_page_does(explainer, cell_files, capsys, monkeypatch):
