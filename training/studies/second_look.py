@@ -171,12 +171,12 @@ class SecondLook(Study):
         one or two of the three read 18 of the 186 as labelled, and these are not in the first table. In the second one
         *classifier* is that of `malaria-128`."""
     conclusion = """Where the networks agree with the label, so does this eye: it sees a parasite in 58 of 62 cells
-        labelled *Parasitized* and in none of 32 labelled *Uninfected*. Where they contradict the label, the eye sides
+        labelled *Parasitized* and in none of 33 labelled *Uninfected*. Where they contradict the label, the eye sides
         with the networks: of 46 cells labelled *Parasitized*, 39 show no parasite to it and none does; of 28 labelled
         *Uninfected*, 10 show one and none is clear of it. The others are faint marks and dots at a rim. Without the 51
-        cells whose label the eye contradicts, the classifier of `malaria-64` is right on 0.978 of the test cells
-        instead of 0.967. That is kind to the classifier: wrong labels with which it agrees do not count against it."""
-    concluded_on: ClassVar = {"malaria-64": 7}
+        cells whose label the eye contradicts, the classifier of `malaria-64` is right on 0.979 of the test cells
+        instead of 0.968. That is kind to the classifier: wrong labels with which it agrees do not count against it."""
+    concluded_on: ClassVar = {"malaria-64": 8}
 
     def facts(self, inputs: Inputs) -> Sequence[object]:
         """The judge decides the figures too."""
