@@ -62,7 +62,7 @@ def draw_probes(figures: ProbeFigures, widths: Sequence[int], path: Path) -> Non
     for i, (name, points) in enumerate(figures["series"].items()):
         style = {"color": COLOURS[i % len(COLOURS)], "marker": MARKERS[i % len(MARKERS)]}
         if name == "head":
-            style = {"color": "black", "marker": "x", "linestyle": (0, (4, 2))}
+            name, style = "classifier", {"color": "black", "marker": "x", "linestyle": (0, (4, 2))}
         channels = f" ({widths[i]} channels)" if i < len(widths) else ""
         draw_accuracy(axis, points, name + channels, 0.09 * (i - 2), **style)
     axis.axhline(figures["larger_class"], color="gray", linewidth=1, linestyle=":")
