@@ -168,7 +168,7 @@ class SecondLook(Study):
         of the cells whose label none of three gave, and as many of the same labels that all three gave, were shuffled
         and looked at without label, file name or verdict, by a vision-language model and no microscopist
         ([how](../../training/marks/README.md)). They were drawn with version 2 of `malaria-64` and another judge: today
-        one or two of the three read 18 of the 186 as labelled, and these are not in the first table. In the second one
+        one or two of the three read 17 of the 186 as labelled, and these are not in the first table. In the second one
         *classifier* is that of `malaria-128`."""
     conclusion = """Where the networks agree with the label, so does this eye: it sees a parasite in 58 of 62 cells
         labelled *Parasitized* and in none of 33 labelled *Uninfected*. Where they contradict the label, the eye sides
