@@ -67,9 +67,9 @@ class Fields(Study):
         **Order.** The weight of the likelihood beside the classifier was chosen on the developers' part. A person who
         follows the order sees 95 % of the infected cells within the aim on every microscope, on both parts. One cell of
         IML stands far down: all of them are seen much later. The plain CNN orders BBBC041 better on the part that
-        reports and worse on the developers', IML about alike, and MP-IDB worse: with a score of infected cells neither
-        can be said to order better. Purple alone does as well as either on MP-IDB, whose parasites are dark, and fails
-        on the other two. *To look at* are far more cells than are infected on IML and BBBC041.
+        reports and worse on the developers', IML alike and worse, and MP-IDB worse: with a score of infected cells
+        neither can be said to order better. Purple alone does as well as either on MP-IDB, whose parasites are dark,
+        and fails on the other two. *To look at* are far more cells than are infected on IML and BBBC041.
 
         **Counts.** The machine's own count is of no use at shares of one or two infected cells in a hundred: most of
         what it suspects there is healthy, even after correction. Never read it alone. A review of the suspects brings
