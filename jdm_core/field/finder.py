@@ -22,7 +22,6 @@ from jdm_core.images.find import find_cell
 MEND, AGREES = 2, 0.2  # looks more, where the cells found differ by so much, in a logarithm, from the scale's
 LEAST_IN_CLUMP = 0.1  # of a centre, where a person says that there are several
 SAME = 0.5  # intersection over union of boxes: the cell is there already, beside the clump or over it
-
 CELL_SIDE = 150  # pixels: what has a shorter side than that is no field
 
 Shown = Literal["several cells", "one cell", "neither"]

@@ -62,8 +62,7 @@ class Heatmaps(Study):
         0.83) and points as well, for parasites are what is stained here; its pixels are less precise. So that a map
         lies on the parasite proves little on cells such as these. What the evidence alone says is which score the
         likelihood reads there: its pixels add up to it. Smoothing it, chosen on 30 validation cells, is worth 0.05 of
-        energy. Grad-CAM points at the parasite in 93 cells of 100, with half of its energy beside the box: until
-        version 7, whose head had no convolutions of its own, it pointed beside every second one."""
+        energy. Grad-CAM points at the parasite in 93 cells of 100, with half of its energy beside the box."""
     concluded_on: ClassVar = {"malaria-64": 8}
     edits = True
 
