@@ -44,7 +44,7 @@ class Recipe:
     batch_size: int
     learning_rate: float
     warmup_images: int
-    decay_share: float  # of the images seen until then: over so many the rate falls to zero, at the run's end
+    decay_share: float  # of a leg's images: over so many the rate falls to zero, at the leg's end
     weight_decay: float
     ema_decay: float  # per step, reached by a warm-up
     clean_weight: float  # s: cross-entropy of the head on clean images
@@ -59,7 +59,7 @@ class Recipe:
     focus: tuple[float, ...] = ()  # (low, high, share): so much of a batch has cosine times in [low, high) alone
     margin_weight: float = 0.0  # s'': cross-entropy of the classes' denoising errors, within `focus` if there is one
     margin_from: float = 0.0  # the share of the run after which the margin counts
-    restarts: tuple[int, ...] = ()  # images below `images` where the rate, fallen to zero as at the end, is whole again
+    restarts: tuple[int, ...] = ()  # images below `images` where a leg ends: the rate, fallen to zero, is whole again
     abroad: tuple[str, ...] = ()  # sets of other microscopes, whose developers' cells are trained on beside the data
     abroad_share: float = 0.0  # of a batch, for the cells of `abroad`
     abroad_grafts: bool = False  # whether parasites of the data are laid into healthy cells of `abroad` beside them
@@ -69,7 +69,7 @@ class Recipe:
     teachers: tuple[str, ...] = ()  # classifiers of the manifest, whose mean verdict on clean images is learnt too
     teaching_weight: float = 0.0  # of what parts the head from them
     teaching_from: float = 0.0  # the share of the run after which they teach
-    head_alone_from: float = 1.0  # the share of the run after which the head alone learns, and all else stands still
+    head_alone_from: float = 1.0  # the share of the run after which all but the head stands still, in a leg of its own
     crowd_share: float = 0.0  # of the cells that the head alone learns from: made as crowded fields give them
     start_from: str = ""  # a checkpoint whose weights are taken, or grown where its side is half; "": random weights
     symmetries: bool = True  # whether images are flipped and turned: cells have no up, digits have

@@ -31,11 +31,15 @@ class Shareable(Protocol):
 
 
 def learning_rate(recipe: Recipe, step: int) -> float:
-    """Rate at a step: a linear warm-up, a plateau, then linearly to zero until the run's end, or the next restart."""
-    seen = (step + 1) * recipe.batch_size
-    restarts = [images // recipe.batch_size for images in recipe.restarts]
-    end = next((end for end in restarts if step < end < recipe.steps), recipe.steps)
-    left = (end - step) / max(1.0, end * recipe.decay_share)
+    """Rate at a step: a linear warm-up, a plateau, then linearly to zero until the leg's end.
+
+    A leg ends at a restart, where the head begins to learn alone, and with the run.
+    """
+    seen, steps = (step + 1) * recipe.batch_size, recipe.steps
+    turns = {images // recipe.batch_size for images in recipe.restarts} | {recipe.head_alone_step or 0}
+    begin = max((turn for turn in turns if turn <= step), default=0)
+    end = min((turn for turn in turns if step < turn < steps), default=steps)
+    left = (end - step) / max(1.0, (end - begin) * recipe.decay_share)
     return recipe.learning_rate * min(1.0, seen / max(1, recipe.warmup_images), left)
 
 

@@ -61,14 +61,14 @@ def matrix_rate(device: torch.device, dtype: torch.dtype) -> float:
 
 def plateau(recipe: Recipe) -> float:
     """The share of a run's steps that is the same however long it is: until decay, margin, teachers, `abroad`, head."""
-    starts = [1 - recipe.decay_share]
+    starts = [recipe.head_alone_from * (1 - recipe.decay_share)]
     if recipe.margin_weight and recipe.margin_from:
         starts.append(recipe.margin_from)
     if recipe.teachers and recipe.teaching_from:
         starts.append(recipe.teaching_from)
     if recipe.abroad and recipe.abroad_from:
         starts.append(recipe.abroad_from)
-    return min([*starts, recipe.head_alone_from])
+    return min(starts)
 
 
 class Budget:

@@ -16,7 +16,7 @@ from training.run.throughput import Budget, plateau
 
 pytestmark = pytest.mark.train
 
-RECIPE = load_recipe("malaria-64")
+RECIPE = replace(load_recipe("malaria-64"), teaching_from=0.0, head_alone_from=1.0, crowd_share=0.0)
 
 
 def test_the_plateau_ends_where_rate_or_margin_depend_on_the_length():
@@ -26,6 +26,7 @@ def test_the_plateau_ends_where_rate_or_margin_depend_on_the_length():
     assert plateau(replace(plain, margin_weight=0.1, margin_from=0.8)) == pytest.approx(0.6)
     assert plateau(replace(plain, margin_weight=0.1, margin_from=0.0)) == pytest.approx(0.6)  # it counts from the start
     assert plateau(replace(plain, decay_share=1.0)) == 0
+    assert plateau(replace(plain, head_alone_from=0.5)) == pytest.approx(0.3)  # the first leg's rate falls before it
 
 
 def test_the_length_follows_the_speed_until_something_depends_on_it(monkeypatch):

@@ -240,27 +240,36 @@ def test_interrupt_saves_and_stops(toy, tmp_path):
     assert read_state(run).step > 0
 
 
+ONE_LEG = {"images": 64_000, "restarts": (), "head_alone_from": 1.0, "crowd_share": 0.0}
+
+
+def rates_of(**changes):
+    recipe = replace(load_recipe("malaria-64"), **(ONE_LEG | changes))
+    return [learning_rate(recipe, step) for step in range(recipe.steps)]
+
+
 def test_schedule_warms_up_holds_and_ends_at_zero():
-    recipe = replace(load_recipe("malaria-64"), restarts=())
-    rates = [learning_rate(recipe, step) for step in range(recipe.steps)]
-    assert rates[0] < 0.05 * recipe.learning_rate
-    assert rates[recipe.steps // 2] == recipe.learning_rate
-    assert 0 < rates[-1] < 0.01 * recipe.learning_rate
+    rates, whole = rates_of(), load_recipe("malaria-64").learning_rate
+    assert rates[0] < 0.05 * whole
+    assert rates[500] == whole
+    assert 0 < rates[-1] < 0.01 * whole
 
 
-def test_each_restart_ends_at_zero_as_a_run_of_its_length_does_and_begins_whole():
-    recipe = replace(load_recipe("malaria-64"), images=64_000, restarts=(32_000,))
-    rates = [learning_rate(recipe, step) for step in range(recipe.steps)]
-    shorter, plain = replace(recipe, images=32_000, restarts=()), replace(recipe, restarts=())
-    assert rates[:500] == [learning_rate(shorter, step) for step in range(500)]
-    assert rates[500] == recipe.learning_rate
-    assert rates[500:] == [learning_rate(plain, step) for step in range(500, 1000)]
+@pytest.mark.parametrize("turn", [{"restarts": (32_000,)}, {"head_alone_from": 0.5}])
+def test_each_leg_ends_at_zero_and_the_next_begins_whole(turn):
+    rates, alone = rates_of(**turn), rates_of(images=32_000)
+    assert rates[:500] == alone
+    assert rates[500] == load_recipe("malaria-64").learning_rate
+    assert rates[600:] == alone[100:]  # the first leg alone is warmed up
+
+
+def test_a_leg_of_the_head_alone_stands_beside_restarts():
+    rates = rates_of(restarts=(16_000,), head_alone_from=0.5)
+    assert [step for step in range(1, 1000) if rates[step] > 10 * rates[step - 1]] == [250, 500]
 
 
 def test_a_restart_at_the_end_or_after_it_changes_nothing():
-    plain = replace(load_recipe("malaria-64"), images=64_000, restarts=())
-    late = replace(plain, restarts=(64_000, 90_000))
-    assert [learning_rate(late, step) for step in range(1000)] == [learning_rate(plain, step) for step in range(1000)]
+    assert rates_of(restarts=(64_000, 90_000)) == rates_of()
 
 
 @pytest.mark.parametrize("restarts", [(10,), (32_000, 16_000), (16_000, 16_000)])
