@@ -6,6 +6,7 @@ import numpy as np
 
 from jdm_core.checkpoint.calibration import Calibration
 from jdm_core.checkpoint.familiarity import FAMILIAR, LIMIT, NO_RED_CELL, OTHER
+from jdm_core.images.colours import is_gray
 from jdm_core.images.pixels import to_tensor, to_uint8
 from jdm_core.images.traits import SIDE
 
@@ -16,7 +17,8 @@ SURE = 1.0  # by so much a familiar picture has to be on the wrong side
 def kinds_of(cells: Sequence[np.ndarray], unfamiliarity: np.ndarray, calibration: Calibration) -> np.ndarray:
     """The kind (B,) of cells uint8 (H, W, 3), of which only those that are not quite familiar are looked at once more.
 
-    A checkpoint that does not know red cells of other stains takes none of these for one.
+    A checkpoint that does not know red cells of other stains takes none of these for one. What has no colour is no
+    stained cell to any that knows its cells' colours.
     """
     strange = unfamiliarity >= LIMIT
     kinds = np.where(strange, NO_RED_CELL, FAMILIAR).astype(object)
@@ -26,4 +28,6 @@ def kinds_of(cells: Sequence[np.ndarray], unfamiliarity: np.ndarray, calibration
         scores = test.scores_of(list(squares))
         kinds[asked[strange[asked] & (scores > 0)]] = OTHER
         kinds[asked[~strange[asked] & (scores < -SURE)]] = NO_RED_CELL
+    gray = np.array([is_gray(cell) for cell in cells], dtype=bool)
+    kinds[gray & ~np.isnan(unfamiliarity)] = NO_RED_CELL
     return kinds.astype(str)

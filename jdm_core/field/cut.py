@@ -60,7 +60,7 @@ def assemble(pixels: np.ndarray, polygons: Polygons, maps: Maps, scale: np.ndarr
         outlines.append(outline / scale)
         status.append(what)
     areas = np.array([area_of(outline) for outline in outlines])
-    trouble = trouble_of(np.array(status), areas, np.array(scores), explained, (height, width))
+    trouble = trouble_of(pixels, np.array(status), areas, np.array(scores), explained)
     found = _found(pixels, outlines, status, trouble)
     read = found.status == READ
     status = np.where(white_cells(found.cells, read), NO_RED_CELL, found.status)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from jdm_core.field.found import CLUMP, READ
+from jdm_core.images.colours import is_gray
 
 CLEAR = 0.68  # of the scores' median: fields of five microscopes have 0.74 and more, thick smears 0.58 and less
 EXPLAINED = 0.65  # of what looks red: so much must lie in cells
@@ -16,22 +17,23 @@ NO_FIELD = (
     "Nothing is counted."
 )
 ONE_CELL = "This picture shows a single cell: open it as a cell, not as a field."
+GRAY = "This picture has no colour, and stain is half of what tells a parasite: nothing is counted."
 CLUMPS = "Nearly all cells of this field lie in clumps that cannot be parted: nothing is counted."
 
 
-def trouble_of(
-    status: np.ndarray, areas: np.ndarray, scores: np.ndarray, explained: float, size: tuple[int, int]
-) -> str:
-    """What is wrong with a picture of `size`, from the status (N,) and areas (N,) in pixels of the things found in it.
+def trouble_of(pixels: np.ndarray, status: np.ndarray, areas: np.ndarray, scores: np.ndarray, explained: float) -> str:
+    """What is wrong with a picture, uint8 (H, W, 3), from the status (N,) and areas (N,) in pixels of what it shows.
 
     scores (M,) are those of the cells with an outline of their own, explained the share of what is red that these
     hold. Empty where nothing is wrong.
     """
-    share = areas / (size[0] * size[1])
+    share = areas / (pixels.shape[0] * pixels.shape[1])
     if len(scores) == 0:
         return NOTHING
     if len(scores) <= FEWEST and share.max(initial=0) > ALONE:
         return ONE_CELL
+    if is_gray(pixels):
+        return GRAY
     if float(np.median(scores)) < CLEAR or explained < EXPLAINED:
         return NO_FIELD
     clumped, read = share[status == CLUMP].sum(), share[status == READ].sum()

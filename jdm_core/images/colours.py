@@ -17,6 +17,7 @@ TOLERATED = 2.5
 # So much darker than the training cells is beyond what training varies; chosen on other microscopes' developers' parts.
 FAR = 2.0
 _DEEPEST = float(np.log(256))  # optical density of a black pixel, in nats
+GRAY = 4  # levels that the channels of a gray picture may part by: JPEG rounds them
 _LEAST = 0.002  # of a spread: less is a drawn cell's, or one whose light was clipped
 
 
@@ -120,3 +121,9 @@ def own_pixels(cell: np.ndarray) -> np.ndarray:
     pieces = np.empty(dark.shape, np.int32)
     label(dark, output=pieces)  # what SciPy's binary_fill_holes does, in a fifth of its time
     return (pieces != pieces[0, 0])[1:-1, 1:-1]
+
+
+def is_gray(picture: np.ndarray) -> bool:
+    """Whether a picture uint8 (H, W, 3) has no colour, but for a hundredth of what is not black in it."""
+    lit = picture[picture.max(axis=2) > BLACK]
+    return np.count_nonzero(np.ptp(lit, axis=1) > GRAY) <= 0.01 * len(lit)

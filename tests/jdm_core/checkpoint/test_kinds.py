@@ -30,8 +30,9 @@ def test_only_what_is_strange_is_looked_at_once_more(explainer):
     calibration = replace(explainer.checkpoint.calibration, red_cells=rule())
     kinds = kinds_of(cells(), np.array([0.4, 1.0, 3.0, 9.0]), calibration)
     assert kinds.tolist() == ["familiar", "other", "not a red cell", "not a red cell"]
-    near = kinds_of(cells(), np.array([0.9, 0.9, 0.9, 0.7]), calibration)
-    assert near.tolist() == ["familiar", "familiar", "not a red cell", "familiar"]  # the last is familiar beyond asking
+    near = kinds_of(cells()[:3], np.array([0.9, 0.9, 0.9]), calibration)
+    assert near.tolist() == ["familiar", "familiar", "not a red cell"]
+    assert kinds_of(cells()[2:3], np.array([0.7]), calibration).tolist() == ["familiar"]  # familiar beyond asking
     doubtful = replace(rule(), linear=(0.0,) * len(NAMES), bias=-0.5)
     kinds = kinds_of(cells(), np.array([0.9, 1.0, 3.0, 9.0]), replace(calibration, red_cells=doubtful))
     assert kinds.tolist() == ["familiar"] + 3 * ["not a red cell"]  # to refuse what is familiar takes more
@@ -39,6 +40,19 @@ def test_only_what_is_strange_is_looked_at_once_more(explainer):
     assert nothing.tolist() == ["familiar"] * 4  # a checkpoint that was not fitted
     older = replace(calibration, red_cells=None)
     assert kinds_of(cells(), np.array([0.4, 1.0, 3.0, 9.0]), older).tolist() == ["familiar"] + 3 * ["not a red cell"]
+
+
+def test_a_gray_picture_is_no_stained_red_cell_however_familiar(explainer):
+    stained = toy_cell(True, 0, 70)
+    gray = stained.mean(axis=2, keepdims=True).round().astype(np.uint8).repeat(3, axis=2)
+    rounded = gray + np.random.default_rng(0).integers(0, 4, gray.shape, dtype=np.uint8) * (gray > 0)
+    marked = rounded.copy()
+    marked[30:33, 30:33] = (200, 20, 20)  # a pointer is no stain
+    pictures = [stained, gray, rounded, marked]
+    kinds = kinds_of(pictures, np.full(4, 0.1), explainer.checkpoint.calibration)
+    assert kinds.tolist() == ["familiar"] + 3 * ["not a red cell"]
+    digits = kinds_of(pictures, np.full(4, np.nan), explainer.checkpoint.calibration)
+    assert digits.tolist() == ["familiar"] * 4  # a checkpoint to which colours say nothing
 
 
 def test_a_prediction_says_the_kind_of_each_picture(explainer):

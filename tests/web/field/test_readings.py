@@ -89,7 +89,7 @@ def test_a_saved_file_is_loaded_again_and_says_what_it_lost(callbacks, smear, se
 
 
 def test_every_trouble_of_a_picture_is_said_in_other_languages():
-    told = {getattr(trouble, name) for name in ("NOTHING", "NO_FIELD", "ONE_CELL", "CLUMPS")}
+    told = {getattr(trouble, name) for name in ("NOTHING", "NO_FIELD", "ONE_CELL", "GRAY", "CLUMPS")}
     assert told == set(words.TROUBLES)
     assert all(say_in(code)(sentence) != sentence for code in ("fr", "pt") for sentence in told)
 
