@@ -31,6 +31,7 @@ PHOTOGRAPHS = (
     "rocket",
 )
 SMALLEST_CROP = 96
+COLOURLESS = "cells, without colour"  # refused by a rule of their own, which is not fitted
 CELLS_OF_A_FIELD = 20
 
 
@@ -67,6 +68,7 @@ def outliers(cells: Cells, count: int, seed: int, mnist: Path | None, fields: Pa
     chosen = sample_cells(cells, count, seed)
     own, groups = list(as_pixels(chosen)), chosen.slides
     yield Outliers("cells, colours inverted", [_inverted(cell) for cell in own], groups)
+    yield Outliers(COLOURLESS, [_colourless(cell) for cell in own], groups)
     if fields is not None:
         yield _other_cells(fields, count, generator)
 
@@ -104,6 +106,11 @@ def _inverted(cell: np.ndarray) -> np.ndarray:
     """The cell in its complementary colours, the background still black."""
     mask = cell_mask(from_uint8(torch.from_numpy(cell)[None]))[0].numpy()
     return np.where(mask[:, :, None], 255 - cell, cell)
+
+
+def _colourless(cell: np.ndarray) -> np.ndarray:
+    """The cell as a gray camera gives it."""
+    return np.asarray(Image.fromarray(cell).convert("L").convert("RGB"))
 
 
 def _other_cells(folder: Path, count: int, generator: np.random.Generator) -> Outliers:

@@ -197,7 +197,11 @@ def test_outliers_are_what_they_say(tmp_path):
     for kind in kinds.values():
         assert len(kind.pictures) == len(kind.groups)
         assert all(p.dtype == np.uint8 and p.ndim == 3 and p.shape[2] == 3 for p in kind.pictures)
-    for kind, change in (("cells, colours inverted", lambda middle: 255 - middle),):
+    gray = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
+    for kind, change in (
+        ("cells, colours inverted", lambda middle: 255 - middle),
+        ("cells, without colour", lambda middle: np.full(3, np.round(middle @ gray), np.uint8)),
+    ):
         assert sorted(kinds[kind].groups) == ["a", "a", "b"]
         assert all((picture[0, 0] == 0).all() for picture in kinds[kind].pictures)
         expected = sorted(change(cell[12, 3]).tolist() for cell in cells)

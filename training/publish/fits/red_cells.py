@@ -15,7 +15,7 @@ from jdm_core.images.colours import density, own_pixels
 from jdm_core.images.traits import LEAST_PIXELS, SIDE, measure_cell
 from training.data.cells import Cells, as_pixels, sample_cells, squares
 from training.data.composed.crowd import crowd
-from training.data.outliers import PHOTOGRAPHS, outliers
+from training.data.outliers import COLOURLESS, PHOTOGRAPHS, outliers
 from training.data.red_cells import AMONG, Pictures
 from training.metrics import Json, share_figures
 from training.tables import Figure, Table
@@ -133,6 +133,8 @@ def training_sets(
         Pictures("training", "red cells", list(as_pixels(own)), own.slides, own.labels.tolist(), True),
     ]
     for kind in outliers(training, OUTLIERS * count, seed + 1, digits, None):
+        if kind.name == COLOURLESS:
+            continue
         chosen = [i for i, group in enumerate(kind.groups) if group not in PHOTOGRAPHS or group in FITTED_PHOTOGRAPHS]
         pictures, groups = [kind.pictures[i] for i in chosen], [kind.groups[i] for i in chosen]
         if chosen:
