@@ -71,13 +71,14 @@ class Causal(Study):
         parasite, there. *Decoy stays*: removing moves its box by at most 10 of 255 on average. A stain of a healthy
         cell may be a parasite that nobody labelled. Intervals are by the healthy cell's slide."""
     conclusion = """**Where there is a parasite, the evidence is on it**: its maximum lies on what was laid in, of
-        another microscope's parasites too, where purple alone does nearly as well. **It does not tell a parasite from
-        what looks like one**: a platelet alone in a cell turns the verdicts about as often as a parasite of another
-        microscope does, and a painted purple dot nearly always. Beside a parasite, platelets, stain and dirt seldom
-        draw the evidence away; a painted dot does in two cells of five. **The edit takes the parasite out, and more**:
-        beside it platelets, dots and dirt go as well, and only the stain that healthy cells have stays. So an edit
-        shows what the model takes for a parasite, and a dark thing that it took is no proof of one."""
-    concluded_on: ClassVar = {"malaria-64": 5}
+        another microscope's parasites too, where purple alone does nearly as well. **It does not always tell a parasite
+        from what looks like one**: a platelet alone in a cell turns the classifier nearly as often as a parasite of
+        another microscope does, and the likelihood in half of the cells; a painted purple dot turns both nearly always.
+        Specks of dirt turn hardly any. Beside a parasite, platelets, stain and dirt seldom draw the evidence away; a
+        painted dot does in half of the cells. **The edit takes the parasite out, and more**: beside it platelets, dots
+        and dirt go as well, and only the stain that healthy cells have stays. So an edit shows what the model takes for
+        a parasite, and a dark thing that it took is no proof of one."""
+    concluded_on: ClassVar = {"malaria-64": 8}
     needs = ("cells", "microscopes")
     edits = True
 
