@@ -181,7 +181,8 @@ class Familiar(OfCheckpoints):
         not, and is read all the same, with a warning. What is refused gets no verdict. White cells and
         platelets still pass now and then: some are as pale and even as a red cell, or as round and full as one with a
         schizont. A rule that refused them all, on the means of the encoder's features, refused too many red cells of
-        stains that it had not met."""
+        stains that it had not met. A picture without colour is refused by a rule of its own, a red cell too, as one of
+        the uploads is: its traits alone would often pass, and the model has learnt from no such picture."""
 
     def tables(self, measured: Mapping[str, Any]) -> list[Table]:
         """The cells themselves, each kind of outliers, and the pictures of other microscopes."""
