@@ -126,4 +126,4 @@ def own_pixels(cell: np.ndarray) -> np.ndarray:
 def is_gray(picture: np.ndarray) -> bool:
     """Whether a picture uint8 (H, W, 3) has no colour, but for a hundredth of what is not black in it."""
     lit = picture[picture.max(axis=2) > BLACK]
-    return np.count_nonzero(np.ptp(lit, axis=1) > GRAY) <= 0.01 * len(lit)
+    return bool(np.count_nonzero(np.ptp(lit, axis=1) > GRAY) <= 0.01 * len(lit))
