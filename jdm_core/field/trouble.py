@@ -17,7 +17,7 @@ NO_FIELD = (
     "Nothing is counted."
 )
 ONE_CELL = "This picture shows a single cell: open it as a cell, not as a field."
-GRAY = "This picture has no colour, and stain is half of what tells a parasite: nothing is counted."
+GRAY = "This picture has no colour, and a parasite is told by its stain: nothing is counted."
 CLUMPS = "Nearly all cells of this field lie in clumps that cannot be parted: nothing is counted."
 
 

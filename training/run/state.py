@@ -17,7 +17,7 @@ from jdm_core.model.network import JointDiffusionNetwork
 from training.run.recipe import Recipe, recipe_from_dict
 
 STATE_FILE = "state.safetensors"
-FORMAT = 2  # raised when states of earlier code no longer continue exactly
+FORMAT = 3  # raised when states of earlier code no longer continue exactly
 
 
 class StateError(ValueError):

@@ -52,7 +52,7 @@ TROUBLES = (
         "focus. Nothing is counted."
     ),
     noop("This picture shows a single cell: open it as a cell, not as a field."),
-    noop("This picture has no colour, and stain is half of what tells a parasite: nothing is counted."),
+    noop("This picture has no colour, and a parasite is told by its stain: nothing is counted."),
     noop("Nearly all cells of this field lie in clumps that cannot be parted: nothing is counted."),
 )
 
