@@ -125,5 +125,7 @@ def own_pixels(cell: np.ndarray) -> np.ndarray:
 
 def is_gray(picture: np.ndarray) -> bool:
     """Whether a picture uint8 (H, W, 3) has no colour, but for a hundredth of what is not black in it."""
-    lit = picture[picture.max(axis=2) > BLACK]
-    return bool(np.count_nonzero(np.ptp(lit, axis=1) > GRAY) <= 0.01 * len(lit))
+    red, green, blue = (picture[:, :, channel] for channel in range(3))  # far faster than along an axis of 3
+    brightest, dimmest = (of(of(red, green), blue) for of in (np.maximum, np.minimum))
+    lit = brightest > BLACK
+    return bool(np.count_nonzero(lit & (brightest - dimmest > GRAY)) <= 0.01 * np.count_nonzero(lit))

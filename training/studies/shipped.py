@@ -176,7 +176,7 @@ class Familiar(OfCheckpoints):
         a rule on silhouette, texture, dyes and hue, which tells red cells of other stains from what else lies outside,
         or nearly so. It rests on the developers' half of sets whose licence allows it; the other half of every set is
         measured. AUROC is how well the distance tells pictures from test cells, *found* the share outside the limit,
-        *refused* what gets no verdict."""
+        or without colour, *refused* what gets no verdict."""
     conclusion = """*Familiar* says that a picture is like the training cells; a red cell of another microscope often is
         not, and is read all the same, with a warning. What is refused gets no verdict. White cells and
         platelets still pass now and then: some are as pale and even as a red cell, or as round and full as one with a
