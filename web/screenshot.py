@@ -108,7 +108,7 @@ def explain(browser: Any, cell: Path) -> None:
 
     wait = WebDriverWait(browser, WAIT)
     opened(browser)
-    wait.until(lambda b: b.find_elements(By.CSS_SELECTOR, "#drop-files input[type=file]"))[0].send_keys(
+    wait.until(lambda b: b.find_elements(By.CSS_SELECTOR, "#drop-zone input[type=file]"))[0].send_keys(
         str(cell.resolve())
     )
     wait.until(lambda b: b.find_element(By.CSS_SELECTOR, "#verdict .file").text == cell.name)
@@ -122,7 +122,7 @@ def explain_many(browser: Any, files: list[Path]) -> None:
 
     wait = WebDriverWait(browser, WAIT)
     paths = "\n".join(str(file.resolve()) for file in files)
-    wait.until(lambda b: b.find_elements(By.CSS_SELECTOR, "#drop-files input[type=file]"))[0].send_keys(paths)
+    wait.until(lambda b: b.find_elements(By.CSS_SELECTOR, "#drop-zone input[type=file]"))[0].send_keys(paths)
     wait.until(lambda b: any(part.is_displayed() for part in b.find_elements(By.CSS_SELECTOR, "#batch-take")))
     wait.until(lambda b: b.find_elements(By.CSS_SELECTOR, "#batch-table .open"))[0].click()
     wait.until(lambda b: b.find_elements(By.CSS_SELECTOR, "#batch-detail svg"))
@@ -135,7 +135,7 @@ def read_field(browser: Any, field: Path) -> None:
 
     wait = WebDriverWait(browser, WAIT)
     opened(browser)
-    wait.until(lambda b: b.find_elements(By.CSS_SELECTOR, "#drop-files input[type=file]"))[0].send_keys(
+    wait.until(lambda b: b.find_elements(By.CSS_SELECTOR, "#drop-zone input[type=file]"))[0].send_keys(
         str(field.resolve())
     )
     wait.until(lambda b: b.find_elements(By.CSS_SELECTOR, "#field-gallery [role=option]"))

@@ -47,7 +47,7 @@ def opened(browser):
 
 def upload(browser, *paths):
     """Drops files on the page."""
-    wait(browser, "#drop-files input[type=file]").send_keys("\n".join(map(str, paths)))
+    wait(browser, "#drop-zone input[type=file]").send_keys("\n".join(map(str, paths)))
 
 
 def explained(browser, name):

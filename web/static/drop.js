@@ -1,42 +1,59 @@
 // Files that are chosen, dropped anywhere on the page, or pasted go to the hidden input that uploads them.
 const root = document.documentElement;
-// While the tab for fields is open, they are fields.
-const box = () => document.querySelector(document.querySelector('#field-choose')?.offsetParent ? '#field-files input[type=file]' : '#drop-files input[type=file]');
+const PATIENCE = 30000, LOOK = 50; // milliseconds that a drop waits for an input to be emptied; between two looks
 
-function give(files) {
-    const input = box();
-    if (!input || !files.length) return;
-    const all = new DataTransfer();
-    [...files].forEach(file => all.items.add(file));
-    input.files = all.files;
-    input.dispatchEvent(new Event('change', { bubbles: true }));
-}
-
-element.addEventListener('click', (event) => {
-    if (event.target.closest('.choose')) box()?.click();
+element.addEventListener('click', (event) => { if (event.target.closest('.choose')) element.querySelector('input').click(); });
+element.addEventListener('change', (event) => {
+    window.takeDrop(event.target.files);
+    event.target.value = ''; // so that the same file can be chosen again
 });
-if (!window.takesDrops) {
-    window.takesDrops = true;
-    // What newest_drop.js takes of the uploads that end: a slow one may have been overtaken by another choice.
-    document.addEventListener('change', (event) => {
-        if (!event.target.matches?.('#drop-files input')) return;
-        window.newestDrop = [...event.target.files].map(file => file.name);
-        document.dispatchEvent(new Event('own-cell'));
-    }, true);
-    const files = (event) => [...(event.dataTransfer?.types ?? [])].includes('Files');
+if (!window.takeDrop) {
+    // An input of Gradio's is away while it uploads, and made anew when the page has taken what it held; an upload that
+    // was begun in between would be lost. So a drop waits for the one before it.
+    let waiting = null, hands = 0;
+    function hand() {
+        const { zone, all, names } = waiting, at = document.querySelector(zone);
+        const input = at?.querySelector('input[type=file]'), full = at?.querySelector('.file-preview');
+        if (names !== window.newestDrop && zone === '#drop-files') return stop(); // something else was chosen since
+        if (!input || (full && Date.now() < (waiting.until ??= Date.now() + PATIENCE))) return;
+        stop();
+        input.files = all.files;
+        input.dispatchEvent(new Event('change', { bubbles: true }));
+    }
+    function stop() {
+        clearInterval(hands);
+        waiting = null;
+    }
+    window.takeDrop = (files) => {
+        if (!files?.length) return;
+        // While the tab for fields is open, they are fields.
+        const zone = document.querySelector('#field-choose')?.offsetParent ? '#field-files' : '#drop-files';
+        const all = new DataTransfer(), names = [...files].map(file => file.name);
+        [...files].forEach(file => all.items.add(file));
+        if (zone === '#drop-files') {
+            // What newest_drop.js takes of the uploads that end: a slow one may have been overtaken by another choice.
+            window.newestDrop = names;
+            document.dispatchEvent(new Event('own-cell'));
+        }
+        stop();
+        waiting = { zone, all, names };
+        hands = setInterval(hand, LOOK);
+        hand();
+    };
+    const holdsFiles = (event) => [...(event.dataTransfer?.types ?? [])].includes('Files');
     document.addEventListener('dragover', (event) => {
-        if (!files(event)) return;
+        if (!holdsFiles(event)) return;
         event.preventDefault();
         root.classList.add('dragging');
     });
     document.addEventListener('dragleave', (event) => { if (!event.relatedTarget) root.classList.remove('dragging'); });
     document.addEventListener('drop', (event) => {
         root.classList.remove('dragging');
-        if (!files(event)) return;
+        if (!holdsFiles(event)) return;
         event.preventDefault();
-        give(event.dataTransfer.files);
+        window.takeDrop(event.dataTransfer.files);
     });
     document.addEventListener('paste', (event) => {
-        if (!event.target.closest?.('input, textarea')) give(event.clipboardData?.files ?? []);
+        if (!event.target.closest?.('input, textarea')) window.takeDrop(event.clipboardData?.files);
     });
 }

@@ -45,5 +45,5 @@ def window(browser, address):
 def page(window, address):
     """The fresh page."""
     window.get(address)
-    wait(window, "#drop-files input[type=file]")
+    wait(window, "#drop-zone input[type=file]")
     return window

@@ -42,7 +42,7 @@ class Field:
         self.until(lambda: [tab for tab in self.all("button[role=tab]") if tab.text == "A field"])[0].send_keys(
             Keys.ENTER
         )
-        wait(self.browser, "#field-files input[type=file]", lambda e: True).send_keys(str(path))
+        wait(self.browser, "#drop-zone input[type=file]", lambda e: True).send_keys(str(path))
         self.until(lambda: self.all("#field-gallery [role=option]") and not self.all("#field-status .progress"))
         self.until(lambda: self.all(".field-stage canvas") and self.all(".field-layer path"))
 

@@ -38,7 +38,7 @@ def test_upload_stop_sort_open_and_download_in_the_browser(browser, address, man
     browser.get("about:blank")  # what was still under way on the page before breaks off here
     browser.get_log("browser")  # empties it of what other tests' pages left
     browser.get(address)
-    wait(lambda: all_of("#drop-files input[type=file]"))[0].send_keys(str(many))
+    wait(lambda: all_of("#drop-zone input[type=file]"))[0].send_keys(str(many))
     wait(lambda: all_of("#batch-table tbody tr"))
     wait(lambda: " of 39" in all_of("#batch-status")[0].text)
     all_of("#batch-stop")[0].click()

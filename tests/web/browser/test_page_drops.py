@@ -1,11 +1,14 @@
 """What is dropped in a real browser: the last that a person chose counts, however long an older drop takes."""
 
+import shutil
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
 from gradio_client import Client, handle_file
 from PIL import Image
 
-from tests.support.browser import SECONDS, By, WebDriverWait, explained, opened, stale, upload, wait
+from tests.support.browser import SECONDS, By, WebDriverWait, displayed, explained, opened, upload, wait
 from tests.support.synthetic_fields import EXAMPLES, GROUND, paste
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -21,6 +24,19 @@ def large(tmp_path_factory):
     path = tmp_path_factory.mktemp("large") / "large.png"
     Image.fromarray(pixels.astype(np.uint8)).save(path, compress_level=1)
     return path
+
+
+@contextmanager
+def line(page, file, upload, answers=0):
+    """A line on which the file is uploaded in some seconds, and each answer takes some more."""
+    free = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+    slow = {"latency": 1000 * answers, "uploadThroughput": file.stat().st_size / upload}
+    page.execute_cdp_cmd("Network.enable", {})
+    page.execute_cdp_cmd("Network.emulateNetworkConditions", free | slow)
+    try:
+        yield
+    finally:
+        page.execute_cdp_cmd("Network.emulateNetworkConditions", free)
 
 
 def looked_at(page, file):
@@ -48,29 +64,36 @@ def test_an_example_that_is_chosen_while_a_drop_is_looked_at_stays(page, address
 
 def test_of_two_drops_the_second_counts_whichever_is_looked_at_longer(page, address, large, cell):
     looked_at(page, large)
-    again = WebDriverWait(page, SECONDS, ignored_exceptions=stale())  # the zone is emptied, and so drawn anew
-    again.until(lambda _: upload(page, cell) is None)
-    again.until(lambda _: page.find_element(By.ID, "seen").text == f"One picture: {cell.name}")
+    upload(page, cell)
+    wait(page, "#seen p", lambda said: said.text == f"One picture: {cell.name}")
     explained(page, cell.name)  # as it may have been before, by the example that the page opened with
     assert not page.find_elements(By.CSS_SELECTOR, "#examples [aria-pressed=true]")  # it opened with one
     stays(page, address, cell.name, large)
     wait(page, "[data-example=uninfected-1]").click()
     explained(page, "uninfected-1.png")
-    again.until(lambda _: upload(page, cell) is None)  # the same file is another drop
+    upload(page, cell)  # the same file is another drop
     explained(page, cell.name)
 
 
-def test_an_example_that_is_chosen_while_a_file_is_on_its_way_stays(page, address, large):
+def test_a_drop_waits_until_the_one_before_it_is_uploaded_and_taken(page, large):
     opened(page)
-    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": large.stat().st_size / 8}
-    page.execute_cdp_cmd("Network.enable", {})
-    page.execute_cdp_cmd("Network.emulateNetworkConditions", slow)
-    try:
+    second = shutil.copy(large, large.with_name("second.png"))
+    with line(page, large, upload=2):  # so that the second is on its way when the first is taken, if it did not wait
         upload(page, large)
+        wait(page, ".drop .sending", displayed)
+        upload(page, second)
+        assert not page.execute_script(UPLOADED)  # else this test says nothing
+        explained(page, "second.png")
+    assert not wait(page, ".drop .sending").is_displayed()
+
+
+def test_an_example_that_is_chosen_while_files_are_on_their_way_stays(page, address, large, cell):
+    opened(page)
+    with line(page, large, upload=8):
+        upload(page, large)
+        upload(page, cell)  # waits for it
         wait(page, "[data-example=uninfected-1]").click()
         assert not page.execute_script(UPLOADED)  # else this test says nothing
         WebDriverWait(page, SECONDS).until(lambda _: page.execute_script(UPLOADED))
-    finally:
-        page.execute_cdp_cmd("Network.emulateNetworkConditions", slow | {"uploadThroughput": -1})
     explained(page, "uninfected-1.png")
     stays(page, address, "uninfected-1.png", large)

@@ -22,7 +22,7 @@ class Scores(Study):
     """The likelihood scores of a checkpoint; all that is chosen, on validation cells."""
 
     cells: int = 300  # at most, with 100 draws of the window
-    compared: int = 200  # of them with every scheme and weighting
+    compared: int = 100  # of them with every scheme and weighting
     verdicts: int = 800  # at most, for reliability and the rule
     fitting: tuple[int, int, int] = (300, 8, 800)  # the same of validation cells
 
