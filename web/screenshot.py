@@ -40,8 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
         elif options.cell is None:
             opened(browser)
         else:
-            explain(browser, options.cell)
-            if not options.no_edit:
+            if explain(browser, options.cell) and not options.no_edit:
                 edit(browser)
         save(browser, options.out, options.width)
     return 0
@@ -101,8 +100,8 @@ def opened(browser: Any) -> None:
     WebDriverWait(browser, WAIT).until(lambda b: b.find_elements(By.CSS_SELECTOR, "#edited .edited"))
 
 
-def explain(browser: Any, cell: Path) -> None:
-    """Uploads a cell and waits for its evidence map."""
+def explain(browser: Any, cell: Path) -> bool:
+    """Uploads a cell and waits for its evidence map; whether there is one, as there is not for what is no red cell."""
     from selenium.webdriver.common.by import By
     from selenium.webdriver.support.ui import WebDriverWait
 
@@ -112,7 +111,10 @@ def explain(browser: Any, cell: Path) -> None:
         str(cell.resolve())
     )
     wait.until(lambda b: b.find_element(By.CSS_SELECTOR, "#verdict .file").text == cell.name)
-    wait.until(lambda b: b.find_elements(By.CSS_SELECTOR, "#evidence .layer"))
+    wait.until(lambda b: b.find_elements(By.CSS_SELECTOR, "#evidence .layer, #verdict .not-a-cell"))
+    known = not browser.find_elements(By.CSS_SELECTOR, "#verdict .not-a-cell")
+    wait.until(lambda b: known or not b.find_element(By.CSS_SELECTOR, "#verdict .agreement").text.endswith("…"))
+    return known
 
 
 def explain_many(browser: Any, files: list[Path]) -> None:
