@@ -152,6 +152,11 @@ def sample_cells(cells: Cells, count: int, seed: int) -> Cells:
     return cells.take(draw_some(list(range(len(cells))), count, seed))
 
 
+def shuffled(cells: Cells, seed: int) -> Cells:
+    """All of the cells, in an order drawn by `seed`."""
+    return cells.take(torch.randperm(len(cells), generator=torch.Generator().manual_seed(seed)).tolist())
+
+
 def pack(data: Path, labels: tuple[str, ...], size: int, out: Path) -> int:
     """Writes every cell as size×size WebP under its class folder; returns the zip's bytes.
 

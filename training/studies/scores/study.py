@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from jdm_core.checkpoint.records import build_record
-from training.data.cells import load_cells, sample_cells
+from training.data.cells import load_cells, shuffled
 from training.metrics import sample
 from training.run.recipe import part_of
 from training.studies.scores.figure import draw_scores
@@ -62,7 +62,7 @@ class Scores(Study):
         channels = explainer.checkpoint.architecture.image_channels
         most = max(sizes.cells, sizes.verdicts)
         cells = load_cells(data, explainer.labels, explainer.size, keep, most, inputs.seed, channels)
-        cells = sample_cells(cells, len(cells), inputs.seed)
+        cells = shuffled(cells, inputs.seed)  # so that the first of them are of both classes and all slides
         return dict(study_scores(explainer, cells, sizes, fit, inputs.seed)), name
 
     def tables(self, measured: Mapping[str, Any]) -> list[Table]:
