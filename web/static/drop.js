@@ -14,11 +14,15 @@ if (!window.takeDrop) {
     function hand() {
         const { zone, all, names } = waiting, at = document.querySelector(zone);
         const input = at?.querySelector('input[type=file]'), full = at?.querySelector('.file-preview');
-        if (names !== window.newestDrop && zone === '#drop-files') return stop(); // something else was chosen since
+        if (names && names !== window.newestDrop) return stop(); // something else was chosen since
         if (!input || (full && Date.now() < (waiting.until ??= Date.now() + PATIENCE))) return;
         stop();
         input.files = all.files;
         input.dispatchEvent(new Event('change', { bubbles: true }));
+    }
+    function newest(files) { // what newest_drop.js takes of the uploads that end: a slow one may have been overtaken
+        document.dispatchEvent(new Event('own-cell'));
+        return window.newestDrop = [...files].map(file => file.name);
     }
     function stop() {
         clearInterval(hands);
@@ -28,18 +32,16 @@ if (!window.takeDrop) {
         if (!files?.length) return;
         // While the tab for fields is open, they are fields.
         const zone = document.querySelector('#field-choose')?.offsetParent ? '#field-files' : '#drop-files';
-        const all = new DataTransfer(), names = [...files].map(file => file.name);
+        const all = new DataTransfer(), names = zone === '#drop-files' ? newest(files) : null;
         [...files].forEach(file => all.items.add(file));
-        if (zone === '#drop-files') {
-            // What newest_drop.js takes of the uploads that end: a slow one may have been overtaken by another choice.
-            window.newestDrop = names;
-            document.dispatchEvent(new Event('own-cell'));
-        }
         stop();
         waiting = { zone, all, names };
         hands = setInterval(hand, LOOK);
         hand();
     };
+    document.addEventListener('change', (event) => { // also of a program that gives its files to that input itself
+        if (event.target.matches?.('#drop-files input')) newest(event.target.files);
+    }, true);
     const holdsFiles = (event) => [...(event.dataTransfer?.types ?? [])].includes('Files');
     document.addEventListener('dragover', (event) => {
         if (!holdsFiles(event)) return;
