@@ -152,9 +152,9 @@ def sample_cells(cells: Cells, count: int, seed: int) -> Cells:
     return cells.take(draw_some(list(range(len(cells))), count, seed))
 
 
-def shuffled(cells: Cells, seed: int) -> Cells:
-    """All of the cells, in an order drawn by `seed`."""
-    return cells.take(torch.randperm(len(cells), generator=torch.Generator().manual_seed(seed)).tolist())
+def shuffled(cells: Cells, seed: int, at_most: int | None = None) -> Cells:
+    """The cells in an order drawn by `seed`, or the first so many of them."""
+    return cells.take(torch.randperm(len(cells), generator=torch.Generator().manual_seed(seed))[:at_most].tolist())
 
 
 def pack(data: Path, labels: tuple[str, ...], size: int, out: Path) -> int:

@@ -15,7 +15,7 @@ from jdm_core.explain.likelihood import POSTERIOR_DRAWS, Draws, draw, error_per_
 from jdm_core.images.pixels import as_images
 from jdm_core.model.diffusion import cosine_logsnr
 from jdm_core.model.network import JointDiffusionNetwork
-from training.data.cells import Cells
+from training.data.cells import Cells, shuffled
 from training.data.doubted import read_doubted, sure_labels
 from training.data.members import chunks
 from training.metrics import mean_auroc
@@ -110,8 +110,7 @@ def calibrate(
     from pictures which lie anyhow.
     """
     temperature, thresholds = calibrate_head(network, validation, device)
-    order = torch.randperm(len(validation), generator=torch.Generator().manual_seed(1))[:cells].tolist()
-    sample = validation.take(order)
+    sample = shuffled(validation, 1, cells)
     widest = Window(float(EDGES[0]), float(EDGES[-1]), "epsilon", symmetries)
     times, errors = _errors(network, sample, widest, 4 * POSTERIOR_DRAWS, device)
     window, windows = choose_window(times, errors, sample.labels, symmetries)

@@ -12,7 +12,7 @@ import torch
 from tqdm import tqdm
 
 from jdm_core.files import replace_file
-from training.data.cells import Cells, load_cells
+from training.data.cells import Cells, load_cells, shuffled
 from training.data.split import Split, half_labelled_batches
 from training.run.classifier import load_teachers
 from training.run.log import RunLog, sample_sheet
@@ -172,9 +172,7 @@ def complete_run(
 
 def _validation_cells(cells: Cells, split: Split, recipe: Recipe) -> Cells:
     """A fixed sample of the validation slides' cells, for the figures while training."""
-    validation = cells.of_slides(split.validation)
-    order = torch.randperm(len(validation), generator=torch.Generator().manual_seed(recipe.seed))
-    return validation.take(order[: recipe.validation_cells].tolist())
+    return shuffled(cells.of_slides(split.validation), recipe.seed, recipe.validation_cells)
 
 
 def _write_json(path: Path, value: object) -> None:

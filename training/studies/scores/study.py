@@ -79,7 +79,6 @@ class Scores(Study):
 class ScoresOfDigits(Scores):
     """The same of MNIST's digits."""
 
-    compared: int = 100
     verdicts: int = 1000
     fitting: tuple[int, int, int] = (150, 4, 1000)
 
