@@ -148,7 +148,7 @@ def panels(
     found = [
         Panel(say("The cell") if e.prediction.is_cell[e.index] else say("The picture"), drawn["original"]),
         Panel(
-            say("What speaks for {first} (orange) and for {second} (blue)", first=first, second=second),
+            say("Speaks for {first} (orange) or {second} (blue)", first=first, second=second),
             drawn["evidence"],
             say("weight in the likelihood, per pixel of the model"),
             explainer.draw.evidence_scale(e.elbo.evidence[e.index]),

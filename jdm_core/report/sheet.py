@@ -2,7 +2,6 @@
 
 from datetime import datetime
 from pathlib import Path
-from textwrap import wrap
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -12,24 +11,32 @@ from PIL import Image
 from jdm_core.draw.colours import OPACITY, colour_table, cover
 from jdm_core.report import told
 from jdm_core.report.language import ENGLISH, Language
+from jdm_core.report.paper import (
+    A4,
+    ALERT,
+    INK,
+    LEFT,
+    MONO,
+    QUIET,
+    RIGHT,
+    SANS,
+    paragraph_height,
+    printable,
+    write,
+    write_paragraph,
+)
 from jdm_core.report.words import NOTICE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-A4 = (210 / 25.4, 297 / 25.4)  # inches
-LEFT, RIGHT = 0.085, 0.915  # margins, as shares of the page
 DPI = 120  # of the PNG
 PICTURE = 400  # pixels on the longer side of a picture in the PDF: 125 to the inch; a cell has some 130
 ROW, GAP, FOOT = 0.0155, 0.008, 0.052  # a row of the table, between blocks of lines, and the foot: shares of the page
-NAME_CHARACTERS = 86  # of a file name, in one line of a monospaced font
 GRAY = 0.66  # under the colours of a bar, about a cell's own
-INK, QUIET, ALERT = "#111827", "#4b5563", "#9b1c1c"
 TONES = {"0": "#b84a00", "1": "#1f64a5"}  # of the first two labels, as in the evidence map
 LOOKS = {told.PLAIN: INK, told.WARN: ALERT, told.FAINT: QUIET}
-WIDE = 94  # characters of the largest running text in one line
-SANS, MONO = "DejaVu Sans", "DejaVu Sans Mono"  # they come with matplotlib: the same page everywhere
 
 
 class Panel(NamedTuple):
@@ -47,18 +54,18 @@ def draw_sheet(panels: list[Panel], report: dict[str, Any], say: Language = ENGL
     from matplotlib.figure import Figure  # here, since its import takes longer than a prediction
 
     figure = Figure(figsize=A4, facecolor="white")
-    _text(figure, LEFT, 0.965, say("PlasmoLens report"), size=15, weight="bold")
-    _text(figure, RIGHT, 0.965, say(NOTICE), size=9.5, weight="bold", color=ALERT, ha="right")
-    _text(figure, LEFT, 0.944, printable(report["file"]), size=9, family=MONO)
+    write(figure, LEFT, 0.965, say("PlasmoLens report"), size=15, weight="bold")
+    write(figure, RIGHT, 0.965, say(NOTICE), size=9.5, weight="bold", color=ALERT, ha="right")
+    write(figure, LEFT, 0.944, printable(report["file"]), size=9, family=MONO)
     rows, blocks = told.table(report, say), _blocks(report, say)
     below = ROW * len(rows) + sum(GAP + _height(*block) for block in blocks) + FOOT
     bottom = _verdict(figure, 0.924, report, say)
     bottom = _panels(figure, panels, bottom - 0.012, below, say)
     bottom = _table(figure, bottom - 0.016, rows)
-    for lines, wide, size in blocks:
-        bottom = _lines(figure, bottom - GAP, lines, wide, size)
+    for lines, size in blocks:
+        bottom = _lines(figure, bottom - GAP, lines, size)
     foot = told.foot_line(report, say)
-    _text(figure, LEFT, 0.028, foot.words, size=8, color=LOOKS[foot.look])
+    write(figure, LEFT, 0.028, foot.words, size=8, color=LOOKS[foot.look])
     return figure
 
 
@@ -80,47 +87,24 @@ def save_sheet(figure: "Figure", report: dict[str, Any], path: Path, kind: str) 
     figure.savefig(path, format=kind, dpi=DPI, metadata=metadata[kind], **how)
 
 
-def printable(name: str) -> str:
-    """A file name on one line that the sheet's font can print: the rest as escapes, its middle left out if long."""
-    from matplotlib.font_manager import findfont, get_font
-
-    known = get_font(findfont(MONO)).get_charmap()
-    shown = "".join(c if c.isprintable() and ord(c) in known else c.encode("unicode_escape").decode() for c in name)
-    if len(shown) <= NAME_CHARACTERS:
-        return shown
-    half = (NAME_CHARACTERS - 1) // 2
-    return f"{shown[:half]}…{shown[-half:]}"
-
-
-def _blocks(report: dict[str, Any], say: Language) -> tuple[tuple[list[told.Line], int, float], ...]:
-    """What stands below the table: lines, how many characters of them go into a line, and their size."""
+def _blocks(report: dict[str, Any], say: Language) -> tuple[tuple[list[told.Line], float], ...]:
+    """What stands below the table: lines, and their size in points."""
     return (
-        (told.figure_lines(report, say), 105, 8.5),
-        (told.help_lines(report, say), 130, 7.5),
-        (told.origin_lines(report, say), 150, 7.0),
+        (told.figure_lines(report, say), 8.5),
+        (told.help_lines(report, say), 7.5),
+        (told.origin_lines(report, say), 7.0),
     )
 
 
-def _height(lines: list[told.Line], wide: int, size: float) -> float:
+def _height(lines: list[told.Line], size: float) -> float:
     """How much of the page such lines take."""
-    return sum(len(wrap(line.words, wide)) for line in lines) * _step(size)
+    return sum(paragraph_height(line.words, size) for line in lines)
 
 
-def _step(size: float) -> float:
-    return 1.45 * size / 72 / A4[1]
-
-
-def _text(figure: "Figure", x: float, y: float, words: str, **style: Any) -> None:
-    style = {"va": "top", "color": INK, "family": SANS} | style
-    figure.text(x, y, words, parse_math=False, **style)  # a name with $ signs is no formula
-
-
-def _lines(figure: "Figure", top: float, lines: list[told.Line], wide: int, size: float) -> float:
-    """Lines from the top down, at most so many characters wide; returns where the last one ends."""
+def _lines(figure: "Figure", top: float, lines: list[told.Line], size: float) -> float:
+    """Lines from the top down; returns where the last one ends."""
     for line in lines:
-        for words in wrap(line.words, wide):
-            _text(figure, LEFT, top, words, size=size, color=LOOKS[line.look])
-            top -= _step(size)
+        top = write_paragraph(figure, top, line.words, size, color=LOOKS[line.look])
     return top
 
 
@@ -128,8 +112,8 @@ def _verdict(figure: "Figure", top: float, report: dict[str, Any], say: Language
     """The page's verdict, what else must be known before any figure, and what became of the edit; returns its end."""
     title, tone, lines = told.verdict_lines(report, say)
     colour = ALERT if title.look == told.WARN else TONES.get(tone, INK)
-    _text(figure, LEFT, top, title.words, size=14, weight="bold", color=colour)
-    return _lines(figure, top - 0.026, lines, WIDE, 9.5)
+    write(figure, LEFT, top, title.words, size=14, weight="bold", color=colour)
+    return _lines(figure, top - 0.026, lines, 9.5)
 
 
 def _panels(figure: "Figure", panels: list[Panel], top: float, below: float, say: Language) -> float:
@@ -140,7 +124,7 @@ def _panels(figure: "Figure", panels: list[Panel], top: float, below: float, say
     shown = round(PICTURE * width / max(height, width)), round(PICTURE * height / max(height, width))
     for i, panel in enumerate(panels):
         left, above = LEFT + 0.44 * (i % 2), top - (tall + 0.068) * (i // 2)
-        _text(figure, left + 0.195, above, panel.title, size=8.5, ha="center")
+        write(figure, left + 0.195, above, panel.title, size=8.5, ha="center")
         axis = figure.add_axes((left, above - 0.016 - tall, 0.39, tall))
         axis.imshow(Image.fromarray(panel.picture).resize(shown, Image.Resampling.LANCZOS), interpolation="none")
         axis.set_axis_off()
@@ -170,6 +154,6 @@ def _table(figure: "Figure", top: float, rows: list[list[str]]) -> float:
     for row, cells in enumerate(rows):
         style = {"size": 8.5, "color": INK} if row else {"size": 7.0, "color": QUIET}
         for column, words in enumerate(cells):
-            _text(figure, at[column], top, words, ha="right" if column else "left", **style)
+            write(figure, at[column], top, words, ha="right" if column else "left", **style)
         top -= ROW
     return top

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from io import BytesIO
-from textwrap import wrap
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -13,7 +12,19 @@ from jdm_core.field.estimate import Estimate
 from jdm_core.field.found import STATUSES
 from jdm_core.report.field.entry import INFECTED, FieldEntry, Smear
 from jdm_core.report.language import ENGLISH
-from jdm_core.report.sheet import A4, ALERT, INK, LEFT, MONO, QUIET, RIGHT, SANS, printable
+from jdm_core.report.paper import (
+    A4,
+    ALERT,
+    INK,
+    LEFT,
+    MONO,
+    QUIET,
+    RIGHT,
+    SANS,
+    printable,
+    write,
+    write_paragraph,
+)
 from jdm_core.report.words import NOTICE
 from jdm_core.version import VERSION
 
@@ -24,7 +35,6 @@ FIELDS_A_PAGE = 44  # lines of the table of fields
 COLUMNS, ROWS = 5, 7  # of suspects on a page
 CROP = 150  # pixels of a crop's longer side: what its 25 mm hold at 150 to the inch
 DPI = 150
-WIDE = 105  # characters of running text in one line
 
 
 class Suspect(NamedTuple):
@@ -83,34 +93,27 @@ def _page(smear: Smear, page: int, pages: int) -> "Figure":
     from matplotlib.figure import Figure  # here, since its import takes longer than a prediction
 
     figure = Figure(figsize=A4, facecolor="white", dpi=DPI)
-    _line(figure, LEFT, 0.965, "PlasmoLens: cells to look at", size=14, weight="bold")
-    _line(figure, RIGHT, 0.965, NOTICE, size=9.5, weight="bold", color=ALERT, ha="right")
-    _line(figure, LEFT, 0.944, printable(smear.name), size=9, family=MONO)
+    write(figure, LEFT, 0.965, "PlasmoLens: cells to look at", size=14, weight="bold")
+    write(figure, RIGHT, 0.965, NOTICE, size=9.5, weight="bold", color=ALERT, ha="right")
+    write(figure, LEFT, 0.944, printable(smear.name), size=9, family=MONO)
     moment = datetime.now(UTC)
     foot = f"{NOTICE}. PlasmoLens {VERSION}, {moment.day} {moment:%b %Y %H:%M} UTC"
-    _line(figure, LEFT, 0.028, foot, size=8, color=ALERT)
-    _line(figure, RIGHT, 0.028, f"{page} / {pages}", size=8, color=QUIET, ha="right")
+    write(figure, LEFT, 0.028, foot, size=8, color=ALERT)
+    write(figure, RIGHT, 0.028, f"{page} / {pages}", size=8, color=QUIET, ha="right")
     return figure
 
 
-def _line(figure: "Figure", x: float, y: float, words: str, **style: Any) -> None:
-    style = {"va": "top", "color": INK, "family": SANS} | style
-    figure.text(x, y, words, parse_math=False, **style)  # a name with $ signs is no formula
-
-
 def _lines(figure: "Figure", top: float, lines: Sequence[str], size: float, **style: Any) -> float:
-    """Lines from the top down, wrapped; returns where the last one ends."""
-    step = 1.5 * size / 72 / A4[1]
-    for line in (part for words in lines for part in wrap(words, round(WIDE * 8.5 / size))):
-        _line(figure, LEFT, top, line, size=size, **style)
-        top -= step
+    """Paragraphs from the top down; returns where the last one ends."""
+    for words in lines:
+        top = write_paragraph(figure, top, words, size, **style)
     return top
 
 
 def _summary(smear: Smear, page: int, pages: int) -> "Figure":
     figure, totals = _page(smear, page, pages), smear.totals()
     headline = f"{totals.suspicious} of {totals.read} cells to look at"
-    _line(figure, LEFT, 0.92, headline, size=15, weight="bold")
+    write(figure, LEFT, 0.92, headline, size=15, weight="bold")
     found = ", ".join(f"{status} {totals.counts[status]}" for status in STATUSES)
     top = _lines(figure, 0.89, [f"Fields: {totals.fields}. Found: {totals.found}; {found}."], 9.5) - 0.008
     top = _lines(figure, top, ["Reviewed count"], 11, weight="bold")
@@ -177,14 +180,14 @@ def _fields(figure: "Figure", top: float, fields: Sequence[FieldEntry]) -> float
     for row, cells in enumerate(rows):
         for column, words in enumerate(cells):
             style = {"ha": "right" if column else "left", "color": INK if row else QUIET}
-            _line(figure, at[column], top, words, size=7.5, family=MONO if row and not column else SANS, **style)
+            write(figure, at[column], top, words, size=7.5, family=MONO if row and not column else SANS, **style)
         top -= 0.0145
     return top
 
 
 def _suspects(figure: "Figure", shown: Sequence[Suspect], count: int, start: int) -> None:
     """A page of suspects: their crops on black in one picture, and a few words below each."""
-    _line(figure, LEFT, 0.925, f"Suspects {start + 1} to {start + len(shown)} of {count}", size=10, weight="bold")
+    write(figure, LEFT, 0.925, f"Suspects {start + 1} to {start + len(shown)} of {count}", size=10, weight="bold")
     wide, tall = (RIGHT - LEFT) / COLUMNS, 0.86 / ROWS
     crop = 0.025 / (A4[0] * 0.0254)  # 25 mm, as a share of the page's width
     for place, one in enumerate(shown):
@@ -194,7 +197,7 @@ def _suspects(figure: "Figure", shown: Sequence[Suspect], count: int, start: int
         axis.imshow(_square(one.entry.field.cells[one.cell]), interpolation="none")
         axis.set_axis_off()
         for line, (words, style) in enumerate(_words(one)):
-            _line(figure, left, top - high - 0.003 - 0.0088 * line, words, size=5.8, **style)
+            write(figure, left, top - high - 0.003 - 0.0088 * line, words, size=5.8, **style)
 
 
 def _square(crop: np.ndarray) -> Image.Image:

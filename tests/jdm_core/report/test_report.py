@@ -11,8 +11,9 @@ from PIL import Image
 
 from jdm_core.explain.edit import Strength
 from jdm_core.images.find import find_cell
+from jdm_core.report.paper import LEFT, MONO, RIGHT, printable
 from jdm_core.report.report import NOTICE, Explanation, panels, pictures, report_json, write_report
-from jdm_core.report.sheet import MONO, draw_sheet, printable, save_sheet
+from jdm_core.report.sheet import draw_sheet, save_sheet
 from jdm_core.report.words import ENGLISH, UNPROVEN
 from web.words import sentences
 from web.words.language import CODES, say_in
@@ -172,7 +173,7 @@ def test_a_file_name_is_one_line_of_plain_text(drawn, report, name, tmp_path):
 
 
 @pytest.mark.parametrize("code", ["en", *CODES])
-def test_the_fullest_sheet_stays_apart_from_its_foot_and_on_its_page(drawn, report, code):
+def test_the_fullest_sheet_stays_apart_from_its_foot_and_between_its_margins(drawn, report, code):
     edit = report["counterfactual"] | {
         "flipped": False,
         "probabilities": {"Parasitized": 0.9, "Uninfected": 0.1},
@@ -193,7 +194,8 @@ def test_the_fullest_sheet_stays_apart_from_its_foot_and_on_its_page(drawn, repo
     figure = draw_sheet(drawn, full, say_in(code))
     figure.draw_without_rendering()
     boxes = [text.get_window_extent() for text in figure.texts]
-    assert all(box.x0 >= 0 and box.x1 <= figure.bbox.x1 and box.y0 >= 0 and box.y1 <= figure.bbox.y1 for box in boxes)
+    left, right = figure.bbox.x1 * LEFT - 1, figure.bbox.x1 * RIGHT + 1
+    assert all(box.x0 >= left and box.x1 <= right and box.y0 >= 0 and box.y1 <= figure.bbox.y1 for box in boxes)
     *others, foot = boxes
     assert min(box.y0 for box in others) > foot.y1
     for i, box in enumerate(boxes):
