@@ -13,7 +13,7 @@ from jdm_core.checkpoint.calibration import Calibration, Window
 from jdm_core.explain.likelihood import error_per_draw
 from tests.support.gaussian import GaussianNetwork
 from training.data.cells import Cells
-from training.metrics import expected_calibration_error
+from training.metrics import exact_interval, expected_calibration_error
 from training.studies.scores.curves import Pool, curve, draw_pools, draws_needed
 from training.studies.scores.draws import SCHEMES, Weighting, balanced_points, class_errors, make_draws, weightings
 from training.studies.scores.figure import draw_scores
@@ -30,6 +30,7 @@ from training.studies.scores.stopping import (
     stratified_standard_error,
 )
 from training.studies.scores.study import Scores
+from training.tables import Figure
 
 CPU = torch.device("cpu")
 WINDOW = Window(0.2, 0.6, "epsilon")
@@ -371,6 +372,9 @@ def test_all_that_is_chosen_is_chosen_on_validation_cells(inputs, monkeypatch):
     accuracy, aurocs, *_ = found.tables
     # The first of the cells, which alone have many draws, are of both classes; else there is no AUROC.
     assert "nan" not in str(aurocs.rows)
+    # Where no decision differs, the interval is that of 0 of 6 cells, however often each was decided.
+    *_, never = found.tables[2].rows[-1]
+    assert never == Figure(0, *exact_interval(0, 6))
     weightings = {"elbo", "simple", "window", "posterior"}
     assert {row[:2] for row in accuracy.rows} == {(w, scheme) for w in weightings for scheme in SCHEMES}
     assert [table.title for table in found.tables][2:5] == [
