@@ -43,7 +43,7 @@ def _step(size: float) -> float:
 def _broken(words: str, size: float) -> list[str]:
     """Lines that the margins hold."""
     room, whole = (RIGHT - LEFT) * A4[0] * POINTS * UNHINTED / size, _width(words)
-    characters = len(words) if whole <= room else round(1.1 * len(words) * room / whole)  # then by trial
+    characters = max(1, len(words)) if whole <= room else round(1.1 * len(words) * room / whole)  # then by trial
     while any(_width(line) > room for line in wrap(words, characters)):
         characters -= 1
     return wrap(words, characters)
