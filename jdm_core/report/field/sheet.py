@@ -52,7 +52,7 @@ def book(smear: Smear) -> bytes:
     data = BytesIO()
     about: dict[str, Any] = {"Title": printable(smear.name), "Subject": NOTICE, "Creator": f"PlasmoLens {VERSION}"}
     with PdfPages(data, metadata=about | {"Producer": None, "CreationDate": None}) as pages:
-        for figure in _pages(smear):
+        for figure in draw_pages(smear):
             pages.savefig(figure)
     return data.getvalue()
 
@@ -71,7 +71,8 @@ def _negated(suspicion: float) -> float:
     return np.inf if np.isnan(suspicion) else -float(suspicion)
 
 
-def _pages(smear: Smear) -> Iterator["Figure"]:
+def draw_pages(smear: Smear) -> Iterator["Figure"]:
+    """The pages of `book` as figures: the count and the first fields, more fields, and the suspects."""
     shown = suspects(smear)
     starts = range(0, len(shown), COLUMNS * ROWS)
     tables = range(FIELDS_A_PAGE // 2, len(smear.fields), FIELDS_A_PAGE)
@@ -170,7 +171,7 @@ def _blood(share: Estimate, red_cells: float) -> str:
 def _fields(figure: "Figure", top: float, fields: Sequence[FieldEntry]) -> float:
     """A line a field; returns where the table ends."""
     heads = ["Field", "found", "read", "to look at", "cut off", "clumps", "no red cell", "by a person", "infected"]
-    at = (LEFT, 0.42, 0.48, 0.555, 0.62, 0.685, 0.77, 0.86, RIGHT)
+    at = (LEFT, 0.41, 0.47, 0.543, 0.608, 0.672, 0.756, 0.848, RIGHT)
     rows = [heads]
     for entry in fields:
         totals = entry.totals()

@@ -19,7 +19,8 @@ from jdm_core.report.field.entry import Totals
 from jdm_core.report.field.marked import SIGNS, STYLES, marked
 from jdm_core.report.field.record import field_json
 from jdm_core.report.field.save import EXPORTS, export, save
-from jdm_core.report.field.sheet import COLUMNS, ROWS, suspects
+from jdm_core.report.field.sheet import COLUMNS, ROWS, draw_pages, suspects
+from jdm_core.report.paper import LEFT, RIGHT
 from jdm_core.report.words import NOTICE
 from tests.support.synthetic_fields import drawn_record
 
@@ -221,6 +222,18 @@ def test_the_pdf_holds_the_count_the_suspects_and_the_notice(reviewed):
     ):
         assert words in text, words
     assert data.count(b"/Type /Page\n") + data.count(b"/Type /Page ") == 2 and b"CreationDate" not in data
+
+
+def test_words_of_the_pdf_stay_apart_and_between_the_margins(reviewed):
+    (field,) = reviewed.fields
+    long = replace(field, file="a field " * 20 + ".png")
+    for figure in draw_pages(replace(reviewed, fields=(long,) * 40)):
+        figure.draw_without_rendering()
+        boxes = [text.get_window_extent() for text in figure.texts]
+        left, right = figure.bbox.x1 * LEFT - 1, figure.bbox.x1 * RIGHT + 1
+        assert all(box.x0 >= left and box.x1 <= right and box.y0 >= 0 for box in boxes)
+        for i, box in enumerate(boxes):
+            assert not any(box.padded(6, 0).overlaps(other) for other in boxes[i + 1 :])  # a millimetre
 
 
 def test_suspects_of_all_fields_are_ranked_together(two):
