@@ -8,7 +8,8 @@ from torch import Tensor
 
 _DIRECTIONS = 16
 _NEARLY_ALL = 0.98  # of a region: what lies a little outside has no detail
-_RIM = 2  # model pixels of a cell that its edge makes its own detail in
+_RIM = 2  # model pixels of a cell whose detail is nearly all its edge's
+_EDGE = 4  # as far as resizing spreads the edge: a line of it stands out where it is moved to
 
 
 def with_detail_renewed(cell: np.ndarray, renewed: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -25,21 +26,21 @@ def with_detail_renewed(cell: np.ndarray, renewed: np.ndarray, mask: np.ndarray)
     inner = ndimage.binary_erosion(mask, iterations=_RIM)
     weight = _resize(torch.tensor(renewed * inner, dtype=torch.float32)[..., None], size)
     fine = original - _resize(_resize(original, side), size)
-    other = _moved(fine, offset(renewed > 0, mask), inner & (renewed == 0))
+    free = ndimage.binary_erosion(mask, iterations=_EDGE) & (renewed == 0)
+    other = _moved(fine, offset(renewed > 0, free), free)
     return (original + weight * (other - fine)).round().clamp(0, 255).to(torch.uint8).numpy()
 
 
-def offset(region: np.ndarray, mask: np.ndarray) -> tuple[int, int]:
-    """The shortest way (rows, columns) that leads most of a region (S, S) bool to other pixels within `mask`."""
-    inner = ndimage.binary_erosion(mask, iterations=_RIM) & ~region
+def offset(region: np.ndarray, free: np.ndarray) -> tuple[int, int]:
+    """The shortest way (rows, columns) that leads most of a region to pixels that are `free`, both (S, S) bool."""
     places = np.argwhere(region)
     best, way = -1.0, (0, 0)
-    for length in range(2, max(3, len(mask) * 3 // 4), 2):
+    for length in range(2, max(3, len(free) * 3 // 4), 2):
         for k in range(_DIRECTIONS):
             angle = 2 * np.pi * k / _DIRECTIONS
             step = round(length * np.sin(angle)), round(length * np.cos(angle))
-            there = (places + step).clip(0, len(mask) - 1)
-            share = float(inner[there[:, 0], there[:, 1]].mean())
+            there = (places + step).clip(0, len(free) - 1)
+            share = float(free[there[:, 0], there[:, 1]].mean())
             if share > best:
                 best, way = share, step
         if best >= _NEARLY_ALL:

@@ -10,7 +10,7 @@ from jdm_core.explain.counterfactual.detail import offset, with_detail_renewed
 from jdm_core.explain.counterfactual.region import changed_area, class_shift, parasite_area, pieces_of, place_area
 from jdm_core.explain.edit import DEFAULT_EDIT
 from jdm_core.explain.hold import bounds_of
-from jdm_core.images.pixels import cell_mask, from_uint8
+from jdm_core.images.pixels import cell_mask, from_uint8, to_tensor
 from tests.support.gaussian import GaussianNetwork
 from tests.support.toy import toy_cell
 
@@ -192,7 +192,7 @@ def test_fine_detail_comes_from_the_surroundings_and_no_ghost_stays():
 def test_detail_is_looked_for_nearby_and_within_the_cell():
     mask = np.hypot(Y - 32, X - 32) < 28
     region = np.hypot(Y - 10, X - 32) < 4
-    way = np.array(offset(region, mask))
+    way = np.array(offset(region, mask & ~region))
     there = np.argwhere(region) + way
     assert mask[there[:, 0], there[:, 1]].all() and not region[there[:, 0], there[:, 1]].any()
 
@@ -220,10 +220,12 @@ def test_a_soft_rim_stays_as_bright_as_it_was():
     assert lifted[0, :, row, column].max() > x[0, :, row, column].max() + 0.15
 
 
-def test_no_detail_of_the_silhouette_s_edge_is_moved():
-    mask = np.hypot(Y - 32, X - 32) < 24
+@pytest.mark.parametrize("radius", [10, 14, 18])
+def test_no_detail_of_the_silhouette_s_edge_is_moved(radius):
     y, x = np.mgrid[:256, :256]
-    cell = np.where((np.hypot(y - 127.5, x - 127.5) < 97)[..., None], np.array([200, 150, 160]), 0).astype(np.uint8)
-    renewed = (np.hypot(Y - 32, X - 44) < 12) * mask
-    made = with_detail_renewed(cell, renewed.astype(np.float32), mask)
+    steps = np.hypot(y // 6 * 6 - 126, x // 6 * 6 - 126) < 97  # an outline of coarse pixels, as a cell cut out has
+    cell = np.where(steps[..., None], np.array([200, 150, 160]), 0).astype(np.uint8)
+    mask = cell_mask(to_tensor([cell], SIDE))[0].numpy()
+    renewed = (np.hypot(Y - 32, X - 32) < radius).astype(np.float32)  # the larger, the less cell is left around it
+    made = with_detail_renewed(cell, renewed, mask)
     assert np.abs(made.astype(int) - cell).max() <= 2  # a cell without any detail but its edge
