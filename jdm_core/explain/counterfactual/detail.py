@@ -6,10 +6,13 @@ import torch.nn.functional as F
 from scipy import ndimage
 from torch import Tensor
 
+from jdm_core.images.pixels import BLACK
+
 _DIRECTIONS = 16
 _NEARLY_ALL = 0.98  # of a region: what lies a little outside has no detail
 _RIM = 2  # model pixels of a cell whose detail is nearly all its edge's
 _EDGE = 4  # as far as resizing spreads the edge: a line of it stands out where it is moved to
+_SQUARE = np.ones((3, 3))  # rows and columns are resized one after the other, so an edge spreads in squares
 
 
 def with_detail_renewed(cell: np.ndarray, renewed: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -26,9 +29,16 @@ def with_detail_renewed(cell: np.ndarray, renewed: np.ndarray, mask: np.ndarray)
     inner = ndimage.binary_erosion(mask, iterations=_RIM)
     weight = _resize(torch.tensor(renewed * inner, dtype=torch.float32)[..., None], size)
     fine = original - _resize(_resize(original, side), size)
-    free = ndimage.binary_erosion(mask, iterations=_EDGE) & (renewed == 0)
+    whole = mask & ~_ground(original, side)  # a narrow gap, which the mask closes, has an edge too
+    free = ndimage.binary_erosion(whole, _SQUARE, iterations=_EDGE) & (renewed == 0)
     other = _moved(fine, offset(renewed > 0, free), free)
     return (original + weight * (other - fine)).round().clamp(0, 255).to(torch.uint8).numpy()
+
+
+def _ground(original: Tensor, side: tuple[int, int]) -> np.ndarray:
+    """Which model pixels (S, S) hold black background of the upload (H, W, 3), however little."""
+    black = (original.amax(2) <= BLACK).float()
+    return F.adaptive_max_pool2d(black[None], side)[0].bool().numpy()
 
 
 def offset(region: np.ndarray, free: np.ndarray) -> tuple[int, int]:

@@ -221,11 +221,13 @@ def test_a_soft_rim_stays_as_bright_as_it_was():
 
 
 @pytest.mark.parametrize("radius", [10, 14, 18])
-def test_no_detail_of_the_silhouette_s_edge_is_moved(radius):
+@pytest.mark.parametrize("gap", [0, 6])
+def test_no_detail_of_the_silhouette_s_edge_is_moved(radius, gap):
     y, x = np.mgrid[:256, :256]
     steps = np.hypot(y // 6 * 6 - 126, x // 6 * 6 - 126) < 97  # an outline of coarse pixels, as a cell cut out has
+    steps &= (x < 190) | (np.abs(y - 126) >= gap / 2)  # and a gap that the mask closes
     cell = np.where(steps[..., None], np.array([200, 150, 160]), 0).astype(np.uint8)
     mask = cell_mask(to_tensor([cell], SIDE))[0].numpy()
-    renewed = (np.hypot(Y - 32, X - 32) < radius).astype(np.float32)  # the larger, the less cell is left around it
+    renewed = (np.hypot(Y - 32, X - 28) < radius).astype(np.float32)  # the larger, the less cell is left around it
     made = with_detail_renewed(cell, renewed, mask)
     assert np.abs(made.astype(int) - cell).max() <= 2  # a cell without any detail but its edge
