@@ -45,7 +45,7 @@ observer.observe(document.body, {subtree: true, childList: true, attributes: tru
 
 
 def test_from_upload_to_checked_edit(page, cell):
-    assert "Research use only, not for diagnosis" in page.find_element(By.ID, "top").text
+    wait(page, "#top", lambda top: "Research use only, not for diagnosis" in top.text)
     opened(page)
     upload(page, cell)
     explained(page, cell.name)
